@@ -1,0 +1,220 @@
+"""The one registry of what an operator can ask and do, for every front end."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui import wording
+from tui.engine.model import (
+    ChunkMap,
+    Explanation,
+    LogLine,
+    Notice,
+    Page,
+    PageKind,
+    Phase,
+    Snapshot,
+    VersionRecord,
+)
+from tui.errors import UploadError
+
+_MOST_ROWS = 20
+
+
+class Engine(Protocol):
+    """What commands and front ends need of the uploader."""
+
+    def quit(self) -> None: ...
+    def cancel_quit(self) -> bool: ...
+    def force_quit(self) -> None: ...
+    def wait(self, timeout_seconds: float | None) -> bool: ...
+    @property
+    def exit_status(self) -> int: ...
+    def snapshot(self) -> Snapshot: ...
+    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "") -> Page: ...
+    def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]: ...
+    def explain(self, rel_path: str) -> Explanation: ...
+    def versions(self, rel_path: str) -> tuple[VersionRecord, ...]: ...
+    def chunk_map(self, rel_path: str) -> ChunkMap | None: ...
+    def retry(self, rel_path: str | None) -> int: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def reupload(self, rel_path: str) -> None: ...
+    def log_lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say; ``ok`` is False where it could not be done."""
+
+    lines: tuple[str, ...]
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing to ask or do.
+
+    Attributes:
+        name: the word that is typed. aliases: other words for it.
+        key: the key of the console; empty where it has none.
+        argument: ``PATH``, ``[PATH]``, ``[PATTERN]`` or empty; brackets mark what may be left out.
+        help: one line.
+        run: does it, given the engine and the argument.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    key: str
+    argument: str
+    help: str
+    run: Callable[[Engine, str], Answer]
+
+
+def _check(engine: Engine, _argument: str) -> Answer:
+    held = engine.page(PageKind.HELD, 0, 5)
+    rows = tuple(row for row in held.rows if not isinstance(row, VersionRecord))
+    return Answer(tuple(wording.check_lines(engine.snapshot(), rows)))
+
+
+def _quit(engine: Engine, _argument: str) -> Answer:
+    snapshot = engine.snapshot()
+    if snapshot.phase is Phase.DRAINING:
+        engine.force_quit()
+        return Answer(("leaving now; what is not acknowledged is sent at the next start",))
+    engine.quit()
+    text = "leaving when everything that is queued is acknowledged; quit again leaves at once"
+    if snapshot.is_paused and snapshot.counts.unfinished:
+        text = "what is queued is sent although uploading is paused; " + text
+    return Answer((text,))
+
+
+def _help(_engine: Engine, _argument: str) -> Answer:
+    return Answer(tuple(help_lines()))
+
+
+def _files(engine: Engine, pattern: str) -> Answer:
+    snapshot = engine.snapshot()
+    lines: list[str] = []
+    n_total = 0
+    wanted = pattern.lower()
+    uploading = [s for s in snapshot.uploading if not wanted or "*" in wanted or "?" in wanted
+                 or wanted in s.rel_path.lower()]
+    for status in uploading[:_MOST_ROWS]:
+        lines += _file_line(status.rel_path, wording.status_words(status))
+    n_total += len(uploading)
+    for kind in (PageKind.HELD, PageKind.QUEUE):
+        page = engine.page(kind, 0, max(1, _MOST_ROWS - len(lines)), pattern)
+        for row in page.rows:
+            if not isinstance(row, VersionRecord) and len(lines) < _MOST_ROWS \
+                    and row.rel_path not in {s.rel_path for s in uploading}:
+                lines += _file_line(row.rel_path, wording.status_words(row))
+        n_total += page.n_total
+    if n_total > len(lines):
+        lines.append(f"and {wording.count(n_total - len(lines))} more")
+    return Answer(tuple(lines) or ("no unfinished files" + (f" match {pattern}" if pattern
+                                                            else ""),))
+
+
+def _file_line(rel_path: str, words: str) -> list[str]:
+    name = wording.shorten(wording.visible(rel_path), 44)
+    return [f"{name}{' ' * (45 - wording.cell_width(name))}{wording.shorten(words, 34)}"]
+
+
+def _why(engine: Engine, path: str) -> Answer:
+    return Answer(tuple(wording.explanation(engine.explain(path))))
+
+
+def _retry(engine: Engine, path: str) -> Answer:
+    n_files = engine.retry(path or None)
+    if not n_files:
+        return Answer((f"{wording.visible(path)} is neither held nor failed" if path
+                       else "no file is held or failed",), ok=not path)
+    return Answer((f"{wording.files(n_files)} put back in line",))
+
+
+def _pause(engine: Engine, _argument: str) -> Answer:
+    engine.pause()
+    return Answer(("paused: files are watched and queued, nothing is sent",))
+
+
+def _resume(engine: Engine, _argument: str) -> Answer:
+    engine.resume()
+    return Answer(("resumed",))
+
+
+def _reupload(engine: Engine, path: str) -> Answer:
+    engine.reupload(path)
+    return Answer((f"{wording.visible(path)} is put in line",))
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("check", ("c",), "c", "", "Say how it is going", _check),
+    Command("quit", ("q",), "q", "", "Send what is queued, then leave; twice: at once", _quit),
+    Command("help", ("h", "?"), "question_mark", "", "List the commands", _help),
+    Command("files", (), "", "[PATTERN]", "List unfinished files", _files),
+    Command("why", (), "w", "PATH", "Say what is happening to a file, and why", _why),
+    Command("retry", (), "r", "[PATH]", "Try a held or failed file again, or all", _retry),
+    Command("pause", (), "p", "", "Send nothing more for now; watching goes on", _pause),
+    Command("resume", (), "p", "", "Send again", _resume),
+    Command("reupload", (), "u", "PATH", "Send a file again, changed or not", _reupload),
+)
+_BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
+
+
+def help_lines() -> list[str]:
+    """Return one line for each command."""
+    lines = []
+    for command in COMMANDS:
+        words = ", ".join((command.name, *command.aliases))
+        lines.append(f"{words + ' ' + command.argument:<20} {command.help}")
+    return lines
+
+
+def execute(line: str, engine: Engine) -> Answer:
+    """Do what a typed line says; a line that cannot be understood is answered, never raised."""
+    word, _, rest = line.strip().partition(" ")
+    command = _BY_WORD.get(word.lower())
+    if command is None:
+        return Answer((f"unknown command {wording.visible(word)}; help lists them all",), ok=False)
+    argument = _unquoted(rest.strip())
+    if argument and not command.argument:
+        return Answer((f"{command.name} takes nothing after it",), ok=False)
+    if not argument and command.argument == "PATH":
+        return Answer((f"{command.name} needs a path: {command.name} {command.argument}",),
+                      ok=False)
+    try:
+        return command.run(engine, argument)
+    except UploadError as error:
+        return Answer((wording.visible(str(error)),), ok=False)
+
+
+def _unquoted(text: str) -> str:
+    """Return an argument without the quotes that a person put around it."""
+    if text[:1] in ("'", '"'):
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            return text
+        if len(words) == 1:
+            return words[0]
+    return text
+
+
+def complete(text: str, paths: tuple[str, ...] = ()) -> list[str]:
+    """Return what a typed line may become.
+
+    Args:
+        text: what stands in the line so far.
+        paths: paths that may be meant.
+    """
+    word, blank, rest = text.partition(" ")
+    if not blank:
+        return [c.name for c in COMMANDS if c.name.startswith(word.lower())]
+    command = _BY_WORD.get(word.lower())
+    if command is None or "PATH" not in command.argument:
+        return []
+    return [f"{word} {path}" for path in paths if path.startswith(rest)]

@@ -1,0 +1,1 @@
+"""Finds, sends and records; knows nothing of how it is shown."""

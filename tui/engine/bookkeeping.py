@@ -1,0 +1,135 @@
+"""Turns what happened to versions in hand into rows of the ledger and of the tables."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from tui.engine.model import FileState, NoticeKind, VersionState
+from tui.engine.recording.ledger import Ledger
+from tui.engine.sending.delivery import Sending
+from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.traffic import TrafficMeter
+
+logger = logging.getLogger(__name__)
+
+Notify = Callable[[NoticeKind, str, str], None]
+
+
+class Bookkeeper:
+    """Gathers deliveries for the recording thread.
+
+    Args:
+        ledger: where they go.
+        queue: whose paths are released once they are recorded.
+        traffic: counts files.
+        touch_again: a version was abandoned, its path has to rest again.
+        notify: tells front ends of rare events.
+        on_uploaded: gets the versions that are complete and durable.
+    """
+
+    def __init__(self, ledger: Ledger, queue: UploadQueue, traffic: TrafficMeter,
+                 touch_again: Callable[[str], None], notify: Notify,
+                 on_uploaded: Callable[[list[Sending]], None]) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._traffic = traffic
+        self._touch_again = touch_again
+        self._notify = notify
+        self._on_uploaded = on_uploaded
+        self._ended: deque[Sending] = deque()
+        self._unreleased: list[Sending] = []
+        self._lock = threading.Lock()
+        self._next_look = 0.0
+        self.n_uploaded = 0
+        self.n_may_not_rebuild = 0
+
+    def over(self, sending: Sending) -> None:
+        """Take a version to which nothing more will happen; any thread, any number of times."""
+        with self._lock:
+            if sending.is_ended:
+                return
+            sending.is_ended = True
+        if sending.is_complete:
+            sending.completed = time.time()
+            self._traffic.n_files += 1
+        sending.close()
+        self._ended.append(sending)
+
+    def gather(self) -> None:
+        """Write everything that happened since the last time into the open transaction."""
+        ended = []
+        while self._ended:
+            ended.append(self._ended.popleft())
+        complete = [s for s in ended if s.is_complete]
+        in_hand = [s for s in self._queue.sendings() if s.version.n_chunks > 1]
+        dirty = [s for s in in_hand if s.is_dirty and not s.is_ended]
+        with self._ledger.database.together():
+            for sending in [*in_hand, *ended]:
+                self._record_doubt(sending)
+            self._ledger.versions.record([s.delivery() for s in [*complete, *dirty]])
+            self._ledger.files.set_at_rest(
+                [(s.file, s.version.n_bytes, s.version.mtime_ns) for s in complete])
+            for sending in ended:
+                if not sending.is_complete:
+                    self._record_unfinished(sending)
+        self._unreleased.extend(ended)
+        self._look_at_held()
+        self._ledger.files.refresh_counts()
+
+    def _record_doubt(self, sending: Sending) -> None:
+        if sending.sent_twice and not sending.doubt_is_recorded:
+            sending.doubt_is_recorded = True
+            if sending.version.n_chunks > 1:
+                self._ledger.versions.mark_sent_twice(sending.version.version_id)
+
+    def _record_unfinished(self, sending: Sending) -> None:
+        version = sending.version
+        if version.n_chunks > 1:
+            self._ledger.versions.record([sending.delivery()])
+        if sending.is_abandoned:
+            self._ledger.versions.close(version.version_id, VersionState.ABANDONED)
+            return
+        if version.n_chunks > 1 and sending.n_accepted == 0:
+            self._ledger.versions.close(version.version_id, VersionState.REFUSED)
+        self._ledger.files.set_unsent(sending.file, FileState.HELD, sending.refusal,
+                                      sending.retry_after_seconds)
+        logger.error("%s is held: %s", version.rel_path, sending.refusal)
+        self._notify(NoticeKind.FILE_HELD, sending.refusal, version.rel_path)
+
+    def _look_at_held(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + 1.0
+            if self._ledger.files.put_back_due():
+                self._queue.wake()
+
+    def committed(self, is_written: bool) -> None:
+        """Release the paths whose versions are recorded; block the queue while nothing can be."""
+        self._queue.is_blocked = not is_written
+        if not is_written:
+            return
+        released, self._unreleased = self._unreleased, []
+        complete = [s for s in released if s.is_complete]
+        for sending in released:
+            self._queue.release(sending.version.rel_path)
+            if sending.is_abandoned:
+                self._touch_again(sending.version.rel_path)
+        self.n_uploaded += len(complete)
+        for sending in complete:
+            self._announce(sending)
+        if complete:
+            self._on_uploaded(complete)
+
+    def _announce(self, sending: Sending) -> None:
+        version = sending.version
+        logger.debug("%s: all %d chunks acknowledged", version.rel_path, version.n_chunks)
+        if version.may_not_rebuild:
+            self.n_may_not_rebuild += 1
+            logger.warning(
+                "%s is uploaded, but a consumer that received part of an older version may not "
+                "rebuild it: delete its partial copy there, or restart it", version.rel_path)
+        self._notify(NoticeKind.FILE_UPLOADED, "uploaded", version.rel_path)

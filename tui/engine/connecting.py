@@ -1,0 +1,131 @@
+"""Checks, at the first connection and after every lost one, that the cluster is the ledger's."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+
+from tui.engine.model import BrokerState, NoticeKind
+from tui.engine.recording.ledger import Ledger
+from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask
+from tui.engine.sending.producing import ProducingThread
+from tui.engine.threads import StoppableThread
+from tui.errors import WrongClusterError
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_WAIT_SECONDS = 20.0
+
+
+class ConnectingThread(StoppableThread):
+    """Asks the cluster for its ids until it answers, and opens the way for messages.
+
+    Args:
+        settings: the program's.
+        producing: whose connection is checked.
+        ledger: which ids it speaks of.
+        client_logger: for librdkafka's records.
+        on_wrong: the cluster is another one; the program has to end.
+        on_new: the ledger was begun anew for another cluster.
+        notify: tells front ends that the broker is up or down.
+        on_death: see :class:`StoppableThread`.
+    """
+
+    def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
+                 client_logger: logging.Logger, on_wrong: Callable[[WrongClusterError], None],
+                 on_new: Callable[[str], None], notify: Callable[[NoticeKind, str], None],
+                 on_death: Callable[[str, BaseException], None]) -> None:
+        super().__init__("connecting", on_death)
+        self._settings = settings
+        self._producing = producing
+        self._ledger = ledger
+        self._client_logger = client_logger
+        self._on_wrong = on_wrong
+        self._on_new = on_new
+        self._notify = notify
+        self._said = ""
+        self.n_partitions = 1
+
+    def work(self) -> None:
+        n_failures = 0
+        while not self.stopping.is_set():
+            if self._producing.trusted.is_set():
+                self._producing.lost.wait(0.5)
+                continue
+            self._producing.lost.clear()
+            try:
+                cluster = ask(self._producing.client, self._settings.topic_name,
+                              self._producing.config, self._client_logger)
+            except NotConnectedError as error:
+                n_failures += 1
+                self._not_connected(error)
+                wait = min(_LONGEST_WAIT_SECONDS, 0.5 * 2 ** min(n_failures, 8))
+                self.stopping.wait(wait * random.uniform(0.6, 1.0))
+                continue
+            n_failures = 0
+            if not self._check(cluster):
+                return
+            if not self._producing.lost.is_set():
+                self._connected(cluster)
+
+    def _not_connected(self, error: NotConnectedError) -> None:
+        health = self._producing.health
+        hint = health.status().last_error
+        reason = str(error) if error.remedy or not hint else hint
+        is_new = health.enter(BrokerState.UNREACHABLE, reason)
+        if is_new or reason != self._said:
+            self._said = reason
+            logger.warning("not connected to %s: %s; files are watched and queued, sending goes "
+                           "on by itself", self._settings.broker_address, reason)
+        if is_new:
+            self._notify(NoticeKind.BROKER_DOWN, reason)
+
+    def _connected(self, cluster: Cluster) -> None:
+        self.n_partitions = cluster.n_partitions
+        if self._producing.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
+                                        cluster.n_brokers):
+            logger.info("connected to %s: cluster %s, topic %s with %d partitions",
+                        self._settings.broker_address, cluster.cluster_id,
+                        self._settings.topic_name, cluster.n_partitions)
+            self._notify(NoticeKind.BROKER_UP, f"connected to {self._settings.broker_address}")
+        self._said = ""
+        self._producing.trust()
+
+    def _check(self, cluster: Cluster) -> bool:
+        """Compare the ids with the ledger's, and record them where it has none."""
+        database = self._ledger.database
+        for name, found in (("cluster", cluster.cluster_id), ("topic", cluster.topic_id)):
+            if found == NO_ID:
+                if not database.meta(f"{name}_id"):
+                    logger.warning("the broker does not tell the %s's id: another %s under the "
+                                   "same name would not be noticed", name, name)
+            elif database.meta(f"{name}_id") not in ("", NO_ID, found):
+                if not self._settings.new_cluster:
+                    self._wrong(name, database.meta(f"{name}_id"), found)
+                    return False
+                self._begin_anew(name, database.meta(f"{name}_id"))
+                break
+        for name, found in (("cluster", cluster.cluster_id), ("topic", cluster.topic_id)):
+            if found != NO_ID or not database.meta(f"{name}_id"):
+                database.set_meta(f"{name}_id", found)
+        return True
+
+    def _wrong(self, name: str, recorded: str, found: str) -> None:
+        self._producing.health.enter(BrokerState.REFUSED, f"another {name}")
+        self._on_wrong(WrongClusterError(
+            f"the ledger speaks of the {name} {recorded}, but {self._settings.broker_address} "
+            f"answers as {name} {found}: nothing was sent to it",
+            where=str(self._ledger.database.path),
+            remedy="Choose another state directory with --logger_file_path, or --new_cluster to "
+            "set the old ledger aside and begin anew"))
+
+    def _begin_anew(self, name: str, recorded: str) -> None:
+        kept = self._ledger.begin_anew(
+            recorded, upload_existing=self._settings.upload_existing)
+        for key in ("cluster_id", "topic_id"):
+            self._ledger.database.set_meta(key, "")
+        logger.warning("another %s answers: the ledger of %s is kept as %s, and a new one is "
+                       "begun", name, recorded, kept.name)
+        self._on_new(recorded)

@@ -1,0 +1,175 @@
+"""Finding as a whole: watcher, settling and scan, and what people ask about them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+
+from tui.engine.finding.scanning import ScanningThread
+from tui.engine.finding.selection import FileLedger, Selection
+from tui.engine.finding.settling import SettlingThread
+from tui.engine.finding.watching import Watching
+from tui.engine.model import EventKind, FileState, FileStatus, Freshness, Observation
+from tui.engine.threads import StoppableThread
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_MOST_REFUSED = 10_000
+
+
+class Finding:
+    """Finds files, from :meth:`start` to :meth:`stop`; may be started again.
+
+    Args:
+        settings: the program's.
+        ledger: where what is found is recorded.
+        on_queued: told how many files were put in line.
+        on_death: see :class:`StoppableThread`.
+    """
+
+    def __init__(self, settings: Settings, ledger: FileLedger, on_queued: Callable[[int], None],
+                 on_death: Callable[[str, BaseException], None]) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._on_queued = on_queued
+        self._on_death = on_death
+        self._selection = Selection(settings)
+        self._refused: dict[str, FileStatus] = {}
+        self._is_running = False
+        self._start_ns = file_system_now_ns(settings)
+        self._scanned_before = False
+        self._make()
+
+    def _make(self) -> None:
+        settings, selection = self._settings, self._selection
+        self._settling = SettlingThread(settings, selection, self._ledger, self._on_queued,
+                                        self._scan_soon, self._refuse, self._on_death)
+        self._watching = Watching(settings, self._heard, self._scan_soon)
+        self._scanning = ScanningThread(
+            settings, selection, self._ledger, self._watching, self._settling.touch,
+            self._on_queued, self._refuse, self._start_ns, self._on_death,
+            is_first=not self._scanned_before)
+
+    def start(self) -> None:
+        """Start the watcher first and the scan second, so that nothing falls between them."""
+        if self._is_running:
+            return
+        if self._settling.stopping.is_set():
+            self._make()
+        self._is_running = True
+        self._settling.start()
+        self._watching.start()
+        self._scanning.start()
+
+    def stop(self) -> None:
+        """Stop and join; what settles stays recorded."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._scanning.stop()
+        self._settling.stop()
+        self._watching.stop()
+        for thread in self.threads():
+            thread.join(10)
+        self._scanned_before = not self._scanning.is_first
+
+    def threads(self) -> list[StoppableThread]:
+        """Return the threads without which files would be missed."""
+        return [self._settling, self._scanning]
+
+    def _scan_soon(self, why: str) -> None:
+        self._scanning.scan_soon(why)
+
+    def _heard(self, rel_path: str, kind: EventKind) -> None:
+        if not self._selection.why_not_name(rel_path):
+            self._settling.touch(rel_path, kind)
+
+    def touch_again(self, rel_path: str) -> None:
+        """Say that a path changed while it was sent."""
+        self._settling.touch_again(rel_path)
+
+    def _refuse(self, rel_path: str, reason: str) -> None:
+        if rel_path in self._refused or len(self._refused) >= _MOST_REFUSED:
+            return
+        logger.error("%s cannot be uploaded: %s", rel_path, reason)
+        self._refused[rel_path] = FileStatus(
+            rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
+            reason=f"{reason}. Rename it")
+
+    # What people ask.
+
+    def refused(self) -> tuple[FileStatus, ...]:
+        """Return the files that can never be uploaded, as they are."""
+        return tuple(self._refused.values())
+
+    @property
+    def n_settling(self) -> int:
+        """Number of files that have not come to rest."""
+        return self._settling.n_settling
+
+    def settling_status(self, rel_path: str) -> FileStatus | None:
+        """Return where a path stands, if it is settling."""
+        return self._settling.status(rel_path)
+
+    def settling_page(self, offset: int, n_rows: int, pattern: str) \
+            -> tuple[int, tuple[FileStatus, ...]]:
+        """Return how many files settle, and some of them."""
+        return self._settling.page(offset, n_rows, pattern)
+
+    def why_excluded(self, rel_path: str) -> str:
+        """Return why a path is not uploaded whatever happens; empty where it may be."""
+        reason = self._selection.why_not_name(rel_path)
+        if reason:
+            return reason
+        try:
+            return self._selection.observe(rel_path)[1]
+        except (OSError, ValueError):
+            return ""
+
+    def why_unknown(self, rel_path: str) -> str:
+        """Return what there is to say of a path that was never seen."""
+        try:
+            if self._selection.observe(rel_path)[0] is None:
+                return "there is no such file in the upload directory"
+        except (OSError, ValueError) as error:
+            return f"it cannot be looked at: {error}"
+        return "it is there, and the next scan will find it"
+
+    def observe(self, rel_path: str) -> Observation | None:
+        """Return what is on the disk; None where there is no regular file."""
+        try:
+            return self._selection.observe(rel_path)[0]
+        except (OSError, ValueError):
+            return None
+
+    def problems(self) -> list[str]:
+        """Return what keeps files from being found, one sentence each."""
+        found = self._scanning.problems()
+        if self._watching.problem:
+            found.append(f"{self._watching.problem}: only scans find files")
+        return found
+
+    def freshness(self) -> Freshness:
+        """Return when what was last heard and looked at."""
+        return Freshness(
+            last_event_age=self._watching.last_event_age, last_scan_age=self._scanning.last_age,
+            last_scan_seconds=self._scanning.last_seconds,
+            last_scan_n_missed=self._scanning.n_missed,
+            next_scan_seconds=self._scanning.next_seconds, observer=self._watching.name,
+            source_offline=self._scanning.source_offline,
+            n_overflows=self._watching.n_overflows)
+
+
+def file_system_now_ns(settings: Settings) -> int:
+    """Return the time by the clock of the file system, which may be another machine's."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".clock-", dir=settings.state_dir) as file:
+            if os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev:  # noqa: PTH116
+                return os.fstat(file.fileno()).st_mtime_ns
+    except OSError as error:
+        logger.debug("the file system's clock cannot be read: %s", error)
+    return time.time_ns()

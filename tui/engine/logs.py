@@ -1,0 +1,196 @@
+"""The program's log: a ring for the console, a rotated file, a stream, and lines for the topic.
+
+Every line is made safe in one place: secrets are blanked and control characters of file names are
+made visible, so that no name can forge a line or move a terminal's cursor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import threading
+import time
+from collections import deque
+from typing import TextIO
+
+from tui.engine.model import LogLine
+from tui.settings import Settings
+
+_RING_LINES = 20_000
+_FILE_BYTES = 10_000_000
+_N_OLD_FILES = 5
+_REPEAT_SECONDS = 60.0
+
+#: Control characters, and those that turn the direction of text, as they are written.
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_VISIBLE |= {code: f"\\u{code:04x}" for code in (
+    0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
+_VISIBLE |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
+
+
+def visible(text: str) -> str:
+    """Return text whose control and direction characters, and lone surrogates, can be seen."""
+    shown = text.translate(_VISIBLE)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class SafeFormatter(logging.Formatter):
+    """Formats one record as one line, without secrets; a traceback follows on lines of its own.
+
+    Args:
+        secrets: values that are blanked.
+        pattern: as for :class:`logging.Formatter`.
+    """
+
+    def __init__(self, secrets: tuple[str, ...], pattern: str) -> None:
+        super().__init__(pattern)
+        self._secrets = sorted((s for s in secrets if s), key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """Return the text with every secret blanked."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = visible(self.redact(record.message))
+        return super().formatMessage(record)
+
+    def formatException(self, ei: object) -> str:
+        text = super().formatException(ei)  # type: ignore[arg-type]
+        return "\n".join(visible(line) for line in self.redact(text).split("\n"))
+
+
+class _RingHandler(logging.Handler):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(SafeFormatter(settings.secrets, "%(message)s"))
+        self._lines: deque[LogLine] = deque(maxlen=_RING_LINES)
+        self._n_lines = 0
+        self._messages: deque[str] = deque(maxlen=settings.max_log_lines_per_message)
+        self._message_level = settings.log_message_level
+        self._keeps_messages = settings.log_messages.topic_name is not None
+        self._ring_level = min(settings.stream_level, logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for text in self.format(record).split("\n"):
+            if record.levelno >= self._ring_level:
+                self._n_lines += 1
+                self._lines.append(LogLine(self._n_lines, record.created, record.levelno, text))
+            if self._keeps_messages and record.levelno >= self._message_level:
+                self._messages.append(text)
+
+    def lines(self, after: int, n_max: int) -> tuple[LogLine, ...]:
+        with self.lock or contextlib.nullcontext():
+            n_new = min(self._n_lines - after, len(self._lines), n_max)
+            if n_new <= 0:
+                return ()
+            found: list[LogLine] = []
+            for line in reversed(self._lines):
+                if line.number <= after or len(found) == n_max:
+                    break
+                found.append(line)
+        return tuple(reversed(found))
+
+    def take(self) -> list[str]:
+        with self.lock or contextlib.nullcontext():
+            taken = list(self._messages)
+            self._messages.clear()
+        return taken
+
+    def n_waiting(self) -> tuple[int, int]:
+        with self.lock or contextlib.nullcontext():
+            return len(self._messages), sum(map(len, self._messages))
+
+
+class _RepeatFilter(logging.Filter):
+    """Lets librdkafka say the same thing once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # What differs between two such records is the client's name and the time that it took.
+        text = "".join(c for c in record.getMessage() if not c.isdigit())
+        now = time.monotonic()
+        if now - self._said.get(text, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        if len(self._said) > 500:
+            self._said.clear()
+        self._said[text] = now
+        return True
+
+
+class Log:
+    """The handlers of the ``tui`` loggers, from :meth:`open` to :meth:`close`.
+
+    Args:
+        settings: levels, file and secrets.
+        stream: where headless shows lines; None for the console, which asks for them.
+    """
+
+    def __init__(self, settings: Settings, stream: TextIO | None) -> None:
+        self._settings = settings
+        self._stream = stream
+        self._root = logging.getLogger("tui")
+        self._ring = _RingHandler(settings)
+        self._handlers: list[logging.Handler] = [self._ring]
+        self._repeats = _RepeatFilter()
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Begin to collect; a log file that cannot be written is warned of and left out."""
+        settings = self._settings
+        levels = [settings.stream_level, settings.file_level, logging.INFO]
+        if settings.log_messages.topic_name:
+            levels.append(settings.log_message_level)
+        self._root.setLevel(min(levels))
+        self._root.propagate = False
+        kafka = logging.getLogger("tui.kafka")
+        kafka.addFilter(self._repeats)
+        pattern = "%(asctime)s %(levelname)-7s %(message)s"
+        if self._stream is not None:
+            handler: logging.Handler = logging.StreamHandler(self._stream)
+            handler.setLevel(settings.stream_level)
+            handler.setFormatter(SafeFormatter(settings.secrets, pattern))
+            self._handlers.append(handler)
+        problem = self._open_file(pattern)
+        for handler in self._handlers:
+            self._root.addHandler(handler)
+        if problem:
+            self._root.warning("the log file cannot be written: %s", problem)
+
+    def _open_file(self, pattern: str) -> str:
+        path = self._settings.log_file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handler = logging.handlers.RotatingFileHandler(
+                path, maxBytes=_FILE_BYTES, backupCount=_N_OLD_FILES, encoding="utf-8")
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        handler.setLevel(self._settings.file_level)
+        handler.setFormatter(SafeFormatter(
+            self._settings.secrets, "%(asctime)s %(levelname)s %(threadName)s %(message)s"))
+        self._handlers.append(handler)
+        return ""
+
+    def close(self) -> None:
+        """Take the handlers away again."""
+        logging.getLogger("tui.kafka").removeFilter(self._repeats)
+        for handler in self._handlers:
+            self._root.removeHandler(handler)
+            handler.close()
+
+    def lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]:
+        """Return the newest lines with a number above ``after``, oldest first."""
+        return self._ring.lines(after, n_max)
+
+    def take_for_message(self) -> list[str]:
+        """Return the lines since the last call, for a log message."""
+        return self._ring.take()
+
+    def n_waiting(self) -> tuple[int, int]:
+        """Return how many lines, and of how many characters, wait for a log message."""
+        return self._ring.n_waiting()

@@ -1,0 +1,1 @@
+"""Recording: what the broker has acknowledged, kept on disk."""

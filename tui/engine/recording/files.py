@@ -1,0 +1,289 @@
+"""What the ledger holds of each path: where it stands, and what counts as unchanged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from tui.engine.model import Counts, FileState, FileStatus, KnownFile, Observation, WaitingFile
+from tui.engine.recording.database import Database, Row
+from tui.engine.recording.schema import COMPLETE_VERSIONS, join, split
+
+_SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state)
+    VALUES (?, ?, ?, ?, ?, ?, {state}) ON CONFLICT (directory, name) DO UPDATE SET
+    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
+    since = excluded.since, state = excluded.state, reason = ''"""
+_SETTLING = _SEEN.format(state=int(FileState.SETTLING))
+_LEFT_ALONE = _SEEN.format(state=int(FileState.LEFT_ALONE)) + (
+    f", rest_state = {FileState.LEFT_ALONE:d}, rest_n_bytes = excluded.n_bytes,"
+    " rest_mtime_ns = excluded.mtime_ns"
+)
+_WAITING = """INSERT INTO files
+    (directory, name, n_bytes, mtime_ns, inode, since, state, position, acks)
+    VALUES (?, ?, ?, ?, ?, ?, 2, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET
+    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
+    since = excluded.since, state = 2, position = excluded.position, acks = excluded.acks,
+    reason = '', next_attempt = NULL"""
+_AT_PATH = "WHERE directory = ? AND name = ?"
+_STATUS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
+
+
+class FileRows:
+    """The paths of one upload directory, for one topic.
+
+    Args:
+        database: the open ledger.
+        acks: what versions are sent with, recorded as they are queued.
+    """
+
+    def __init__(self, database: Database, acks: str) -> None:
+        self._database = database
+        self._acks = acks
+        rows = database.query("SELECT max(position) FROM files WHERE state NOT IN (0, 4)")
+        self._last_position = int(rows[0][0] or 0)
+        self.is_new = database.is_new
+        self._counts = Counts()
+        self._n_bytes_waiting = 0
+        #: When the file that has waited longest was queued, epoch seconds.
+        self.oldest_unsent: float | None = None
+
+    # What finding needs.
+
+    def known(self, rel_path: str) -> KnownFile | None:
+        """Return what is held of a path; None for a path never seen."""
+        rows = self._database.query(
+            "SELECT state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns "
+            f"FROM files {_AT_PATH}", split(rel_path))
+        return _known(rows[0]) if rows else None
+
+    def known_in(self, directory: str) -> dict[str, KnownFile]:
+        """Return what is held of the files directly in a directory, by file name."""
+        rows = self._database.query(
+            "SELECT state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, name "
+            "FROM files WHERE directory = ?", (directory,))
+        return {row[6]: _known(row) for row in rows}
+
+    def record_left_alone(self, observations: Sequence[Observation]) -> None:
+        """Record files that were there before and are not sent unless they change."""
+        self._database.write(_LEFT_ALONE, _seen_rows(observations))
+
+    def record_settling(self, observations: Sequence[Observation]) -> None:
+        """Record files that were seen to change."""
+        self._database.write(_SETTLING, _seen_rows(observations))
+
+    def record_waiting(self, observations: Sequence[Observation]) -> None:
+        """Put files that have come to rest at the end of the line."""
+        with self._database.together():
+            rows = []
+            for row in _seen_rows(observations):
+                self._last_position += 1
+                rows.append((*row, self._last_position, self._acks))
+            self._database.write(_WAITING, rows)
+
+    def record_unchanged(self, rel_paths: Sequence[str]) -> None:
+        """Put files back to what they were before they seemed to change."""
+        self._database.write(
+            "UPDATE files SET state = rest_state, n_bytes = rest_n_bytes, "
+            "mtime_ns = rest_mtime_ns, reason = '' "
+            f"{_AT_PATH} AND rest_state IS NOT NULL", [split(path) for path in rel_paths])
+
+    def forget(self, rel_paths: Sequence[str]) -> None:
+        """Drop files that are gone; what was uploaded of them stays known."""
+        self.record_unchanged(rel_paths)
+        self._database.write(
+            f"DELETE FROM files {_AT_PATH} AND rest_state IS NULL AND NOT EXISTS "
+            "(SELECT 1 FROM versions WHERE versions.file_id = files.file_id)",
+            [split(path) for path in rel_paths])
+        # Gone, never at rest, and yet begun once: its versions are all that is left to tell.
+        self._database.write(
+            "UPDATE files SET state = 0, reason = 'it is no longer there' "
+            f"{_AT_PATH} AND rest_state IS NULL", [split(path) for path in rel_paths])
+
+    def settling_paths(self) -> Iterator[str]:
+        """Yield the paths that a stop left settling."""
+        rows = self._database.query(
+            f"SELECT directory, name FROM files WHERE state = {FileState.SETTLING:d}")
+        return (join(directory, name) for directory, name in rows)
+
+    def record_held(self, rel_path: str, reason: str, retry_after_seconds: float = 60.0) -> None:
+        """Record that a path cannot be sent just now, and when it is tried again."""
+        now = time.time()
+        directory, name = split(rel_path)
+        self._database.write(
+            "INSERT INTO files (directory, name, n_bytes, mtime_ns, since, state) "
+            "VALUES (?, ?, 0, 0, ?, 5) ON CONFLICT (directory, name) DO UPDATE SET state = 5",
+            [(directory, name, now)])
+        self._database.write(
+            "UPDATE files SET since = ?, reason = ?, next_attempt = ?, "
+            f"n_attempts = n_attempts + 1 {_AT_PATH}",
+            [(now, reason, now + retry_after_seconds, directory, name)])
+
+    # What sending needs.
+
+    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
+        """Return waiting files behind a place in line, in order."""
+        rows = self._database.query(
+            "SELECT file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, "
+            "must_send, n_attempts FROM files WHERE state = 2 AND position > ? "
+            "ORDER BY position LIMIT ?", (after_position, n_rows))
+        return [WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9])
+                for r in rows]
+
+    def set_partition(self, file_id: int, partition: int) -> None:
+        """Record the partition that all versions of a path go to."""
+        self._database.write("UPDATE files SET partition = ? WHERE file_id = ?",
+                             [(partition, file_id)])
+
+    def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
+                   retry_after_seconds: float | None) -> None:
+        """Hold or fail a file in line, unless it was seen to change since."""
+        now = time.time()
+        again = None if retry_after_seconds is None else now + retry_after_seconds
+        self._database.write(
+            "UPDATE files SET state = ?, reason = ?, next_attempt = ?, since = ?, "
+            "n_attempts = n_attempts + 1 WHERE file_id = ? AND state = 2 AND position = ?",
+            [(int(state), reason, again, now, file.file_id, file.position)])
+
+    def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None:
+        """Record (file, n_bytes, mtime_ns) as uploaded, and as settled unless seen to change."""
+        self._database.write(
+            "UPDATE files SET rest_state = 4, rest_n_bytes = ?, rest_mtime_ns = ?, "
+            "n_attempts = 0, must_send = 0 WHERE file_id = ?",
+            [(n_bytes, mtime_ns, file.file_id) for file, n_bytes, mtime_ns in files])
+        self._database.write(
+            "UPDATE files SET state = 4, since = ?, reason = '', next_attempt = NULL "
+            "WHERE file_id = ? AND state = 2 AND position = ?",
+            [(time.time(), file.file_id, file.position) for file, _, _ in files])
+
+    def record_uploaded_before(self, observation: Observation) -> None:
+        """Record a file that another program uploaded as it is now."""
+        self._database.write(_LEFT_ALONE, _seen_rows([observation]))
+        self._database.write(f"UPDATE files SET state = 4, rest_state = 4 {_AT_PATH}",
+                             [split(observation.rel_path)])
+
+    # What the commands need.
+
+    def put_back(self, rel_path: str | None) -> int:
+        """Put held and failed files back in line; return how many.
+
+        Args:
+            rel_path: one of them; None for all.
+        """
+        where = "state IN (5, 6)"
+        parameters: tuple[str, ...] = ()
+        if rel_path is not None:
+            where += " AND directory = ? AND name = ?"
+            parameters = split(rel_path)
+        return self._put_in_line(where, parameters)
+
+    def put_back_due(self) -> int:
+        """Put held files whose time has come back in line; return how many."""
+        return self._put_in_line("state = 5 AND next_attempt <= ?", (time.time(),))
+
+    def _put_in_line(self, where: str, parameters: Sequence[object]) -> int:
+        with self._database.together():
+            rows = self._database.query(
+                f"SELECT file_id FROM files WHERE {where} ORDER BY position", parameters)
+            again = []
+            for (file_id,) in rows:
+                self._last_position += 1
+                again.append((self._last_position, file_id))
+            self._database.write(
+                "UPDATE files SET state = 2, position = ?, next_attempt = NULL "
+                "WHERE file_id = ?", again)
+        return len(again)
+
+    def must_send(self, rel_path: str) -> None:
+        """Make the next version of a path go even if its content was sent before."""
+        self._database.write(f"UPDATE files SET must_send = 1 {_AT_PATH}", [split(rel_path)])
+
+    # What people see.
+
+    def refresh_counts(self) -> None:
+        """Count again, unless the connection is busy; see :meth:`counts`."""
+        rows = self._database.try_query("SELECT state, n_files, n_bytes FROM counts")
+        if rows is None:
+            return
+        n = {state: n_files for state, n_files, _ in rows}
+        self._n_bytes_waiting = next(b for state, _, b in rows if state == FileState.WAITING)
+        self._counts = Counts(
+            left_alone=n[FileState.LEFT_ALONE], settling=n[FileState.SETTLING],
+            waiting=n[FileState.WAITING], uploaded=n[COMPLETE_VERSIONS],
+            held=n[FileState.HELD], failed=n[FileState.FAILED])
+        oldest = self._database.try_query(
+            "SELECT since FROM files WHERE state = 2 ORDER BY position LIMIT 1")
+        if oldest is not None:
+            self.oldest_unsent = float(oldest[0][0]) if oldest else None
+
+    def counts(self) -> tuple[Counts, int]:
+        """Return the paths in each state and the bytes waiting, as last counted."""
+        return self._counts, self._n_bytes_waiting
+
+    def n_waiting(self) -> int:
+        """Return how many files are in line or in hand, counted now."""
+        return int(self._database.query("SELECT n_files FROM counts WHERE state = 2")[0][0])
+
+    def n_bytes_ahead(self, rel_path: str) -> int:
+        """Return the payload that waits before a path."""
+        rows = self._database.query(
+            "SELECT coalesce(sum(n_bytes), 0) FROM files WHERE state = 2 AND position < "
+            f"(SELECT position FROM files {_AT_PATH})", split(rel_path))
+        return int(rows[0][0])
+
+    def status(self, rel_path: str) -> FileStatus | None:
+        """Return where a path stands."""
+        rows = self._database.query(f"SELECT {_STATUS} FROM files {_AT_PATH}", split(rel_path))
+        return _status(rows[0]) if rows else None
+
+    def file_id(self, rel_path: str) -> int | None:
+        """Return the row of a path."""
+        rows = self._database.query(f"SELECT file_id FROM files {_AT_PATH}", split(rel_path))
+        return int(rows[0][0]) if rows else None
+
+    def page(self, states: Sequence[FileState], offset: int, n_rows: int,
+             like: str = "") -> tuple[int, tuple[FileStatus, ...]]:
+        """Return how many paths are in some states, and some of them in the order of the line.
+
+        Args:
+            states: of the unfinished ones.
+            offset, n_rows: which of them.
+            like: a pattern for SQL's LIKE with ``\\`` as escape; empty for all.
+        """
+        marks = ", ".join(str(int(state)) for state in states)
+        where, parameters = f"state IN ({marks})", list[object]()
+        if like:
+            where += " AND directory || '/' || name LIKE ? ESCAPE '\\'"
+            parameters.append(like)
+            count = f"SELECT count(*) FROM files WHERE {where}"
+        else:
+            count = f"SELECT sum(n_files) FROM counts WHERE state IN ({marks})"
+        with self._database.together():
+            n_total = int(self._database.query(count, parameters)[0][0] or 0)
+            rows = self._database.query(
+                f"SELECT {_STATUS} FROM files WHERE {where} ORDER BY state, position "
+                "LIMIT ? OFFSET ?", [*parameters, n_rows, offset])
+        return n_total, tuple(_status(row) for row in rows)
+
+
+def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
+    now = time.time()
+    return [(*split(o.rel_path), o.n_bytes, o.mtime_ns, _as_sql(o.inode), now)
+            for o in observations]
+
+
+def _as_sql(number: int) -> int:
+    """Fit a file number of 64 unsigned bits into SQLite's signed ones."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _known(row: Row) -> KnownFile:
+    if row[3] is None:
+        return KnownFile(FileState(row[0]), row[1], row[2])
+    return KnownFile(FileState(row[0]), row[1], row[2], FileState(row[3]), row[4], row[5])
+
+
+def _status(row: Row) -> FileStatus:
+    again = None if row[5] is None else max(0.0, row[5] - time.time())
+    return FileStatus(
+        rel_path=join(row[0], row[1]), state=FileState(row[2]), n_bytes=row[3], reason=row[4],
+        next_attempt_seconds=again, n_attempts=row[6], since=row[7])

@@ -1,0 +1,125 @@
+"""The ledger of one upload directory and one topic: the only truth about what was sent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from tui.engine.model import FileState
+from tui.engine.recording.database import Database, set_aside
+from tui.engine.recording.files import FileRows
+from tui.engine.recording.versions import VersionRows
+from tui.errors import LedgerDamagedError, StateDirectoryError
+
+logger = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Opens the ledger, or begins a new one where the old one is damaged.
+
+    Args:
+        state_dir: the state directory; it is created where it is missing.
+        topic_name: each topic has a ledger of its own.
+        upload_dir: the directory that it serves.
+        acks: what versions are sent with.
+
+    Raises:
+        AlreadyRunningError: another instance holds it.
+        StateDirectoryError: it cannot be used, or serves another directory.
+    """
+
+    def __init__(self, state_dir: Path, topic_name: str, upload_dir: Path, acks: str) -> None:
+        path = ledger_path(state_dir, topic_name)
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateDirectoryError(
+                f"the state directory cannot be made: {error.strerror}", where=str(state_dir),
+                remedy="Choose another with --logger_file_path") from error
+        self.damage = ""  #: what was wrong with the old ledger; empty where nothing was
+        self.set_aside_as: Path | None = None
+        try:
+            self.database = Database(path)
+        except LedgerDamagedError as error:
+            self.damage = error.what
+            self.set_aside_as = set_aside(path, "damaged")
+            self.database = Database(path)
+        try:
+            self._check_upload_dir(state_dir, upload_dir)
+            self.files = FileRows(self.database, acks)
+            self.versions = VersionRows(self.database)
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _check_upload_dir(self, state_dir: Path, upload_dir: Path) -> None:
+        served = self.database.meta("upload_dir")
+        if not served or state_dir.is_relative_to(upload_dir):
+            self.database.set_meta("upload_dir", str(upload_dir))
+            return
+        if served != str(upload_dir):
+            raise StateDirectoryError(
+                f"this state directory belongs to the uploads of {served}, not to those of "
+                f"{upload_dir}", where=str(state_dir),
+                remedy="Choose another state directory with --logger_file_path")
+
+    def begin_anew(self, old_ids: str, *, upload_existing: bool) -> Path:
+        """Set everything that was sent to another cluster aside; return where it is kept.
+
+        Unfinished files stay in line, as not begun. Uploaded ones count as left alone, or go in
+        line with ``upload_existing``.
+
+        Args:
+            old_ids: of the old cluster, kept with the copy.
+            upload_existing: whether what is there is sent to the new cluster.
+        """
+        database = self.database
+        with database.together():
+            database.commit()
+            kept = database.path.with_name(database.path.name + f".cluster-{old_ids}")
+            database.copy_to(kept)
+            uploaded = f"state IN ({FileState.UPLOADED:d}, {FileState.LEFT_ALONE:d})"
+            database.write("DELETE FROM versions", [()])
+            database.write("UPDATE counts SET n_files = 0, n_bytes = 0 WHERE state = 100", [()])
+            database.write(
+                "UPDATE files SET partition = NULL, rest_state = CASE WHEN rest_state IS NULL "
+                f"THEN NULL ELSE {FileState.LEFT_ALONE:d} END", [()])
+            state = FileState.HELD if upload_existing else FileState.LEFT_ALONE
+            database.write(f"UPDATE files SET state = {state:d}, next_attempt = 0 "
+                           f"WHERE {uploaded}", [()])
+            database.commit()
+        return kept
+
+    def close(self) -> None:
+        """Commit and give the ledger back.
+
+        Raises:
+            LedgerError: the last writes could not be made durable.
+        """
+        self.database.close()
+
+
+def ledger_path(state_dir: Path, topic_name: str) -> Path:
+    """Return where the ledger of a topic is kept."""
+    return state_dir / f"upload_to_{topic_name}.sqlite3"
+
+
+def peek(state_dir: Path, topic_name: str) -> sqlite3.Connection | None:
+    """Open a ledger that no instance holds, to read it and nothing else; None without one.
+
+    Raises:
+        StateDirectoryError: it cannot be read, or an instance holds it.
+    """
+    path = ledger_path(state_dir, topic_name)
+    if not path.exists():
+        return None
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+        connection.execute("SELECT count(*) FROM meta").fetchall()
+    except sqlite3.Error as error:
+        raise StateDirectoryError(
+            f"the ledger cannot be read now ({error}): an instance is at work, or it is damaged",
+            where=str(path), remedy=f"Look at {os.fspath(path.parent)}") from error
+    return connection

@@ -1,0 +1,110 @@
+"""The tables inside the ledger, and the conversions between their rows and the engine's words."""
+
+from __future__ import annotations
+
+import json
+
+from tui.engine.model import FileState, OffsetRange
+
+SCHEMA_VERSION = 1
+
+_COUNTED = (
+    "UPDATE counts SET n_files = n_files {sign} 1, n_bytes = n_bytes {sign} {row}.n_bytes "
+    "WHERE state = {row}.state;"
+)
+_MINUS_OLD = _COUNTED.format(sign="-", row="old")
+_PLUS_NEW = _COUNTED.format(sign="+", row="new")
+
+SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    f"""INSERT INTO meta VALUES ('schema_version', '{SCHEMA_VERSION}'), ('stopped_cleanly', '0'),
+        ('last_start', '0')""",
+    # One row a path. n_bytes and mtime_ns are what was last seen; rest_* is what counts as
+    # unchanged: the uploaded version, or the file as it was left alone.
+    """CREATE TABLE files (
+        file_id INTEGER PRIMARY KEY,
+        directory TEXT NOT NULL,
+        name TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        n_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL DEFAULT 0,
+        position INTEGER NOT NULL DEFAULT 0,
+        partition INTEGER,
+        acks TEXT NOT NULL DEFAULT '',
+        must_send INTEGER NOT NULL DEFAULT 0,
+        since REAL NOT NULL,
+        rest_state INTEGER,
+        rest_n_bytes INTEGER,
+        rest_mtime_ns INTEGER,
+        reason TEXT NOT NULL DEFAULT '',
+        n_attempts INTEGER NOT NULL DEFAULT 0,
+        next_attempt REAL,
+        UNIQUE (directory, name))""",
+    f"""CREATE INDEX files_unfinished ON files (state, position)
+        WHERE state NOT IN ({FileState.LEFT_ALONE}, {FileState.UPLOADED})""",
+    """CREATE TABLE versions (
+        version_id INTEGER PRIMARY KEY,
+        file_id INTEGER NOT NULL REFERENCES files,
+        state INTEGER NOT NULL,
+        n_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        mtime_seconds REAL NOT NULL,
+        inode INTEGER NOT NULL,
+        sha512 BLOB NOT NULL,
+        chunk_size INTEGER NOT NULL,
+        n_chunks INTEGER NOT NULL,
+        partition INTEGER NOT NULL,
+        acks TEXT NOT NULL,
+        is_recovery INTEGER NOT NULL,
+        may_not_rebuild INTEGER NOT NULL,
+        sent_twice INTEGER NOT NULL,
+        started REAL NOT NULL,
+        completed REAL,
+        n_delivered INTEGER NOT NULL,
+        delivered BLOB,
+        offsets TEXT NOT NULL)""",
+    "CREATE INDEX versions_of_file ON versions (file_id)",
+    "CREATE INDEX versions_begun ON versions (state) WHERE state = 0",
+    "CREATE INDEX versions_completed ON versions (completed) WHERE state = 1",
+    # Kept by triggers, so that a count costs the same for ten files and for ten million.
+    "CREATE TABLE counts (state INTEGER PRIMARY KEY, n_files INTEGER, n_bytes INTEGER)",
+    "INSERT INTO counts VALUES " + ", ".join(f"({int(state)}, 0, 0)" for state in FileState),
+    "INSERT INTO counts VALUES (100, 0, 0)",  # versions that are complete
+    f"CREATE TRIGGER files_in AFTER INSERT ON files BEGIN {_PLUS_NEW} END",
+    f"CREATE TRIGGER files_out AFTER DELETE ON files BEGIN {_MINUS_OLD} END",
+    f"""CREATE TRIGGER files_moved AFTER UPDATE OF state, n_bytes ON files
+        WHEN old.state <> new.state OR old.n_bytes <> new.n_bytes
+        BEGIN {_MINUS_OLD} {_PLUS_NEW} END""",
+    """CREATE TRIGGER versions_in AFTER INSERT ON versions WHEN new.state = 1
+        BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
+        WHERE state = 100; END""",
+    """CREATE TRIGGER versions_done AFTER UPDATE OF state ON versions
+        WHEN new.state = 1 AND old.state <> 1
+        BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
+        WHERE state = 100; END""",
+)
+
+#: Row of ``counts`` that counts complete versions.
+COMPLETE_VERSIONS = 100
+
+
+def split(rel_path: str) -> tuple[str, str]:
+    """Split a POSIX path into directory (empty at the top) and file name."""
+    directory, _, name = rel_path.rpartition("/")
+    return directory, name
+
+
+def join(directory: str, name: str) -> str:
+    """Put together what :func:`split` took apart."""
+    return f"{directory}/{name}" if directory else name
+
+
+def offsets_to_text(offsets: tuple[OffsetRange, ...]) -> str:
+    """Write offsets as JSON: ``[[partition, first, last], ...]``."""
+    return json.dumps([[r.partition, r.first, r.last] for r in offsets], separators=(",", ":"))
+
+
+def offsets_from_text(text: str) -> tuple[OffsetRange, ...]:
+    """Read what :func:`offsets_to_text` wrote."""
+    return tuple(OffsetRange(*item) for item in json.loads(text or "[]"))

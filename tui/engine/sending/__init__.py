@@ -1,0 +1,1 @@
+"""Sending: from a file at rest to acknowledged messages on the topic."""

@@ -1,0 +1,172 @@
+"""Reads the bytes of a version, and lets no byte pass that is not the version's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui.engine.operating_system import open_for_reading, read_at
+from tui.errors import (
+    SourceChangedError,
+    SourceGoneError,
+    SourceRefusedError,
+    SourceUnreadableError,
+)
+
+#: Bytes read at a time; a file no larger is sent from memory.
+SLICE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Source:
+    """An open file: a descriptor that survives renaming and deletion of its name.
+
+    Attributes:
+        rel_path: the name it was opened by.
+        n_bytes, mtime_ns, mtime_seconds, inode: as ``fstat`` told when it was opened.
+        slice_bytes: size of the slices that ``checksums`` speak of.
+        checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
+    """
+
+    rel_path: str
+    descriptor: int
+    n_bytes: int
+    mtime_ns: int
+    mtime_seconds: float
+    inode: int
+    slice_bytes: int = SLICE_BYTES
+    checksums: list[int] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the descriptor; harmless when done twice."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def is_unchanged(self) -> bool:
+        """Return whether size and time are still those of when it was opened."""
+        try:
+            now = os.fstat(self.descriptor)
+        except OSError as error:
+            raise unreadable(self.rel_path, error) from error
+        return now.st_size == self.n_bytes and now.st_mtime_ns == self.mtime_ns
+
+    def read_whole(self) -> bytes:
+        """Return all bytes of a file that fits one slice.
+
+        Raises:
+            SourceChangedError: it changed while it was read.
+            SourceUnreadableError: reading failed.
+        """
+        data = self._read(0, self.n_bytes)
+        if len(data) != self.n_bytes or not self.is_unchanged():
+            raise SourceChangedError("it changed while it was read", where=self.rel_path)
+        return data
+
+    def hash_whole(self, is_stopping: Callable[[], bool]) -> bytes | None:
+        """Return the SHA-512 of the whole file, and keep each slice's checksum.
+
+        Args:
+            is_stopping: asked between slices; where it says so, None is returned.
+
+        Raises:
+            SourceChangedError: it changed while it was read.
+            SourceUnreadableError: reading failed.
+        """
+        digest = hashlib.sha512()
+        checksums = []
+        for offset in range(0, self.n_bytes, self.slice_bytes):
+            if is_stopping():
+                return None
+            data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
+            digest.update(data)
+            checksums.append(zlib.crc32(data))
+        if not self.is_unchanged():
+            raise SourceChangedError("it changed while it was read", where=self.rel_path)
+        self.checksums = checksums
+        return digest.digest()
+
+    def read_slice(self, number: int) -> bytes:
+        """Return a slice, checked against the pass that computed the SHA-512.
+
+        Raises:
+            SourceChangedError: its bytes are others now, or fewer.
+            SourceUnreadableError: reading failed.
+        """
+        offset = number * self.slice_bytes
+        data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
+        if zlib.crc32(data) != self.checksums[number]:
+            raise SourceChangedError(
+                f"its bytes changed in place near offset {offset}", where=self.rel_path)
+        return data
+
+    def _read(self, offset: int, n_bytes: int) -> bytes:
+        """Return up to ``n_bytes``; fewer where the file ends before."""
+        try:
+            data = read_at(self.descriptor, n_bytes, offset)
+            while 0 < len(data) < n_bytes:
+                more = read_at(self.descriptor, n_bytes - len(data), offset + len(data))
+                if not more:
+                    break
+                data += more
+        except OSError as error:
+            raise unreadable(self.rel_path, error) from error
+        return data
+
+
+def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> Source:
+    """Open a file of the upload directory, never blocking and never leaving the directory.
+
+    Args:
+        upload_dir: absolute path, resolved.
+        rel_path: POSIX path relative to it.
+        follow_symlinks: whether the name, or a directory on the way, may be a link.
+
+    Raises:
+        SourceGoneError: there is no such file any more.
+        SourceUnreadableError: it cannot be opened.
+        SourceRefusedError: it is no regular file, a link, or resolves outside the directory.
+    """
+    path = upload_dir / rel_path
+    try:
+        descriptor = open_for_reading(path, follow_symlinks=follow_symlinks)
+    except OSError as error:
+        raise unreadable(rel_path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceRefusedError("it is no regular file", where=rel_path)
+        _refuse_outside(upload_dir, path, rel_path, status)
+    except OSError as error:
+        os.close(descriptor)
+        raise unreadable(rel_path, error) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Source(rel_path, descriptor, status.st_size, status.st_mtime_ns, status.st_mtime,
+                  status.st_ino)
+
+
+def _refuse_outside(upload_dir: Path, path: Path, rel_path: str, status: os.stat_result) -> None:
+    """Judge the opened file, not its name: what was swapped in between must not escape."""
+    real = os.path.realpath(path)
+    inside = os.path.join(os.path.realpath(upload_dir), "")  # noqa: PTH118 (hot, strings)
+    if real.startswith(inside) and os.path.samestat(os.stat(real), status):  # noqa: PTH116
+        return
+    raise SourceRefusedError(
+        "it resolves to a place outside the upload directory", where=rel_path,
+        remedy="Move the file into the directory, or leave the link out")
+
+
+def unreadable(rel_path: str, error: OSError) -> Exception:
+    """Return the error of ours that says the same as an OSError about a file."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return SourceGoneError("it is no longer there", where=rel_path)
+    return SourceUnreadableError(
+        f"it cannot be read: {error.strerror or error}", where=rel_path,
+        remedy="Check its permissions and the disk; it is tried again by itself")

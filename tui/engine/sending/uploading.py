@@ -1,0 +1,318 @@
+"""The uploading threads: read, hash, begin, and produce, one version of a path after another."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui.engine.model import FileState, FileVersion, PastVersion, VersionState, WaitingFile
+from tui.engine.sending.delivery import Sending
+from tui.engine.sending.messages import MessageMaker
+from tui.engine.sending.planning import cut, is_sent_already, resumable
+from tui.engine.sending.producing import ProducingThread
+from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.reading import SLICE_BYTES, Source, open_source
+from tui.engine.threads import StoppableThread
+from tui.errors import (
+    LedgerError,
+    SourceChangedError,
+    SourceError,
+    SourceGoneError,
+    SourceUnreadableError,
+)
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Bytes that one large version sends before others get their turn.
+_TURN_BYTES = 64 * 1024 * 1024
+
+
+class FilesInLine(Protocol):
+    """What uploading tells the ledger of paths."""
+
+    def set_partition(self, file_id: int, partition: int) -> None: ...
+    def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
+                   retry_after_seconds: float | None) -> None: ...
+    def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
+    def forget(self, rel_paths: Sequence[str]) -> None: ...
+
+
+class Versions(Protocol):
+    """What uploading asks and tells the ledger of versions."""
+
+    def numbered(self, version: FileVersion) -> FileVersion: ...
+    def begin(self, versions: Sequence[FileVersion], started: float) -> None: ...
+    def close(self, version_id: int, state: VersionState) -> None: ...
+    def mark_sent_twice(self, version_id: int) -> None: ...
+    def of_file(self, file_id: int, rel_path: str) -> list[PastVersion]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all uploading threads share.
+
+    Attributes:
+        settings: the program's.
+        queue, producing, files, versions: its parts.
+        n_partitions: asks for the topic's partition count, known once connected.
+        touch_again: a path changed under our hands, or (True) only grew: it has to rest again.
+        on_over: nothing more will happen to a version.
+        on_unsent: a path was held (reason) or failed.
+        begun_here: numbers of the versions begun by this process.
+    """
+
+    settings: Settings
+    queue: UploadQueue
+    producing: ProducingThread
+    files: FilesInLine
+    versions: Versions
+    n_partitions: Callable[[], int]
+    touch_again: Callable[[str], None]
+    on_over: Callable[[Sending], None]
+    on_unsent: Callable[[str, FileState, str], None]
+    begun_here: set[int]
+
+
+class UploadingThread(StoppableThread):
+    """Takes work from the queue until it is stopped.
+
+    Args:
+        number: from 1, for its name.
+        around: what it works with.
+        on_death: see :class:`StoppableThread`.
+    """
+
+    def __init__(self, number: int, around: Surroundings,
+                 on_death: Callable[[str, BaseException], None]) -> None:
+        super().__init__(f"uploading-{number}", on_death)
+        self._a = around
+
+    def work(self) -> None:
+        producing, queue = self._a.producing, self._a.queue
+        while not self.stopping.is_set():
+            if not producing.trusted.wait(0.2):
+                continue
+            work = queue.take(0.5)
+            if isinstance(work, Sending):
+                self._send(work)
+            elif work:
+                self._begin(work)
+
+    # Beginning.
+
+    def _begin(self, files: list[WaitingFile]) -> None:
+        """Read and hash files, make their versions durable, and send."""
+        sendings = []
+        for file in files:
+            if self.stopping.is_set():
+                return
+            try:
+                sending = self._prepare(file)
+            except SourceError as error:
+                self._not_prepared(file, error)
+                continue
+            if sending is None:
+                self._a.queue.release(file.rel_path)
+            else:
+                sendings.append(sending)
+        new = [s for s in sendings if s.is_new and s.version.n_chunks > 1]
+        if not self._make_durable(new, sendings):
+            return
+        for sending in sendings:
+            self._a.queue.hold(sending)
+        for sending in sendings:
+            self._send(sending)
+
+    def _make_durable(self, new: list[Sending], all_of_them: list[Sending]) -> bool:
+        """Commit what begins before its first message; put all back where that fails."""
+        try:
+            if new:
+                self._a.versions.begin([s.version for s in new], time.time())
+        except LedgerError as error:
+            for sending in all_of_them:
+                sending.close()
+                self._a.files.set_unsent(sending.file, FileState.HELD, error.what, 5.0)
+                self._a.queue.release(sending.file.rel_path)
+            self.stopping.wait(1.0)
+            return False
+        self._a.begun_here.update(s.version.version_id for s in new)
+        return True
+
+    def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
+        if isinstance(error, SourceGoneError):
+            logger.info("%s is no longer there: nothing is sent", file.rel_path)
+            self._close_begun(self._history(file), None)
+            self._a.files.forget([file.rel_path])
+        elif isinstance(error, SourceChangedError):
+            self._a.touch_again(file.rel_path)
+        else:
+            can_cure_itself = isinstance(error, SourceUnreadableError)
+            state = FileState.HELD if can_cure_itself else FileState.FAILED
+            again = back_off_seconds(file.n_attempts) if can_cure_itself else None
+            self._a.files.set_unsent(file, state, f"{error.what}. {error.remedy}", again)
+            self._a.on_unsent(file.rel_path, state, error.what)
+        self._a.queue.release(file.rel_path)
+
+    def _history(self, file: WaitingFile) -> list[PastVersion]:
+        """Return past versions; a path without a partition has none."""
+        if file.partition is None:
+            return []
+        return self._a.versions.of_file(file.file_id, file.rel_path)
+
+    def _prepare(self, file: WaitingFile) -> Sending | None:
+        """Read and hash a file; None where there is nothing to send of it.
+
+        Raises:
+            SourceError: it cannot be read as what was queued.
+        """
+        settings = self._a.settings
+        source = open_source(settings.upload_dir, file.rel_path,
+                             follow_symlinks=settings.follow_symlinks)
+        try:
+            if (source.n_bytes, source.mtime_ns) != (file.n_bytes, file.mtime_ns):
+                raise SourceChangedError("it changed since it came to rest", where=file.rel_path)
+            data = None
+            if source.n_bytes <= SLICE_BYTES:
+                data = source.read_whole()
+                sha512: bytes | None = hashlib.sha512(data).digest()
+            else:
+                sha512 = source.hash_whole(self.stopping.is_set)
+            sending = None if sha512 is None else self._plan(file, source, sha512, data)
+        except BaseException:
+            source.close()
+            raise
+        if sending is None or data is not None:
+            source.close()
+        return sending
+
+    def _plan(self, file: WaitingFile, source: Source, sha512: bytes,
+              data: bytes | None) -> Sending | None:
+        history = self._history(file)
+        if is_sent_already(history, sha512) and not file.must_send:
+            logger.info("%s: its content was uploaded before, nothing is sent", file.rel_path)
+            self._a.files.set_at_rest([(file, source.n_bytes, source.mtime_ns)])
+            return None
+        past = resumable(history, sha512)
+        self._close_begun(history, past)
+        if past is not None:
+            return self._resume(file, source, past, data)
+        how = cut(history, sha512, source.n_bytes, self._a.settings.chunk_size)
+        version = self._a.versions.numbered(FileVersion(
+            version_id=0, file_id=file.file_id, rel_path=file.rel_path, n_bytes=source.n_bytes,
+            mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds, inode=source.inode,
+            sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
+            partition=self._partition(file, is_recovery=how.is_recovery),
+            acks=file.acks, is_recovery=how.is_recovery, may_not_rebuild=how.may_not_rebuild))
+        logger.debug("%s is cut into %d chunks of %d bytes", file.rel_path, how.n_chunks,
+                     how.chunk_size)
+        return self._sending(version, file, source, data)
+
+    def _partition(self, file: WaitingFile, *, is_recovery: bool) -> int:
+        """Return the path's partition, choosing it at the path's first version."""
+        partition = file.partition
+        if partition is None:
+            partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
+            self._a.files.set_partition(file.file_id, partition)
+        return partition if is_recovery or not self._a.settings.partition_by_chunk else -1
+
+    def _resume(self, file: WaitingFile, source: Source, past: PastVersion,
+                data: bytes | None) -> Sending:
+        version = past.version
+        if version.version_id not in self._a.begun_here:
+            # What the last run sent in its last second may not have been recorded.
+            self._a.versions.mark_sent_twice(version.version_id)
+            logger.info("%s goes on: %d of %d chunks were acknowledged before", file.rel_path,
+                        past.n_delivered, version.n_chunks)
+        sending = self._sending(version, file, source, data, past)
+        sending.is_new = False
+        return sending
+
+    def _sending(self, version: FileVersion, file: WaitingFile, source: Source,
+                 data: bytes | None, past: PastVersion | None = None) -> Sending:
+        maker = MessageMaker(version, self._a.settings.message_fields)
+        return Sending(
+            version, file, maker, data=data, source=None if data is not None else source,
+            delivered=past.delivered if past else b"", started=past.started if past else None,
+            offsets=past.offsets if past else ())
+
+    def _close_begun(self, history: Sequence[PastVersion], but: PastVersion | None) -> None:
+        for past in history:
+            if past.state == VersionState.BEGUN and past is not but:
+                logger.warning("%s: a version of which %d of %d chunks were sent cannot be "
+                               "finished, its bytes are no longer there", past.version.rel_path,
+                               past.n_delivered, past.version.n_chunks)
+                self._a.versions.close(past.version.version_id, VersionState.ABANDONED)
+
+    # Sending.
+
+    def _send(self, sending: Sending) -> None:
+        """Produce a turn's worth of chunks."""
+        try:
+            self._produce_turn(sending)
+        except SourceChangedError as error:
+            logger.warning("%s: %s; the version is abandoned after %d of %d chunks, the new one "
+                           "follows when it rests", sending.version.rel_path, error.what,
+                           sending.n_delivered, sending.version.n_chunks)
+            sending.is_abandoned = True
+        except SourceError as error:
+            seconds = back_off_seconds(sending.file.n_attempts)
+            sending.hold(f"{error.what}. {error.remedy}", seconds)
+        self._a.queue.give_back(sending)
+        if sending.is_over:
+            self._a.on_over(sending)
+
+    def _produce_turn(self, sending: Sending) -> None:
+        n_left = _TURN_BYTES
+        size = sending.version.chunk_size
+        unit_chunks = max(1, SLICE_BYTES // size)
+        while sending.again:
+            index = sending.again.popleft()
+            if not self._produce_unit(sending, index, index + 1):
+                sending.again.appendleft(index)
+                return
+        while sending.next_index < sending.version.n_chunks and n_left > 0:
+            first = sending.next_index
+            last = min(sending.version.n_chunks, first - first % unit_chunks + unit_chunks)
+            if not self._produce_unit(sending, first, last):
+                return
+            n_left -= (last - first) * size
+
+    def _produce_unit(self, sending: Sending, first: int, last: int) -> bool:
+        """Produce chunks first..last - 1, all of one slice or one chunk of several slices."""
+        size = sending.version.chunk_size
+        data, start = sending.data, 0
+        for index in range(first, last):
+            if not sending.is_delivered(index):
+                if data is None:
+                    data, start = self._read(sending, first)
+                offset = index * size - start
+                if self.stopping.is_set() or self._a.queue.is_paused or sending.refusal:
+                    return False
+                if not self._a.producing.produce(sending, index, data[offset:offset + size]):
+                    return False
+            sending.next_index = max(sending.next_index, index + 1)
+        return True
+
+    def _read(self, sending: Sending, first: int) -> tuple[bytes, int]:
+        """Return the bytes around a chunk and the offset at which they begin."""
+        source, size = sending.source, sending.version.chunk_size
+        if source is None:
+            raise SourceUnreadableError("its bytes were given up", where=sending.version.rel_path)
+        number = first * size // source.slice_bytes
+        if size <= source.slice_bytes:
+            return source.read_slice(number), number * source.slice_bytes
+        n_slices = min(size // source.slice_bytes, len(source.checksums) - number)
+        return (b"".join(source.read_slice(number + i) for i in range(n_slices)),
+                number * source.slice_bytes)
+
+
+def back_off_seconds(n_attempts: int) -> float:
+    """Return the time to the next attempt at reading: doubling, jittered, ten minutes at most."""
+    return float(min(600.0, 2.0 * 2 ** min(n_attempts, 9)) * random.uniform(0.75, 1.25))

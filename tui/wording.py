@@ -1,0 +1,298 @@
+"""Every number, size, rate, time and state as people read it."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from collections.abc import Sequence
+
+import humanize
+
+from tui.engine.logs import visible
+from tui.engine.model import (
+    BrokerState,
+    Explanation,
+    FileState,
+    FileStatus,
+    Phase,
+    Snapshot,
+    VersionRecord,
+    VersionState,
+)
+
+__all__ = ["visible"]
+
+_STATE_WORDS = {
+    FileState.LEFT_ALONE: "left alone",
+    FileState.SETTLING: "settling",
+    FileState.WAITING: "waiting",
+    FileState.UPLOADING: "uploading",
+    FileState.UPLOADED: "uploaded",
+    FileState.HELD: "held",
+    FileState.FAILED: "failed",
+}
+_VERSION_WORDS = {
+    VersionState.BEGUN: "begun, not finished",
+    VersionState.COMPLETE: "uploaded",
+    VersionState.ABANDONED: "abandoned: its bytes changed before all were sent",
+    VersionState.REFUSED: "refused by the broker",
+}
+NOTHING_IS_KEPT = "embedded broker: nothing leaves this computer and nothing is kept"
+
+
+def size(n_bytes: float) -> str:
+    """Return bytes as ``3.4 GB``."""
+    return humanize.naturalsize(n_bytes, format="%.3g" if n_bytes < 999.5e12 else "%.0f")
+
+
+def rate(bytes_per_second: float) -> str:
+    """Return a rate as ``84 MB/s``."""
+    return f"{size(bytes_per_second)}/s"
+
+
+def count(n: int) -> str:
+    """Return a number as ``4,812``."""
+    return humanize.intcomma(n)
+
+
+def files(n: int) -> str:
+    """Return ``1 file`` or ``4,812 files``."""
+    return f"{count(n)} file{'' if n == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as ``1.2 s``, ``12 s``, ``4 min 5 s``, ``3 h 12 min`` or ``2 d 4 h``."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    for unit, word, below, below_word in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"),
+                                          (60, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // below
+            return f"{count(whole // unit)} {word}" + (f" {rest} {below_word}" if rest else "")
+    return f"{whole} s"
+
+
+def age(seconds: float | None) -> str:
+    """Return ``4.2 s ago``, or ``never``."""
+    return "never" if seconds is None else f"{duration(seconds)} ago"
+
+
+def clock(epoch_seconds: float) -> str:
+    """Return the local time of day as ``10:42:07``."""
+    return datetime.datetime.fromtimestamp(epoch_seconds).strftime("%H:%M:%S")
+
+
+def moment(epoch_seconds: float) -> str:
+    """Return a local time as ``2026-11-24 10:42:07``."""
+    return datetime.datetime.fromtimestamp(epoch_seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share as ``42 %``; 100 % only where nothing is missing."""
+    if whole <= 0:
+        return "100 %"
+    return f"{100 if part >= whole else min(99, int(100 * part / whole))} %"
+
+
+def state_word(state: FileState) -> str:
+    """Return a state in a word or two."""
+    return _STATE_WORDS[state]
+
+
+def version_word(state: VersionState) -> str:
+    """Return the state of a version in words."""
+    return _VERSION_WORDS[state]
+
+
+def cell_width(text: str) -> int:
+    """Return how many terminal cells a text takes."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF"
+               else 1 for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a text that takes at most ``width`` cells, its middle left out where it must be."""
+    if cell_width(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    tail = _cut(text[::-1], width * 2 // 3)[::-1]
+    return _cut(text, width - 1 - cell_width(tail)) + "…" + tail
+
+
+def _cut(text: str, width: int) -> str:
+    taken = 0
+    for position, character in enumerate(text):
+        taken += cell_width(character)
+        if taken > width:
+            return text[:position]
+    return text
+
+
+def broker_words(snapshot: Snapshot) -> str:
+    """Return where the connection stands, in one line."""
+    broker = snapshot.broker
+    since = duration(snapshot.taken_at - broker.since)
+    if broker.is_embedded:
+        return NOTHING_IS_KEPT
+    if broker.state is BrokerState.CONNECTED:
+        return f"connected to {broker.address} for {since}"
+    if broker.state is BrokerState.UNREACHABLE:
+        return f"{broker.address} unreachable for {since}: {visible(broker.reason)}"
+    return f"{broker.state.value} {broker.address} {visible(broker.reason)}".rstrip()
+
+
+def phase_words(snapshot: Snapshot) -> str:
+    """Return what the program is doing, in a word or two."""
+    if snapshot.phase is Phase.RUNNING:
+        return "paused" if snapshot.is_paused else "running"
+    return snapshot.phase.value
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Break a text at blanks so that each line fits; long words are cut."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        while cell_width(indent + word) > width:
+            room = width - cell_width(indent)
+            part = _cut(word, room)
+            lines += [line, part] if line else [part]
+            line, word = "", word[len(part):]
+        candidate = f"{line} {word}" if line else word
+        if cell_width(indent + candidate) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = candidate
+    return [indent + item for item in [*lines, line]]
+
+
+def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str]:
+    """Return the answer to `check`: at most 80 columns, and never long."""
+    counts, traffic = snapshot.counts, snapshot.traffic
+    lines = [
+        f"files    {count(counts.settling)} settling, {count(counts.waiting)} waiting, "
+        f"{count(counts.uploading)} uploading,",
+        f"         {count(counts.uploaded)} uploaded ({count(counts.uploaded_this_run)} now), "
+        f"{count(counts.held)} held, {count(counts.failed)} failed",
+        f"sent     {count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
+        f"acknowledged; {size(traffic.n_bytes_in_flight)} on the way",
+        f"rate     {rate(traffic.bytes_per_second)} now, {rate(traffic.peak_bytes_per_second)} at "
+        "most",
+        f"backlog  {size(traffic.n_bytes_waiting)}" + (
+            f", {duration(traffic.seconds_left)} left" if traffic.seconds_left else ""),
+    ]
+    lines += wrapped("broker   " + broker_words(snapshot), 80)
+    lines.append(f"program  {phase_words(snapshot)} for "
+                 f"{duration(snapshot.taken_at - snapshot.started_at)}")
+    for status in snapshot.uploading[:5]:
+        done = percent(status.n_chunks_delivered, status.n_chunks)
+        lines.append(f"  {done:>5}  {shorten(visible(status.rel_path), 50)}, "
+                     f"{size(status.n_bytes)}")
+    if len(snapshot.uploading) > 5:
+        lines.append(f"         and {count(len(snapshot.uploading) - 5)} more")
+    for status in held[:5]:
+        lines += wrapped(f"{state_word(status.state):>8} {visible(status.rel_path)}: "
+                         f"{visible(status.reason)}", 80)[:3]
+    if counts.held + counts.failed > 5:
+        lines.append(f"         and {count(counts.held + counts.failed - 5)} more: files")
+    for problem in snapshot.problems:
+        lines += wrapped(f"PROBLEM  {visible(problem)}", 80)
+    return lines
+
+
+def may_leave(snapshot: Snapshot) -> str:
+    """Return the answer to: may I switch this off?"""
+    counts = snapshot.counts
+    if counts.unfinished:
+        return f"{files(counts.unfinished)} are not sent yet; quit sends them first"
+    if counts.settling:
+        return f"{files(counts.settling)} have not come to rest; they are remembered"
+    if counts.held or counts.failed:
+        return "all else is sent; held and failed files are remembered"
+    return "everything is sent"
+
+
+def status_words(status: FileStatus) -> str:
+    """Return where a file stands, in one line without its name."""
+    if status.state is FileState.SETTLING:
+        text = f"settling for {duration(status.settles_in_seconds or 0)} more"
+        if status.changing_since is not None:
+            text += f", still changing since {clock(status.changing_since)[:5]}"
+        return text
+    if status.state is FileState.UPLOADING:
+        return (f"uploading, {count(status.n_chunks_delivered)} of {count(status.n_chunks)} "
+                f"chunks acknowledged, {rate(status.bytes_per_second)}")
+    text = state_word(status.state)
+    if status.state in (FileState.HELD, FileState.FAILED) and status.reason:
+        text += f": {visible(status.reason)}"
+    if status.next_attempt_seconds is not None:
+        text += f" (next attempt in {duration(status.next_attempt_seconds)})"
+    return text
+
+
+def version_line(record: VersionRecord) -> str:
+    """Return one version in one line."""
+    when = moment(record.completed or record.started)
+    text = (f"{version_word(record.state)} {when}, {size(record.n_bytes)} in "
+            f"{count(record.n_chunks)} chunks")
+    if record.may_not_rebuild:
+        text += ", may not rebuild"
+    return text
+
+
+def explanation(found: Explanation) -> list[str]:
+    """Return the answer to `why`."""
+    name = visible(found.rel_path)
+    status = found.status
+    if found.verdict == "unknown":
+        text = f"unknown: {visible(found.reason)}"
+    elif found.verdict == "excluded":
+        text = f"never uploaded: {visible(found.reason)}"
+    elif found.verdict == "left alone":
+        text = found.reason or "left alone: it was here before the program was first started, " \
+            "and has not changed since; reupload sends it"
+    elif found.verdict == "waiting":
+        text = f"waiting behind {size(found.n_bytes_ahead)}"
+    elif found.verdict == "uploaded" and found.version is not None and found.version.completed:
+        text = f"uploaded at {moment(found.version.completed)}"
+        if found.version.may_not_rebuild:
+            text += "; a consumer that holds part of an older version may not rebuild it"
+    else:
+        text = status_words(status) if status is not None else found.verdict
+    lines = wrapped(f"{name}: {text}", 80)
+    if found.version is not None and found.verdict != "uploaded":
+        lines += wrapped(f"last version: {version_line(found.version)}", 80, "  ")
+    return lines
+
+
+def closing_summary(snapshot: Snapshot) -> list[str]:
+    """Return what is said at the end."""
+    counts, traffic = snapshot.counts, snapshot.traffic
+    spent = max(0.001, snapshot.taken_at - snapshot.started_at)
+    lines = [f"{files(counts.uploaded_this_run)} uploaded, {size(traffic.n_bytes_sent)} in "
+             f"{count(traffic.n_chunks_sent)} chunks, in {duration(spent)}"]
+    if counts.unfinished:
+        lines.append(f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}: sent at "
+                     "the next start")
+    if counts.settling:
+        lines.append(f"{files(counts.settling)} had not come to rest: looked at again at the next "
+                     "start")
+    if counts.held or counts.failed:
+        lines.append(f"{count(counts.held)} held and {count(counts.failed)} failed: see the log, "
+                     "or files and why at the next start")
+    if snapshot.broker.is_embedded:
+        lines.append(NOTHING_IS_KEPT)
+    return lines
+
+
+def draining_words(snapshot: Snapshot) -> str:
+    """Return how far the draining has come, in one line."""
+    counts, traffic = snapshot.counts, snapshot.traffic
+    text = f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}"
+    if traffic.seconds_left:
+        text += f", {duration(traffic.seconds_left)} at {rate(traffic.bytes_per_second)}"
+    if snapshot.broker.state is not BrokerState.CONNECTED:
+        text += f"; {broker_words(snapshot)}"
+    return text
