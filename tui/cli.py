@@ -48,6 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from tui import demo
 
         arguments.config, arguments.logger_file_path = "demo", None
+        arguments.upload_existing = True  # what arrives before the first scan is shown, too
         return demo.run(lambda directory: make_settings(arguments, directory), _show)
     if arguments.upload_dir is None:
         raise UsageError("UPLOAD_DIR is missing",

@@ -120,8 +120,8 @@ def _files(engine: Engine, pattern: str) -> Answer:
 
 
 def _file_line(rel_path: str, words: str) -> list[str]:
-    name = wording.shorten(wording.visible(rel_path), 44)
-    return [f"{name}{' ' * (45 - wording.cell_width(name))}{wording.shorten(words, 34)}"]
+    name = wording.shorten(wording.visible(rel_path), 34)
+    return [f"{name}{' ' * (35 - wording.cell_width(name))}{wording.shorten(words, 44)}"]
 
 
 def _why(engine: Engine, path: str) -> Answer:

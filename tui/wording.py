@@ -223,7 +223,7 @@ def status_words(status: FileStatus) -> str:
         return text
     if status.state is FileState.UPLOADING:
         return (f"uploading, {count(status.n_chunks_delivered)} of {count(status.n_chunks)} "
-                f"chunks acknowledged, {rate(status.bytes_per_second)}")
+                f"chunks, {rate(status.bytes_per_second)}")
     text = state_word(status.state)
     if status.state in (FileState.HELD, FileState.FAILED) and status.reason:
         text += f": {visible(status.reason)}"

@@ -1,4 +1,4 @@
-"""The words the engine speaks: what a file, a version and a snapshot are. Imports nothing of ours."""
+"""The words the engine speaks: files, versions, snapshots. Imports nothing of ours."""
 
 from __future__ import annotations
 

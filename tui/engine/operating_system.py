@@ -1,4 +1,4 @@
-"""The one place where operating systems differ: reading, replacing, signals, links, file systems."""
+"""The one place where operating systems differ: reading, replacing, signals, links, mounts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _seek_and_read(descriptor: int, n_bytes: int, offset: int) -> bytes:
         return os.read(descriptor, n_bytes)
 
 
-#: ``read_at(descriptor, n_bytes, offset)``: up to that many bytes, without moving a shared position.
+#: ``read_at(descriptor, n_bytes, offset)``: up to that many bytes; moves no shared position.
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 

@@ -176,8 +176,10 @@ class ScanningThread(StoppableThread):
         if self._n_left_alone and not self._upload_existing:
             new = f", {self._n_left_alone_new:,} of them new since the last run" \
                 if self._knew_files else ""
-            logger.info("%s files were here already and are left alone%s; --upload_existing "
-                        "sends them", f"{self._n_left_alone:,}", new)
+            what = "1 file was here already and is" if self._n_left_alone == 1 \
+                else f"{self._n_left_alone:,} files were here already and are"
+            logger.info("%s left alone%s; --upload_existing sends %s", what, new,
+                        "it" if self._n_left_alone == 1 else "them")
 
     def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         """Yield each directory, POSIX and relative, with its entries that are no directories."""

@@ -1,0 +1,40 @@
+"""Fixtures that several kinds of tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka_broker import GivenBroker, KafkaBroker, KafkaUnavailableError
+from tests.program import write_config
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker | GivenBroker]:
+    """Apache Kafka, started once for each test worker; required where CI is set."""
+    given = os.environ.get("KAFKA_BOOTSTRAP")
+    try:
+        broker = GivenBroker(given) if given else KafkaBroker()
+    except KafkaUnavailableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"Apache Kafka is required here: {error}")
+        pytest.skip(str(error))
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def config(kafka: KafkaBroker | GivenBroker, tmp_path: Path) -> Path:
+    """A config file for the broker."""
+    return write_config(tmp_path / "test.config", kafka.bootstrap)
+
+
+@pytest.fixture
+def upload_dir(tmp_path: Path) -> Path:
+    """An empty directory to upload."""
+    path = tmp_path / "upload"
+    path.mkdir()
+    return path

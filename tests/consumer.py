@@ -1,0 +1,104 @@
+"""Reads topics back, and rebuilds files from them as strictly as can be."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import ormsgpack
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message."""
+
+    key: bytes
+    value: bytes
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk as its message tells it."""
+
+    rel_path: str
+    file_hash: bytes
+    offset: int
+    index: int
+    n_chunks: int
+    data: bytes
+    mtime: float | None
+    partition: int
+    position: int
+
+
+def make_topic(bootstrap: str, n_partitions: int = 1, **config: str) -> str:
+    """Make a topic with a name of its own."""
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(name, n_partitions, 1, config=config)])[name].result(30)
+    return name
+
+
+def read_topic(bootstrap: str, topic: str) -> list[Received]:
+    """Return everything on a topic, partition by partition in their order."""
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex,
+        "enable.auto.commit": False, "fetch.message.max.bytes": 20_000_000})
+    try:
+        partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        ends = {}
+        for number in partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+            ends[number] = high - low
+        n_wanted = sum(ends.values())
+        consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in partitions])
+        found: list[Received] = []
+        n_empty = 0
+        while len(found) < n_wanted and n_empty < 20:
+            messages = consumer.consume(2000, 1.0)
+            n_empty = 0 if messages else n_empty + 1
+            for message in messages:
+                assert message.error() is None, message.error()
+                assert not message.headers()
+                found.append(Received(message.key() or b"", message.value() or b"",
+                                      message.partition() or 0, message.offset() or 0))
+        assert len(found) == n_wanted, f"{len(found)} of {n_wanted} messages came"
+        return found
+    finally:
+        consumer.close()
+
+
+def parse(message: Received) -> Chunk:
+    """Take a message apart, checking its key and the chunk's own hash."""
+    fields = ormsgpack.unpackb(message.value)
+    assert len(fields) in (9, 10)
+    name, file_hash, chunk_hash, offset, index, n_chunks, parent, append, data = fields[:9]
+    assert append == ""
+    assert hashlib.sha512(data).digest() == chunk_hash
+    rel_path = f"{parent}/{name}" if parent else name
+    key = f"{parent.replace('/', '_')}_{name}_chunk_{index}_of_{n_chunks}"
+    assert message.key.decode() == key
+    return Chunk(rel_path, file_hash, offset, index, n_chunks, data,
+                 fields[9] if len(fields) == 10 else None, message.partition, message.offset)
+
+
+def rebuild(messages: Iterable[Received]) -> dict[str, list[bytes]]:
+    """Return, for each path, the contents whose last missing chunk arrived, in that order."""
+    versions: dict[tuple[str, bytes], dict[int, bytes]] = {}
+    found: dict[str, list[bytes]] = {}
+    for chunk in map(parse, messages):
+        parts = versions.setdefault((chunk.rel_path, chunk.file_hash), {})
+        parts[chunk.index] = chunk.data
+        if len(parts) == chunk.n_chunks:
+            content = b"".join(parts[i] for i in range(1, chunk.n_chunks + 1))
+            assert hashlib.sha512(content).digest() == chunk.file_hash
+            found.setdefault(chunk.rel_path, []).append(content)
+            del versions[chunk.rel_path, chunk.file_hash]
+    return found

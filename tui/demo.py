@@ -1,0 +1,91 @@
+"""`--demo`: sample files arrive in a scratch directory and go to an embedded broker."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tui.engine.threads import StoppableThread
+from tui.settings import Settings
+
+_KB, _MB = 1000, 1_000_000
+_PIECE_BYTES = 4 * _MB
+
+
+def run(make_settings: Callable[[Path], Settings], front_end: Callable[[Settings], int]) -> int:
+    """Upload sample files until told to quit; return the exit status.
+
+    Args:
+        make_settings: settings for an upload directory.
+        front_end: shows them at work.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="upload-demo-files-"))
+    instrument = Instrument(scratch)
+    try:
+        settings = make_settings(scratch)
+        instrument.start()
+        return front_end(settings)
+    finally:
+        instrument.stop()
+        instrument.join(10)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class Instrument(StoppableThread):
+    """Writes files as an instrument does: logs that grow, frames, and big runs.
+
+    Args:
+        folder: where it writes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("demo instrument", lambda _name, _error: None)
+        self._folder = folder
+        self._random = random.Random()
+        self._block = self._random.randbytes(_PIECE_BYTES)
+
+    def work(self) -> None:
+        # The scratch directory may vanish under it at the end.
+        with contextlib.suppress(FileNotFoundError):
+            self._write("notes [draft].txt", 3 * _KB)
+            self._write("größe/naïve ☃.csv", 42 * _KB)
+            for number in range(12):
+                self._write(f"spectra/scan_{number:03}.csv", self._random.randint(4, 90) * _KB)
+            self._write("run 1/detector/frames.raw", 160 * _MB)
+            number = 0
+            while not self.stopping.wait(self._random.uniform(0.4, 1.4)):
+                number += 1
+                self._go_on(number)
+
+    def _go_on(self, number: int) -> None:
+        self._write(f"spectra/scan_{number + 11:03}.csv", self._random.randint(4, 900) * _KB)
+        if number % 2 == 0:
+            self._append("run 1/instrument_status.txt", 200)
+        if number % 7 == 3:
+            self._write(f"run {1 + number // 7}/detector/image_{number:04}.tif",
+                        self._random.randint(8, 60) * _MB)
+        if number % 19 == 10:
+            self._write(f"run {1 + number // 7}/detector/long_run.h5", 350 * _MB)
+        if number % 19 == 14:
+            # In place, while it is likely to be on its way.
+            self._overwrite(f"run {1 + (number - 4) // 7}/detector/long_run.h5")
+
+    def _write(self, rel_path: str, n_bytes: int) -> None:
+        path = self._folder / rel_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            while n_bytes > 0 and not self.stopping.is_set():
+                n_bytes -= file.write(self._block[:min(n_bytes, _PIECE_BYTES)])
+
+    def _append(self, rel_path: str, n_bytes: int) -> None:
+        with (self._folder / rel_path).open("ab") as file:
+            file.write(self._block[:n_bytes])
+
+    def _overwrite(self, rel_path: str) -> None:
+        with (self._folder / rel_path).open("r+b") as file:
+            file.seek(-1000, 2)
+            file.write(self._random.randbytes(1000))
