@@ -71,9 +71,9 @@ def _show(settings: Settings) -> int:
         from tui import headless
 
         return headless.run(settings)
-    from tui.console import app
+    from tui.console.app import run
 
-    return app.run(settings)
+    return run(settings)
 
 
 def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:

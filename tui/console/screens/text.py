@@ -1,0 +1,39 @@
+"""A page of text over the main screen: check, why, help and the detail of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class TextScreen(ModalScreen[None]):
+    """Shows lines until a key closes it.
+
+    Args:
+        title: in the frame.
+        lines: plain text; nothing in it is markup.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "app.pop_screen", "Close", id="text.close"),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[str | Content]) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="text-frame") as frame:
+            frame.border_title = self._title.replace("[", "\\[")
+            frame.border_subtitle = "escape closes"
+            yield Static(Content("\n").join(
+                line if isinstance(line, Content) else Content(line) for line in self._lines),
+                id="text", markup=False)
