@@ -55,7 +55,7 @@ class Instrument(StoppableThread):
             self._write("größe/naïve ☃.csv", 42 * _KB)
             for number in range(12):
                 self._write(f"spectra/scan_{number:03}.csv", self._random.randint(4, 90) * _KB)
-            self._write("run 1/detector/frames.raw", 160 * _MB)
+            self._write("run 1/detector/frames.raw", 400 * _MB)
             number = 0
             while not self.stopping.wait(self._random.uniform(0.4, 1.4)):
                 number += 1
@@ -65,14 +65,14 @@ class Instrument(StoppableThread):
         self._write(f"spectra/scan_{number + 11:03}.csv", self._random.randint(4, 900) * _KB)
         if number % 2 == 0:
             self._append("run 1/instrument_status.txt", 200)
-        if number % 7 == 3:
-            self._write(f"run {1 + number // 7}/detector/image_{number:04}.tif",
-                        self._random.randint(8, 60) * _MB)
+        if number % 5 == 2:
+            self._write(f"run {1 + number // 10}/detector/image_{number:04}.tif",
+                        self._random.randint(20, 90) * _MB)
         if number % 19 == 10:
-            self._write(f"run {1 + number // 7}/detector/long_run.h5", 350 * _MB)
+            self._write(f"run {1 + number // 10}/detector/long_run.h5", 350 * _MB)
         if number % 19 == 14:
             # In place, while it is likely to be on its way.
-            self._overwrite(f"run {1 + (number - 4) // 7}/detector/long_run.h5")
+            self._overwrite(f"run {1 + (number - 4) // 10}/detector/long_run.h5")
 
     def _write(self, rel_path: str, n_bytes: int) -> None:
         path = self._folder / rel_path

@@ -58,7 +58,6 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
         raise ConfigError("no broker is named", where=config.where("broker"),
                           remedy="Add bootstrap.servers = host:port to [broker]")
     _check_forbidden(config, properties, origin)
-    check_properties(config, properties, origin)
     warnings = _set_idempotence(config, properties, origin)
     properties.setdefault("message.timeout.ms", 0)
     properties.setdefault("statistics.interval.ms", 1000)
@@ -136,20 +135,31 @@ def check_properties(config: ConfigFile, properties: Properties,
     """
     offline = {key: value for key, value in properties.items()
                if key not in ("bootstrap.servers", "test.mock.num.brokers")}
-    try:
-        Producer(offline, logger=silent_logger())
+    reason = _objection(offline)
+    if not reason:
         return
-    except KafkaException as error:
-        reason = error.args[0].str() if hasattr(error.args[0], "str") else str(error.args[0])
-    except (TypeError, ValueError) as error:
-        reason = str(error)
     for secret in config.secrets:
         reason = reason.replace(secret, "***") if secret else reason
-    culprit = max((key for key in properties if key in reason), key=len, default="")
-    where = config.where(*origin[culprit]) if culprit in origin else config.where(section)
+    culprit = max((key for key in origin if f'"{key}"' in reason), key=len, default="")
+    if not culprit:  # librdkafka speaks of an alias: the one that it objects to by itself
+        culprit = next((key for key in origin if key in offline
+                        and _objection({key: offline[key]})), "")
+    where = config.where(*origin[culprit]) if culprit else config.where(section)
     close = difflib.get_close_matches(culprit, KNOWN_PROPERTIES, 1) if "No such" in reason else []
     raise ConfigError(reason.rstrip("."), where=where, remedy=f"Did you mean {close[0]}?" if close
                       else "Correct or remove it; librdkafka's CONFIGURATION.md lists them all")
+
+
+def _objection(properties: Properties) -> str:
+    """Return what librdkafka has against properties; empty where it has nothing."""
+    try:
+        Producer(properties, logger=silent_logger())
+    except KafkaException as error:
+        cause = error.args[0]
+        return str(cause.str()) if hasattr(cause, "str") else str(cause)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 #: The properties that people set most, to find what a misspelt one should have been.

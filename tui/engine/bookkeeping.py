@@ -16,6 +16,9 @@ from tui.engine.sending.traffic import TrafficMeter
 
 logger = logging.getLogger(__name__)
 
+#: Versions that end in one commit and are still logged one by one.
+_MOST_SINGLE_LINES = 5
+
 Notify = Callable[[NoticeKind, str, str], None]
 
 
@@ -119,14 +122,28 @@ class Bookkeeper:
             if sending.is_abandoned:
                 self._touch_again(sending.version.rel_path)
         self.n_uploaded += len(complete)
+        if not complete:
+            return
+        self._say_uploaded(complete)
         for sending in complete:
             self._announce(sending)
-        if complete:
-            self._on_uploaded(complete)
+        self._on_uploaded(complete)
+
+    def _say_uploaded(self, complete: list[Sending]) -> None:
+        """Log a few versions one by one, and many as one line."""
+        if len(complete) > _MOST_SINGLE_LINES:
+            n_bytes = sum(s.version.n_bytes for s in complete)
+            logger.info("%s files uploaded, %s bytes", f"{len(complete):,}", f"{n_bytes:,}")
+            return
+        for sending in complete:
+            version = sending.version
+            logger.info("%s uploaded: %s bytes, %s chunk%s in %.1f s", version.rel_path,
+                        f"{version.n_bytes:,}", f"{version.n_chunks:,}",
+                        "" if version.n_chunks == 1 else "s",
+                        max(0.0, (sending.completed or 0) - sending.started))
 
     def _announce(self, sending: Sending) -> None:
         version = sending.version
-        logger.debug("%s: all %d chunks acknowledged", version.rel_path, version.n_chunks)
         if version.may_not_rebuild:
             self.n_may_not_rebuild += 1
             logger.warning(

@@ -98,7 +98,7 @@ class ConnectingThread(StoppableThread):
         database = self._ledger.database
         for name, found in (("cluster", cluster.cluster_id), ("topic", cluster.topic_id)):
             if found == NO_ID:
-                if not database.meta(f"{name}_id"):
+                if not database.meta(f"{name}_id") and not self._settings.is_embedded_broker:
                     logger.warning("the broker does not tell the %s's id: another %s under the "
                                    "same name would not be noticed", name, name)
             elif database.meta(f"{name}_id") not in ("", NO_ID, found):

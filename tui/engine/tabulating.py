@@ -19,7 +19,7 @@ from tui.engine.recording.legacy_tables import (
     read_legacy,
     set_aside,
 )
-from tui.engine.recording.ranges import format_ranges
+from tui.engine.recording.ranges import format_ranges, parse_ranges
 from tui.engine.recording.tables import (
     BadRow,
     InProgressRow,
@@ -27,7 +27,9 @@ from tui.engine.recording.tables import (
     UploadedRow,
     UploadedTables,
     epoch_time,
+    is_ours,
     iso_time,
+    read_in_progress,
     read_uploaded,
 )
 from tui.engine.sending.delivery import Sending
@@ -171,12 +173,49 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
     """
     tables = UploadedTables(settings.state_dir, settings.topic_name)
     try:
+        if ledger.files.is_new:
+            _take_over_in_progress(ledger, settings)
         _take_over_legacy(ledger, settings)
         tables.consolidate()
         if tables.path.exists():
             _take_over_ours(ledger, settings, tables)
     except OSError as error:
         logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
+
+
+def _take_over_in_progress(ledger: Ledger, settings: Settings) -> None:
+    """Take unfinished files from the tables of a ledger that was lost.
+
+    Begun versions may have reached the topic further than the table tells, so that they count as
+    sent twice; what only waited is looked at again.
+    """
+    table = InProgressTable(settings.state_dir, settings.topic_name)
+    for path in (table.path, table.waiting_path):
+        if not path.exists() or not is_ours(path):
+            continue
+        for row in read_in_progress(path, settings.topic_name):
+            if isinstance(row, BadRow):
+                _say_bad(row)
+                continue
+            found = _observe(settings.upload_dir, row.rel_filepath)
+            if found is not None:
+                ledger.files.record_settling([found])
+            if row.sha512:
+                delivered = parse_ranges(row.chunks_delivered, row.n_chunks)
+                ledger.versions.add_begun(
+                    row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512),
+                    row.chunk_size, row.n_chunks, row.partition, epoch_time(row.started),
+                    delivered)
+    ledger.database.commit()
+
+
+def tables_written_ns(settings: Settings) -> int | None:
+    """Return when the table of unfinished files was last written, nanoseconds."""
+    path = InProgressTable(settings.state_dir, settings.topic_name).path
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _say_bad(row: BadRow) -> None:

@@ -39,7 +39,7 @@ from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.uploading import Surroundings, UploadingThread
 from tui.engine.stopping import StoppingThread
-from tui.engine.tabulating import TabulatingThread, take_over_tables
+from tui.engine.tabulating import TabulatingThread, tables_written_ns, take_over_tables
 from tui.engine.threads import StoppableThread
 from tui.errors import StartupError
 from tui.settings import Settings
@@ -87,8 +87,10 @@ class Uploader:
         client_logger = logging.getLogger("tui.kafka")
         self.ledger = Ledger(settings.state_dir, settings.topic_name, settings.upload_dir,
                              settings.acks)
+        new_since_ns = tables_written_ns(settings) if self.ledger.damage else None
         try:
             take_over_tables(self.ledger, settings)
+            self.ledger.close_vanished(settings.upload_dir)
             self.queue = UploadQueue(self.ledger.files, settings.n_threads)
             self._producing = ProducingThread(settings, client_logger, self._over,
                                               self.queue.again, self._on_death)
@@ -98,7 +100,8 @@ class Uploader:
         self._connecting = ConnectingThread(
             settings, self._producing, self.ledger, client_logger, self._on_wrong_cluster,
             self._on_new_cluster, lambda kind, text: self._notify(kind, text), self._on_death)
-        self.finding = Finding(settings, self.ledger.files, self._on_queued, self._on_death)
+        self.finding = Finding(settings, self.ledger.files, self._on_queued, self._on_death,
+                               new_since_ns=new_since_ns)
         self._tabulating = TabulatingThread(self.ledger, settings, self._on_death)
         self._books = Bookkeeper(self.ledger, self.queue, self._producing.traffic,
                                  self.finding.touch_again, self._notify,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, bar
+from tui.console.panes.pane import Pane, Part, bar
 from tui.engine.model import Snapshot
 
 
@@ -21,8 +21,11 @@ class InFlight(Pane):
         words = f" {wording.percent(traffic.n_bytes_in_flight, limit)} of {wording.size(limit)}"
         width = max(4, self.size.width - 3 - len(words))
         left = f", {wording.duration(traffic.seconds_left)} left" if traffic.seconds_left else ""
-        self.paint(
+        lines: list[list[Part]] = [
             [(wording.size(traffic.n_bytes_in_flight), "bold"),
              (f"  {wording.count(traffic.n_chunks_in_flight)} chunks", "$quiet")],
             [*bar(share, width, "$accent"), words],
-            [f"{wording.size(traffic.n_bytes_waiting)} to send{left}"])
+            [f"{wording.size(traffic.n_bytes_waiting)} to send{left}"]]
+        if self.size.height < 3:
+            del lines[1]
+        self.paint(*lines)

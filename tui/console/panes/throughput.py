@@ -22,12 +22,16 @@ class Throughput(Pane):
         upper, lower = sparkline(traffic.history, width)
         rates: list[Part] = [(wording.rate(traffic.bytes_per_second), "bold $accent"),
                              (f"  peak {wording.rate(traffic.peak_bytes_per_second)}", "$quiet")]
-        if traffic.files_per_second >= 1:
+        if traffic.files_per_second >= 1 and width >= 48:
             rates.append((f"  {wording.count(round(traffic.files_per_second))} files/s", "$quiet"))
+        if self.size.height < 3:  # one line of bars, and the rate below it
+            _, lower = sparkline(traffic.history, width, n_levels=8)
+            self.paint([(lower, "$accent")], rates)
+            return
         self.paint([(upper, "$accent")], [(lower, "$accent")], rates, subtitle="last minute")
 
 
-def sparkline(history: tuple[float, ...], width: int) -> tuple[str, str]:
+def sparkline(history: tuple[float, ...], width: int, n_levels: int = 16) -> tuple[str, str]:
     """Return the upper and the lower line of bars for the newest values, oldest left."""
     if len(history) > width:
         history = history[-width:]
@@ -36,7 +40,7 @@ def sparkline(history: tuple[float, ...], width: int) -> tuple[str, str]:
     most = max(values, default=0.0)
     upper, lower = [], []
     for value in values:
-        level = 0 if most <= 0 else max(1 if value > 0 else 0, round(16 * value / most))
+        level = 0 if most <= 0 else max(1 if value > 0 else 0, round(n_levels * value / most))
         upper.append(_STEPS[max(0, level - 8)])
         lower.append(_STEPS[min(8, level)])
     return "".join(upper), "".join(lower)

@@ -6,7 +6,7 @@ from tui import wording
 from tui.console.panes.listing import Cell, Column, Listing
 from tui.engine.model import FileStatus, Snapshot
 
-_BAR_CELLS = 16
+_BAR_CELLS = 12
 
 
 class Uploading(Listing):
@@ -15,12 +15,12 @@ class Uploading(Listing):
     def __init__(self) -> None:
         super().__init__("uploading", (
             Column("file", 0),
-            Column("size", 9, right=True, wide_only=90),
+            Column("size", 8, right=True, wide_only=90),
             Column("", _BAR_CELLS),
             Column("", 5, right=True),
-            Column("chunks", 19, right=True, wide_only=90),
-            Column("rate", 10, right=True),
-            Column("left", 10, right=True, wide_only=62)))
+            Column("chunks", 17, right=True, wide_only=90),
+            Column("rate", 9, right=True),
+            Column("left", 9, right=True, wide_only=62)))
         self.border_title = "Uploading"
         self.empty_text = "nothing is being sent just now"
         self.statuses: tuple[FileStatus, ...] = ()

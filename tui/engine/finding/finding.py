@@ -29,10 +29,13 @@ class Finding:
         ledger: where what is found is recorded.
         on_queued: told how many files were put in line.
         on_death: see :class:`StoppableThread`.
+        new_since_ns: files changed after this time are new, although the program was not there:
+            when the tables of a lost ledger were written.
     """
 
     def __init__(self, settings: Settings, ledger: FileLedger, on_queued: Callable[[int], None],
-                 on_death: Callable[[str, BaseException], None]) -> None:
+                 on_death: Callable[[str, BaseException], None], *,
+                 new_since_ns: int | None = None) -> None:
         self._settings = settings
         self._ledger = ledger
         self._on_queued = on_queued
@@ -40,7 +43,7 @@ class Finding:
         self._selection = Selection(settings)
         self._refused: dict[str, FileStatus] = {}
         self._is_running = False
-        self._start_ns = file_system_now_ns(settings)
+        self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
         self._scanned_before = False
         self._make()
 

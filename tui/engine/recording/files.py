@@ -14,10 +14,12 @@ _SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, 
     n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
     since = excluded.since, state = excluded.state, reason = ''"""
 _SETTLING = _SEEN.format(state=int(FileState.SETTLING))
-_LEFT_ALONE = _SEEN.format(state=int(FileState.LEFT_ALONE)) + (
-    f", rest_state = {FileState.LEFT_ALONE:d}, rest_n_bytes = excluded.n_bytes,"
-    " rest_mtime_ns = excluded.mtime_ns"
-)
+_LEFT_ALONE = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state,
+    rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?3, ?4)
+    ON CONFLICT (directory, name) DO UPDATE SET
+    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
+    since = excluded.since, state = 0, reason = '', rest_state = 0,
+    rest_n_bytes = excluded.n_bytes, rest_mtime_ns = excluded.mtime_ns"""
 _WAITING = """INSERT INTO files
     (directory, name, n_bytes, mtime_ns, inode, since, state, position, acks)
     VALUES (?, ?, ?, ?, ?, ?, 2, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from tui.engine.model import FileState
+from tui.engine.model import FileState, VersionState
 from tui.engine.recording.database import Database, set_aside
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.versions import VersionRows
@@ -64,6 +64,17 @@ class Ledger:
                 f"this state directory belongs to the uploads of {served}, not to those of "
                 f"{upload_dir}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
+
+    def close_vanished(self, upload_dir: Path) -> None:
+        """Close begun versions whose file is no longer there; each is said once."""
+        for past in self.versions.all_begun():
+            rel_path = past.version.rel_path
+            if os.path.lexists(upload_dir / rel_path):
+                continue
+            logger.warning("%s is no longer there: %d of its %d chunks were sent, and the rest "
+                           "cannot be", rel_path, past.n_delivered, past.version.n_chunks)
+            self.versions.close(past.version.version_id, VersionState.ABANDONED)
+            self.files.forget([rel_path])
 
     def begin_anew(self, old_ids: str, *, upload_existing: bool) -> Path:
         """Set everything that was sent to another cluster aside; return where it is kept.

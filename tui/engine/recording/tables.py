@@ -17,6 +17,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from tui.engine.operating_system import fsync_directory, replace_file
+from tui.engine.recording.ranges import parse_ranges
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,26 @@ def read_uploaded(path: Path, topic: str) -> Iterator[UploadedRow | BadRow]:
             if len(bytes.fromhex(row.sha512)) != 64:
                 raise ValueError("sha512 has not 64 bytes")
             epoch_time(row.started), epoch_time(row.completed)
+        except ValueError as error:
+            yield BadRow(path, line, str(error), text)
+        else:
+            yield row
+
+
+def read_in_progress(path: Path, topic: str) -> Iterator[InProgressRow | BadRow]:
+    """Yield the rows of one of our tables of unfinished files."""
+    for line, cells, text in _records(path):
+        if cells == IN_PROGRESS_HEADER:
+            continue
+        try:
+            if len(cells) != len(IN_PROGRESS_HEADER) or cells[0] != topic:
+                raise ValueError("it is no row of this topic")
+            values = [int(cell) if name in _NUMBERS else cell
+                      for name, cell in zip(IN_PROGRESS_HEADER, cells, strict=True)]
+            row = InProgressRow(*values)  # type: ignore[arg-type]
+            if row.sha512:
+                bytes.fromhex(row.sha512), epoch_time(row.started)
+                parse_ranges(row.chunks_delivered, row.n_chunks)
         except ValueError as error:
             yield BadRow(path, line, str(error), text)
         else:

@@ -131,6 +131,26 @@ class VersionRows:
                                                 n_chunks, None, ())])
         return True
 
+    def add_begun(self, rel_path: str, n_bytes: int, mtime_ns: int, sha512: bytes,
+                  chunk_size: int, n_chunks: int, partition: int, started: float,
+                  delivered: bytes) -> None:
+        """Add a begun version that a table tells of, as one that may have been sent twice."""
+        directory, name = split(rel_path)
+        with self._database.together():
+            self._database.write(
+                "INSERT INTO files (directory, name, state, n_bytes, mtime_ns, since, partition) "
+                "VALUES (?, ?, 0, ?, ?, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET "
+                "partition = excluded.partition",
+                [(directory, name, n_bytes, mtime_ns, started, max(partition, 0))])
+            rows = self._database.query(
+                "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))
+            version = self.numbered(FileVersion(
+                0, rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0, sha512,
+                chunk_size, n_chunks, partition, "", sent_twice=True))
+            n_delivered = int.from_bytes(delivered, "little").bit_count()
+            self._database.write(_INSERT, [_row(version, VersionState.BEGUN, started, None,
+                                                n_delivered, delivered, ())])
+
     def records_of(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return all that is known of the versions of a path, newest first."""
         directory, _, name = rel_path.rpartition("/")

@@ -1,0 +1,88 @@
+"""The commands: what they say, within 80 columns, whatever the names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests import fakes
+from tests.fakes import FakeEngine
+from tui import wording
+from tui.commands import COMMANDS, complete, execute
+from tui.engine.model import FileState, FileStatus
+
+
+@pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
+def test_check_says_how_it_is_going(word: str) -> None:
+    text = "\n".join(execute(word, FakeEngine(fakes.busy())).lines)
+    for part in ("2 settling", "128 waiting", "3 uploading", "4,812 uploaded", "1 held",
+                 "0 failed", "212 MB/s", "connected to kafka.lab:9093", "cal/locked.raw"):
+        assert part in text
+
+
+@pytest.mark.parametrize("snapshot", [fakes.idle(), fakes.busy(), fakes.broker_down(),
+                                      fakes.paused(), fakes.draining(), fakes.embedded()])
+@pytest.mark.parametrize("line", ["check", "files", "help", "why a", "why " + "x" * 300])
+def test_no_answer_is_wider_than_a_terminal(snapshot: fakes.Snapshot, line: str) -> None:
+    answer = execute(line, FakeEngine(snapshot, queue=1_000_000, held=5000))
+    assert 0 < len(answer.lines) <= 40
+    assert max(map(wording.cell_width, answer.lines)) <= 80
+
+
+def test_hostile_names_are_shown_and_do_nothing() -> None:
+    rows = [FileStatus(name, FileState.HELD, 1, reason=name) for name in fakes.HOSTILE]
+    snapshot = replace(fakes.busy(), uploading=tuple(
+        fakes.uploading(name, 1, 5) for name in fakes.HOSTILE))
+    engine = FakeEngine(snapshot, queue=rows, held=rows)
+    for line in ("check", "files", *(f"why {name}" for name in fakes.HOSTILE)):
+        text = "".join(execute(line, engine).lines)
+        assert not any(ord(c) < 32 or c in "\x1b\u202e\x7f" for c in text)
+
+
+def test_files_lists_some_and_counts_the_rest() -> None:
+    lines = execute("files", FakeEngine(fakes.busy(), queue=1_000_000)).lines
+    assert len(lines) == 21
+    assert lines[-1] == "and 999,984 more"
+
+
+def test_quit_twice_forces() -> None:
+    engine = FakeEngine(fakes.busy())
+    execute("q", engine)
+    execute("quit", engine)
+    assert engine.done == ["quit", "force_quit"]
+
+
+def test_quit_while_paused_says_that_it_sends_all_the_same() -> None:
+    assert "although uploading is paused" in execute("q", FakeEngine(fakes.paused())).lines[0]
+
+
+@pytest.mark.parametrize(("line", "done"), [
+    ("retry", "retry"), ("retry a b.txt", "retry a b.txt"), ("pause", "pause"),
+    ("resume", "resume"), ("reupload d/x y", "reupload d/x y"), ('reupload "q u"', "reupload q u")])
+def test_commands_do_what_they_say(line: str, done: str) -> None:
+    engine = FakeEngine(fakes.busy())
+    assert execute(line, engine).ok
+    assert engine.done == [done]
+
+
+@pytest.mark.parametrize(("line", "says"), [
+    ("frobnicate", "unknown command"), ("why", "needs a path"), ("pause now", "takes nothing"),
+    ("[/red]", "unknown command")])
+def test_what_cannot_be_understood_is_answered(line: str, says: str) -> None:
+    answer = execute(line, FakeEngine(fakes.busy()))
+    assert not answer.ok
+    assert says in answer.lines[0]
+
+
+def test_help_lists_every_command() -> None:
+    text = "\n".join(execute("help", FakeEngine(fakes.idle())).lines)
+    for command in COMMANDS:
+        assert command.name in text
+        assert command.help in text
+
+
+def test_completion() -> None:
+    assert complete("re") == ["retry", "resume", "reupload"]
+    assert complete("why a", ("a1", "b", "a2")) == ["why a1", "why a2"]
+    assert complete("pause ", ("a",)) == []

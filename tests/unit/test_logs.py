@@ -1,0 +1,85 @@
+"""The log shows no secret and lets no name forge a line."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tui.engine.logs import Log
+from tui.settings import PeriodicMessages, Settings
+
+LOGGER = logging.getLogger("tui.test")
+NOTHING = PeriodicMessages(None, "me", 1)
+
+
+def settings_in(tmp_path: Path) -> Settings:
+    return Settings(
+        upload_dir=tmp_path, state_dir=tmp_path / "LOGS", topic_name="t", producer_config={},
+        heartbeat=NOTHING, log_messages=NOTHING, log_file=tmp_path / "LOGS" / "x.log",
+        config_path=tmp_path, secrets=("hunter2", ""), upload_regex=re.compile("x"))
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def log(tmp_path: Path, stream: io.StringIO) -> Iterator[Log]:
+    log = Log(replace(settings_in(tmp_path), max_log_lines_per_message=3,
+                      log_messages=PeriodicMessages("logs", "me", 1)), stream)
+    log.open()
+    yield log
+    log.close()
+
+
+def test_secrets_and_control_characters_appear_nowhere(log: Log, stream: io.StringIO,
+                                                       tmp_path: Path) -> None:
+    LOGGER.warning("%s: the password hunter2 is wrong", "a\nb\x1b[31m")
+    try:
+        raise ValueError("hunter2")
+    except ValueError:
+        LOGGER.exception("it failed")
+    for text in (stream.getvalue(), (tmp_path / "LOGS" / "x.log").read_text(),
+                 "\n".join(line.text for line in log.lines(0))):
+        assert "hunter2" not in text
+        assert "a\\nb\\x1b[31m: the password *** is wrong" in text
+        assert "ValueError: ***" in text
+
+
+def test_lines_are_numbered_and_had_once(log: Log) -> None:
+    for number in range(5):
+        LOGGER.info("line %d", number)
+    first = log.lines(0)
+    assert [line.text for line in first] == [f"line {i}" for i in range(5)]
+    LOGGER.info("last")
+    assert [line.text for line in log.lines(first[-1].number)] == ["last"]
+    assert [line.text for line in log.lines(0, 2)] == ["line 4", "last"]
+
+
+def test_lines_for_messages_are_bounded(log: Log) -> None:
+    for number in range(5):
+        LOGGER.info("line %d", number)
+    assert log.take_for_message() == ["line 2", "line 3", "line 4"]
+    assert log.take_for_message() == []
+
+
+def test_a_broken_log_file_stops_nothing(tmp_path: Path, stream: io.StringIO) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    log = Log(replace(settings_in(tmp_path), log_file=blocked / "x.log"), stream)
+    log.open()
+    log.close()
+    assert "the log file cannot be written" in stream.getvalue()
+
+
+def test_the_client_repeats_itself_once_a_minute(log: Log) -> None:
+    for number in range(50):
+        logging.getLogger("tui.kafka").error("Connection refused (after %dms)", number)
+    assert len(log.lines(0)) == 1

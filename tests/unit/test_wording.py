@@ -1,0 +1,52 @@
+"""Numbers, sizes and times as people read them; names that cannot do harm."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui import wording
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0, "0.0 s"), (1.23, "1.2 s"), (12.4, "12 s"), (60, "1 min"), (161, "2 min 41 s"),
+    (11520, "3 h 12 min"), (187200, "2 d 4 h"), (-1, "0.0 s")])
+def test_durations(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+@pytest.mark.parametrize(("n_bytes", "words"), [
+    (0, "0 Bytes"), (1000, "1 kB"), (268_435_456, "268 MB"), (3.4e9, "3.4 GB")])
+def test_sizes(n_bytes: float, words: str) -> None:
+    assert wording.size(n_bytes) == words
+
+
+@pytest.mark.parametrize(("part", "whole", "words"), [
+    (0, 5, "0 %"), (999_999, 1_000_000, "99 %"), (5, 5, "100 %"), (0, 0, "100 %")])
+def test_a_hundred_percent_means_all(part: int, whole: int, words: str) -> None:
+    assert wording.percent(part, whole) == words
+
+
+@given(st.text())
+def test_visible_text_holds_no_control_characters(text: str) -> None:
+    shown = wording.visible(text)
+    assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in shown)
+    assert not set(shown) & {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+    shown.encode()
+
+
+def test_lone_surrogates_of_broken_names_are_visible() -> None:
+    assert wording.visible("a\udcffb") == "a\\udcffb"
+
+
+@given(st.text(), st.integers(0, 60))
+def test_shortened_text_fits(text: str, width: int) -> None:
+    assert wording.cell_width(wording.shorten(text, width)) <= width
+
+
+@given(st.text(st.characters(categories=["L", "Zs"])), st.integers(4, 60))
+def test_wrapped_text_fits_and_loses_nothing(text: str, width: int) -> None:
+    lines = wording.wrapped(text, width)
+    assert all(wording.cell_width(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
