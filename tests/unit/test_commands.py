@@ -10,7 +10,7 @@ from tests import fakes
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, complete, execute
-from tui.engine.model import FileState, FileStatus
+from tui.engine.model import FileState, FileStatus, Snapshot
 
 
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
@@ -24,7 +24,7 @@ def test_check_says_how_it_is_going(word: str) -> None:
 @pytest.mark.parametrize("snapshot", [fakes.idle(), fakes.busy(), fakes.broker_down(),
                                       fakes.paused(), fakes.draining(), fakes.embedded()])
 @pytest.mark.parametrize("line", ["check", "files", "help", "why a", "why " + "x" * 300])
-def test_no_answer_is_wider_than_a_terminal(snapshot: fakes.Snapshot, line: str) -> None:
+def test_no_answer_is_wider_than_a_terminal(snapshot: Snapshot, line: str) -> None:
     answer = execute(line, FakeEngine(snapshot, queue=1_000_000, held=5000))
     assert 0 < len(answer.lines) <= 40
     assert max(map(wording.cell_width, answer.lines)) <= 80
