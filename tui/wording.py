@@ -111,12 +111,14 @@ def cell_width(text: str) -> int:
                else 1 for c in text)
 
 
-def shorten(text: str, width: int) -> str:
-    """Return a text that takes at most ``width`` cells, its middle left out where it must be."""
+def shorten(text: str, width: int, *, cut_end: bool = False) -> str:
+    """Return a text that takes at most ``width`` cells, its middle or end left out if need be."""
     if cell_width(text) <= width:
         return text
     if width <= 1:
         return "…"[:width]
+    if cut_end:
+        return _cut(text, width - 1) + "…"
     tail = _cut(text[::-1], width * 2 // 3)[::-1]
     return _cut(text, width - 1 - cell_width(tail)) + "…" + tail
 

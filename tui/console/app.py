@@ -177,7 +177,11 @@ class ConsoleApp(App[int]):
     def on_tick(self, tick: Tick) -> None:
         """Paint one picture."""
         snapshot = self._snapshot = tick.snapshot
-        main = self.screen_stack[0]
+        stack = self.screen_stack
+        if not stack or not stack[0].query(LogPane):  # not made yet, or gone already
+            self._bridge.painted()
+            return
+        main = stack[0]
         main.query_one(LogPane).add(tick.log)
         main.query_one(Title).show(snapshot)
         main.query_one(FreshnessLine).show(snapshot)

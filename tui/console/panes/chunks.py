@@ -28,14 +28,14 @@ class Chunks(Pane):
         lines: list[list[Part]] = [[name]]
         for start in range(0, len(cells), width):
             lines.append(_runs(cells[start:start + width]))
-        lines.append([("■", _FULL), (" acknowledged  ", "$quiet"), ("▣", _PARTLY),
+        lines.append([("■", _FULL), (" acknowledged  ", "$quiet"), ("▒", _PARTLY),
                       (" in flight  ", "$quiet"), ("·", _NONE), (" to send", "$quiet")])
         self.paint(*lines, subtitle=f"1 cell = {wording.count(per_cell)} chunk"
                    f"{'' if per_cell == 1 else 's'}")
 
 
 def _runs(cells: str) -> list[Part]:
-    styles = {"■": _FULL, "▣": _PARTLY, "·": _NONE}
+    styles = {"■": _FULL, "▒": _PARTLY, "·": _NONE}
     parts: list[Part] = []
     start = 0
     for end in range(1, len(cells) + 1):
@@ -58,7 +58,7 @@ def chunk_cells(chunk_map: ChunkMap, n_cells: int) -> tuple[str, int]:
         if n_delivered == end - first:
             cells.append("■")
         else:
-            cells.append("▣" if n_delivered or first < chunk_map.n_produced else "·")
+            cells.append("▒" if n_delivered or first < chunk_map.n_produced else "·")
     return "".join(cells), per_cell
 
 

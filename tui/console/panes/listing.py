@@ -23,10 +23,12 @@ Cell = tuple[str, str]
 class Column:
     """A column: its title, its width in cells (0 takes what is left), and where its text stands."""
 
-    def __init__(self, title: str, width: int, *, right: bool = False, wide_only: int = 0) -> None:
+    def __init__(self, title: str, width: int, *, right: bool = False, wide_only: int = 0,
+                 cut_end: bool = False) -> None:
         self.title = title
         self.width = width
         self.right = right
+        self.cut_end = cut_end  #: what does not fit loses its end, and not its middle
         self.wide_only = wide_only  #: shown where the list is at least so wide
 
 
@@ -147,7 +149,7 @@ class Listing(ScrollView, can_focus=True):
     # Painting.
 
     def _widths(self) -> list[tuple[Column, int]]:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         shown = [c for c in self.columns if width >= c.wide_only]
         fixed = sum(c.width + 2 for c in shown if c.width)
         flexible = [c for c in shown if not c.width]
@@ -159,7 +161,7 @@ class Listing(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line of the list."""
         self.n_painted += 1
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if y == 0:
             style = self.get_component_rich_style("listing--header")
             cells = [(column.title, "listing--header") for column in self.columns]
@@ -184,7 +186,7 @@ class Listing(ScrollView, can_focus=True):
             text, name = by_column[column]
             if position == len(widths) - 1:
                 room = max(0, width - taken)
-            text = wording.shorten(text, room)
+            text = wording.shorten(text, room, cut_end=column.cut_end)
             blanks = " " * max(0, room - wording.cell_width(text))
             text = blanks + text if column.right else text + blanks
             if position < len(widths) - 1:

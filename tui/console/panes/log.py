@@ -54,6 +54,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def add(self, lines: Sequence[LogLine]) -> None:
         """Take new lines; one repaint, however many they are."""
+        lines = [line for line in lines if line.number > self.last_number]
         if not lines:
             return
         self.last_number = max(self.last_number, lines[-1].number)
@@ -93,7 +94,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def _wrap(self, lines: Sequence[LogLine]) -> None:
         follow = self.is_following
-        self._width = self.size.width
+        self._width = self.scrollable_content_region.width
         room = max(20, self._width - _INDENT)
         for line in lines:
             if not self._is_wanted(line):
@@ -112,9 +113,9 @@ class LogPane(ScrollView, can_focus=True):
             self.scroll_end(animate=False)
         self.refresh()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self, _event: events.Resize) -> None:
         """Wrap anew when the width is another one."""
-        if event.size.width != self._width and self._width:
+        if self.scrollable_content_region.width != self._width:
             self._rewrap()
 
     def render_line(self, y: int) -> Strip:

@@ -29,7 +29,7 @@ class Queue(Listing):
     def __init__(self) -> None:
         super().__init__("queue", (
             Column("file", 0), Column("size", 9, right=True), Column("state", 9),
-            Column("", 0)))
+            Column("", 0, cut_end=True)))
         self.kind = PageKind.QUEUE
         self.pattern = ""
         self.rows_in_sight: tuple[FileStatus | VersionRecord, ...] = ()

@@ -20,7 +20,7 @@ class Uploading(Listing):
             Column("", 5, right=True),
             Column("chunks", 17, right=True, wide_only=90),
             Column("rate", 9, right=True),
-            Column("left", 9, right=True, wide_only=62)))
+            Column("left", 10, right=True, wide_only=62)))
         self.border_title = "Uploading"
         self.empty_text = "nothing is being sent just now"
         self.statuses: tuple[FileStatus, ...] = ()
