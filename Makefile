@@ -1,5 +1,9 @@
 # make demo and make test do all the set-up that they need; see README.md.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+# The first interpreter that runs and is new enough: a name alone proves nothing, since version
+# managers put names on the path that answer only with an error.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$name; break; }; done)
 BIN := .venv/bin
 # Two workers: each has a Kafka broker of its own.
 WORKERS ?= 2
@@ -15,13 +19,15 @@ help:
 	@echo "make screenshots  draw the pictures of the README again"
 	@echo "make clean        remove .venv and everything that was built"
 
-.venv/.run: pyproject.toml
+.venv/bin/python:
+	$(if $(PYTHON),,$(error Python 3.11 or newer is needed; name one with make PYTHON=...))
 	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-.venv/.dev: pyproject.toml
-	$(PYTHON) -m venv .venv
+.venv/.dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ .venv/.run
 

@@ -175,6 +175,11 @@ async def test_commands_are_typed_completed_and_recalled() -> None:
         await wait_for(pilot, ": pause")  # the answer is in the log
 
 
+def _top(pilot: Pilot[int]) -> type:
+    """Return the kind of screen that is on top."""
+    return type(pilot.app.screen)
+
+
 async def test_quit_leaves_at_once_when_nothing_is_unfinished() -> None:
     engine = FakeEngine(fakes.idle())
     async with console(engine) as pilot:
@@ -189,16 +194,16 @@ async def test_quit_asks_shows_the_draining_and_can_be_taken_back() -> None:
     async with console(engine) as pilot:
         await pilot.press("q")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, LeavingScreen)
+        assert _top(pilot) is LeavingScreen
         await pilot.press("escape", "q")
         await pilot.pause()
         await pilot.press("s")
         await wait_for(pilot, "131 files left")
-        assert isinstance(pilot.app.screen, DrainingScreen)
+        assert _top(pilot) is DrainingScreen
         await pilot.press("escape")
         await wait_done(pilot, engine, "cancel_quit")
         await painted(pilot)
-        assert not isinstance(pilot.app.screen, DrainingScreen)
+        assert _top(pilot) is not DrainingScreen
         await pilot.press("ctrl+c")
         await pilot.pause()
         await pilot.press("n")

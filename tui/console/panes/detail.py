@@ -39,6 +39,7 @@ class Detail(Pane):
             if last.completed:
                 rows.append(("uploaded", wording.moment(last.completed)))
         lines: list[list[Part]] = [
-            [(f"{label:<10}", "$quiet"), wording.shorten(text, width, cut_end=True)] for label, text in rows]
+            [(f"{label:<10}", "$quiet"), wording.shorten(text, width, cut_end=True)]
+            for label, text in rows]
         self.paint(*(lines or [[("nothing is known of it yet", "$quiet")]]),
                    subtitle="enter: all of it")

@@ -183,7 +183,8 @@ class ScanningThread(StoppableThread):
 
     def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         """Yield each directory, POSIX and relative, with its entries that are no directories."""
-        pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
+        root = () if self._root_id is None else (self._root_id,)
+        pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", root)]
         while pending:
             directory, above = pending.pop()
             files = []
