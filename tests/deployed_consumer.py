@@ -32,6 +32,7 @@ class DeployedConsumer:
         self.files: dict[str, bytearray] = {}
         self.completed: list[tuple[str, bytes]] = []
         self.mismatches: list[str] = []
+        self.finished: dict[str, bytes] = {}  #: hash of the last version that was taken for whole
         self._partial: dict[str, _Partial] = {}
 
     def feed(self, message: Received) -> None:
@@ -60,6 +61,7 @@ class DeployedConsumer:
         held.indexes.add(chunk.index)
         if len(held.indexes) == held.n_chunks:
             del self._partial[chunk.rel_path]
+            self.finished[chunk.rel_path] = chunk.file_hash
             if hashlib.sha512(content).digest() == chunk.file_hash:
                 self.completed.append((chunk.rel_path, bytes(content)))
             else:

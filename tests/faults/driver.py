@@ -1,0 +1,256 @@
+"""Drives the program, its files and its broker through faults that a seed chooses."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.consumer import make_topic, read_topic
+from tests.faults.judging import Evidence, judge, read_unfinished, read_uploaded, read_versions
+from tests.faults.tree import Tree
+from tests.program import Program, write_config
+from tests.proxy import ProxiedBroker
+from tests.waiting import wait_until
+
+_REST_SECONDS = 420.0
+_AT_REST = re.compile(r"files +0 settling, 0 waiting, 0 uploading")
+_NONE_HELD = re.compile(r" 0 held, 0 failed")
+_PAUSES = (0.0, 0.0, 0.05, 0.3, 0.7, 1.5)
+
+
+class ModelError(AssertionError):
+    """A round ended with something wrong; tells the seed and what was done."""
+
+
+class Driver:
+    """One round: a fresh directory and topic, steps that the seed draws, rest, and judgement.
+
+    Args:
+        seed: chooses everything but the timing.
+        broker: Apache Kafka behind a proxy.
+        n_steps: how much happens.
+        say: told of each step as it happens.
+    """
+
+    def __init__(self, seed: int, broker: ProxiedBroker, n_steps: int,
+                 say: Callable[[str], None] = lambda text: None) -> None:
+        self.seed = seed
+        self.directory = Path(tempfile.mkdtemp(prefix=f"soak-{seed}-"))
+        self._rng = random.Random(seed)
+        self._broker = broker
+        self._n_steps = n_steps
+        self._say = say
+        self._done: list[str] = []
+        self._began = time.monotonic()
+        self._problems: list[str] = []
+        self._logs: list[str] = []
+        self._n_kills = 0
+        self._is_down = False
+        upload, memory = self.directory / "upload", self.directory / "memory"
+        upload.mkdir()
+        memory.mkdir()
+        self._tree = Tree(upload, memory, self._rng)
+        self._topic = make_topic(broker.kafka.bootstrap, self._rng.choice((1, 3)))
+        producer = self._rng.choice(("", "", "", "message.timeout.ms = 4000\n", "acks = 1\n"))
+        self._config = write_config(self.directory / "soak.config", broker.bootstrap, producer)
+        self._note(f"topic {self._topic}, producer {producer.strip() or 'as it comes'}")
+        self._program = self._start()
+        self._steps: list[tuple[int, Callable[[], None]]] = [
+            (70, lambda: self._note(self._tree.step())), (4, self._quit), (6, self._kill),
+            (3, self._stop_and_continue), (3, self._pause), (3, self._reupload), (5, self._cut),
+            (3, self._refuse), (2, self._delay), (2, self._broker_dies), (3, self._retry)]
+
+    def run(self) -> None:
+        """Do it all.
+
+        Raises:
+            ModelError: something is wrong; the round's directory is kept.
+        """
+        try:
+            weights, steps = zip(*self._steps, strict=True)
+            for _ in range(self._n_steps):
+                self._rng.choices(steps, weights)[0]()
+                self._see_that_it_lives()
+                time.sleep(self._rng.choice(_PAUSES))
+            self._rest()
+            self._judge()
+        except AssertionError as error:
+            self._problems.append(str(error))
+        finally:
+            self._mend_broker()
+            self._leave()
+        if self._problems:
+            (self.directory / "program.log").write_text("\n".join(self._logs), "utf-8")
+            raise ModelError("\n".join([
+                f"seed {self.seed}, {self._n_steps} steps, kept in {self.directory}:",
+                *self._problems, "what was done:", *self._done]))
+        shutil.rmtree(self.directory)
+
+    def _note(self, text: str) -> None:
+        line = f"  {time.monotonic() - self._began:6.1f} {text}"
+        self._done.append(line)
+        self._say(line)
+
+    # The program.
+
+    def _start(self) -> Program:
+        words = ["--chunk_size", str(self._rng.choice((4096, 16384, 16384, 65536, 262144))),
+                 "--n_threads", str(self._rng.choice((1, 2, 4))),
+                 "--queue_max_size", str(self._rng.choice((0.05, 0.3, 3)))]
+        self._note(f"started with {' '.join(words)}")
+        return Program(
+            self._tree.root, "--config", str(self._config), "--topic_name", self._topic,
+            "--upload_existing", "--watchdog_lag_time", "0.3", "--rescan_seconds", "1", *words)
+
+    def _see_that_it_lives(self) -> None:
+        status = self._program.process.poll()
+        assert status is None, f"the program ended by itself with status {status}"
+
+    def _leave(self) -> None:
+        """End the present process, and look through what it logged."""
+        self._program.__exit__(None, None, None)
+        text = self._program.text()
+        self._logs.append(text)
+        for wrong in ("Traceback", "ended by an unexpected error", "did not end in time"):
+            if wrong in text:
+                self._problems.append(f"{wrong!r} is in the log:\n" + "\n".join(
+                    self._program.log[-60:]))
+
+    def _quit_well(self) -> None:
+        """Quit with a broker that answers: the status must fit what was said."""
+        status = self._program.quit(_REST_SECONDS)
+        text = self._program.text()
+        self._leave()
+        is_excused = "may not rebuild" in text or " held and " in text
+        assert status == 0 or (status == 1 and is_excused), \
+            f"quit ended with status {status}:\n" + "\n".join(text.splitlines()[-30:])
+
+    def _quit(self) -> None:
+        self._mend_broker()
+        self._note("quit")
+        if self._rng.random() < 0.3:
+            self._program.type("pause")
+        self._quit_well()
+        for _ in range(self._rng.randrange(4)):
+            self._note("while it is away, " + self._tree.step())
+        self._program = self._start()
+
+    def _kill(self) -> None:
+        self._note("killed")
+        self._n_kills += 1
+        self._program.kill()
+        self._leave()
+        for _ in range(self._rng.randrange(4)):
+            self._note("while it is away, " + self._tree.step())
+        self._program = self._start()
+
+    def _stop_and_continue(self) -> None:
+        self._note("SIGSTOP")
+        self._program.process.send_signal(signal.SIGSTOP)
+        for _ in range(self._rng.randrange(6)):
+            self._note("while it stands, " + self._tree.step())
+        time.sleep(self._rng.choice(_PAUSES))
+        self._program.process.send_signal(signal.SIGCONT)
+
+    def _pause(self) -> None:
+        self._note("pause")
+        self._program.type("pause")
+        for _ in range(self._rng.randrange(4)):
+            self._note("while it is paused, " + self._tree.step())
+            time.sleep(self._rng.choice(_PAUSES))
+        self._program.type("resume")
+
+    def _reupload(self) -> None:
+        names = [name for name in self._tree.wanted() if "\n" not in name]
+        if names:
+            name = self._rng.choice(names)
+            self._note(f"reupload {name!r}")
+            self._program.type(f"reupload {name}")
+
+    def _retry(self) -> None:
+        self._program.type("retry")
+
+    # The broker.
+
+    def _cut(self) -> None:
+        for _ in range(self._rng.randrange(1, 5)):
+            self._note(f"{self._broker.proxy.cut()} connections cut")
+            time.sleep(self._rng.choice(_PAUSES) / 4)
+
+    def _refuse(self) -> None:
+        self._note("connections refused")
+        self._broker.proxy.refuse()
+        self._broker.proxy.cut()
+        for _ in range(self._rng.randrange(3)):
+            self._note("meanwhile, " + self._tree.step())
+            time.sleep(self._rng.choice(_PAUSES))
+        if self._rng.random() < 0.7:
+            self._mend_broker()
+
+    def _delay(self) -> None:
+        self._broker.proxy.delay_seconds = self._rng.choice((0.0, 0.0, 0.02, 0.15))
+        self._note(f"delay of {self._broker.proxy.delay_seconds} s")
+
+    def _broker_dies(self) -> None:
+        self._note("the broker is killed")
+        self._broker.kafka.kill()
+        self._is_down = True
+        for _ in range(self._rng.randrange(3)):
+            self._note("meanwhile, " + self._tree.step())
+        self._mend_broker()
+
+    def _mend_broker(self) -> None:
+        if self._is_down:
+            self._broker.kafka.start()
+            self._is_down = False
+        self._broker.proxy.accept()
+
+    # The end.
+
+    def _rest(self) -> None:
+        """Wait until the program says that nothing is unfinished and the tables agree."""
+        self._mend_broker()
+        self._broker.proxy.delay_seconds = 0.0
+        self._note("everything rests")
+        self._program.type("resume")
+        wait_until(self._is_at_rest, "all files are uploaded in their present content; "
+                   f"{self._unfinished_words()}", _REST_SECONDS)
+        self._note("at rest")
+
+    def _is_at_rest(self) -> bool:
+        self._see_that_it_lives()
+        n_before = len(self._program.lines)
+        self._program.type("check")
+        time.sleep(0.5)
+        said = "\n".join(self._program.lines[n_before:])
+        return bool(_AT_REST.search(said) and _NONE_HELD.search(said)) \
+            and not self._not_uploaded()
+
+    def _not_uploaded(self) -> list[str]:
+        latest = dict(read_uploaded(self._tree.root / "LOGS", self._topic))
+        return [name for name, (status, _) in self._tree.wanted().items()
+                if latest.get(name) not in self._tree.indistinguishable(status)]
+
+    def _unfinished_words(self) -> str:
+        return "those that are not are named by the judgement"
+
+    def _judge(self) -> None:
+        self._quit_well()
+        state_dir = self._tree.root / "LOGS"
+        evidence = Evidence(
+            messages=read_topic(self._broker.kafka.bootstrap, self._topic),
+            versions=read_versions(state_dir / f"upload_to_{self._topic}.sqlite3"),
+            rows=read_uploaded(state_dir, self._topic),
+            unfinished=read_unfinished(state_dir, self._topic),
+            tree=self._tree, n_kills=self._n_kills)
+        self._note(f"{len(evidence.messages)} messages, {len(evidence.versions)} versions, "
+                   f"{sum(v.is_recovery for v in evidence.versions)} recoveries, "
+                   f"{sum(v.may_not_rebuild for v in evidence.versions)} may not rebuild, "
+                   f"{sum(v.state == 2 for v in evidence.versions)} abandoned")
+        self._problems += judge(evidence, self._rng)

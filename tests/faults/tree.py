@@ -1,0 +1,260 @@
+"""A small tree of files that changes in all the ways in which people and instruments change one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+_NAMES = ("a", "b.dat", "c d", "q'uo\"te", "se;mi", "new\nline", "[markup]", "\x1b[31mred", "é",
+          "e\u0301", "-dash", "t\tab", "back\\slash", "a_b", "x" * 200)
+_DIRECTORIES = ("", "", "d", "d/e", "a_b", "[/x]")
+_SLICE = 4 * 1024 * 1024
+_SMALL = (0, 1, 10, 16_383, 16_384, 16_385, 70_000, 300_000)
+_LARGE = (_SLICE - 1, _SLICE, _SLICE + 1, 5_000_000, 9_000_000, 3 * _SLICE, 20_000_000)
+_DAY_NS = 86_400_000_000_000
+
+
+class Tree:
+    """The upload directory, and the memory of every content that it ever held.
+
+    Attributes:
+        root: the directory.
+        aliases: for each size and time, the contents that files with them had: no program that
+            looks at sizes and times can tell those apart.
+
+    Args:
+        root: an existing directory.
+        memory: an existing directory outside it, for the contents.
+        rng: draws everything.
+        max_bytes: after so many bytes were written, only small files are.
+    """
+
+    def __init__(self, root: Path, memory: Path, rng: random.Random,
+                 max_bytes: int = 120_000_000) -> None:
+        self.root = root
+        self.aliases: dict[tuple[int, int], set[bytes]] = {}
+        self._memory = memory
+        self._rng = rng
+        self._n_bytes_left = max_bytes
+        self._steps: list[tuple[int, Callable[[], str]]] = [
+            (14, self._write), (12, self._append), (7, self._truncate), (7, self._rewrite),
+            (7, self._patch), (8, self._replace), (8, self._rename), (5, self._delete),
+            (5, self._touch), (4, self._restore), (2, self._make_directory),
+            (1, self._remove_directory), (2, self._link), (2, self._move_directory)]
+
+    def step(self) -> str:
+        """Change something; return what, in a few words."""
+        weights, steps = zip(*self._steps, strict=True)
+        change: Callable[[], str] = self._rng.choices(steps, weights)[0]
+        return change()
+
+    def wanted(self) -> dict[str, tuple[os.stat_result, bytes]]:
+        """Return each file that is to be uploaded, with its status and its SHA-512."""
+        found = {}
+        for path in self._files():
+            status = path.stat()
+            found[self._name(path)] = (status, self._remember(path))
+        return found
+
+    def content(self, sha512: bytes) -> bytes | None:
+        """Return a content that a file once had."""
+        path = self._memory / sha512.hex()
+        return path.read_bytes() if path.exists() else None
+
+    def indistinguishable(self, status: os.stat_result) -> set[bytes]:
+        """Return the contents that a file of that size and time may have."""
+        return self.aliases.get((status.st_size, status.st_mtime_ns), set())
+
+    # What steps need.
+
+    def _files(self) -> list[Path]:
+        found = []
+        for directory, names, files in os.walk(self.root):
+            if directory == str(self.root) and "LOGS" in names:
+                names.remove("LOGS")
+            names.sort()
+            found += [Path(directory, name) for name in sorted(files)
+                      if not name.startswith(".") and not Path(directory, name).is_symlink()]
+        return found
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _remember(self, path: Path) -> bytes:
+        """Keep what a file holds now, and under which size and time."""
+        content = path.read_bytes()
+        digest = hashlib.sha512(content).digest()
+        status = path.stat()
+        self.aliases.setdefault((status.st_size, status.st_mtime_ns), set()).add(digest)
+        kept = self._memory / digest.hex()
+        if not kept.exists():
+            kept.write_bytes(content)
+        return digest
+
+    def _bytes(self) -> bytes:
+        n_bytes = self._rng.choice(_LARGE if self._rng.random() < 0.2 else _SMALL)
+        if n_bytes > self._n_bytes_left:
+            n_bytes = self._rng.choice(_SMALL)
+        self._n_bytes_left -= n_bytes
+        return self._rng.randbytes(n_bytes)
+
+    def _new_path(self) -> Path:
+        directory = self.root / self._rng.choice(_DIRECTORIES)
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            directory.mkdir(parents=True, exist_ok=True)
+        path = (directory if directory.is_dir() else self.root) / self._rng.choice(_NAMES)
+        return path.with_name(path.name + "+") if path.is_dir() or path.is_symlink() else path
+
+    def _some_file(self) -> Path | None:
+        files = self._files()
+        return self._rng.choice(files) if files else None
+
+    def _changed(self, path: Path, before: os.stat_result, what: str) -> str:
+        """Restore the time now and then, as some writers do, and remember the content."""
+        how = self._rng.random()
+        if how < 0.25:
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            what += ", its time restored"
+        elif how < 0.35:
+            self._make_older(path)
+            what += ", made older"
+        self._remember(path)
+        return f"{what}: {self._name(path)!r}, {path.stat().st_size} bytes"
+
+    def _make_older(self, path: Path) -> None:
+        now = path.stat()
+        older = now.st_mtime_ns - self._rng.randrange(1, 100) * _DAY_NS
+        os.utime(path, ns=(now.st_atime_ns, older))
+
+    # The steps.
+
+    def _write(self) -> str:
+        path = self._new_path()
+        path.write_bytes(self._bytes())
+        self._remember(path)
+        return f"written: {self._name(path)!r}, {path.stat().st_size} bytes"
+
+    def _append(self) -> str:
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        before = path.stat()
+        with path.open("ab") as file:
+            file.write(self._bytes()[:2_000_000] or b"+")
+        return self._changed(path, before, "appended to")
+
+    def _truncate(self) -> str:
+        path = self._some_file()
+        if path is None or not path.stat().st_size:
+            return self._write()
+        before = path.stat()
+        os.truncate(path, self._rng.choice((0, before.st_size // 2, before.st_size - 1)))
+        return self._changed(path, before, "truncated")
+
+    def _rewrite(self) -> str:
+        """Write all of it anew, into the same file and as many bytes."""
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        before = path.stat()
+        with path.open("r+b") as file:
+            file.write(self._rng.randbytes(before.st_size))
+        return self._changed(path, before, "rewritten in place")
+
+    def _patch(self) -> str:
+        path = self._some_file()
+        if path is None or not path.stat().st_size:
+            return self._write()
+        before = path.stat()
+        with path.open("r+b") as file:
+            file.seek(self._rng.randrange(before.st_size))
+            file.write(self._rng.randbytes(self._rng.choice((1, 5000))))
+        return self._changed(path, before, "patched")
+
+    def _replace(self) -> str:
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        before = path.stat()
+        hidden = path.with_name(".part")
+        hidden.write_bytes(self._bytes())
+        hidden.replace(path)
+        return self._changed(path, before, "replaced by renaming")
+
+    def _rename(self) -> str:
+        path, target = self._some_file(), self._new_path()
+        if path is None or path == target:
+            return self._write()
+        path.rename(target)
+        self._remember(target)
+        return f"renamed: {self._name(path)!r} to {self._name(target)!r}"
+
+    def _delete(self) -> str:
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        path.unlink()
+        return f"deleted: {self._name(path)!r}"
+
+    def _touch(self) -> str:
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        path.touch()
+        self._remember(path)
+        return f"touched: {self._name(path)!r}"
+
+    def _restore(self) -> str:
+        """Put a content back that some file once had, as from a backup, with another time."""
+        path, kept = self._some_file(), sorted(self._memory.iterdir())
+        if path is None or not kept:
+            return self._write()
+        before = path.stat()
+        path.write_bytes(self._rng.choice(kept).read_bytes())
+        return self._changed(path, before, "restored from a backup")
+
+    def _make_directory(self) -> str:
+        """Move a directory in that was filled elsewhere."""
+        outside = self._memory.parent / "outside"
+        outside.mkdir()
+        for number in range(self._rng.randrange(1, 6)):
+            (outside / f"m{number}").write_bytes(self._rng.randbytes(self._rng.choice(_SMALL)))
+        target = self.root / f"moved-{self._rng.randrange(5)}"
+        if target.exists():
+            shutil.rmtree(target)
+        outside.rename(target)
+        for path in sorted(target.iterdir()):
+            self._remember(path)
+        return f"directory moved in: {self._name(target)!r}"
+
+    def _directories(self) -> list[Path]:
+        return sorted(p for p in self.root.iterdir()
+                      if p.is_dir() and p.name != "LOGS" and not p.is_symlink())
+
+    def _remove_directory(self) -> str:
+        directories = self._directories()
+        if not directories:
+            return self._write()
+        shutil.rmtree(path := self._rng.choice(directories))
+        return f"directory removed: {self._name(path)!r}"
+
+    def _move_directory(self) -> str:
+        directories = self._directories()
+        target = self.root / f"renamed-{self._rng.randrange(3)}"
+        if not directories or target.exists():
+            return self._write()
+        path = self._rng.choice(directories)
+        path.rename(target)
+        return f"directory renamed: {self._name(path)!r} to {self._name(target)!r}"
+
+    def _link(self) -> str:
+        path = self.root / f"link-{self._rng.randrange(4)}"
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        path.symlink_to(self._rng.choice(("a", "nowhere", ".", "../..", "/etc/hostname")))
+        return f"linked: {self._name(path)!r}"
