@@ -42,6 +42,9 @@ _PERIOD_SECONDS = 4.0
 _NEXT_IN_LINE = 1000
 _WAITING_SHARE = 0.05
 _PAGE_ROWS = 2000
+#: Versions that ended so long before the tables were written may have missed that writing.
+_LATE_SECONDS = 5.0
+_TABLED_UNTIL = "tabled_until"
 
 
 class TabulatingThread(StoppableThread):
@@ -93,14 +96,20 @@ class TabulatingThread(StoppableThread):
             except OSError as error:
                 logger.warning("the uploaded tables cannot be joined: %s; the next start does it",
                                error)
+        if self._uploaded.is_written:
+            self._ledger.database.set_meta(_TABLED_UNTIL, str(time.time()))
 
     def _write(self) -> None:
         """Write the tables; trouble is said once and ends with the next success."""
+        began = time.time()
         try:
             with self._lock:
+                is_news = bool(self._new)
                 self._uploaded.append(self._new)
                 self._new = []
                 self._uploaded.write()
+            if is_news and self._uploaded.is_written:
+                self._ledger.database.set_meta(_TABLED_UNTIL, str(began - _LATE_SECONDS))
             self._write_in_progress()
         except OSError as error:
             if str(error) != self._trouble:
@@ -176,11 +185,33 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
         if ledger.files.is_new:
             _take_over_in_progress(ledger, settings)
         _take_over_legacy(ledger, settings)
+        _write_what_a_crash_kept_out(ledger, settings.topic_name, tables)
         tables.consolidate()
         if tables.path.exists():
             _take_over_ours(ledger, settings, tables)
     except OSError as error:
         logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
+
+
+def _write_what_a_crash_kept_out(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
+    """Add what the ledger recorded in the last seconds of a run that could not write its tables."""
+    since = float(ledger.database.meta(_TABLED_UNTIL) or 0)
+    missing = {}
+    for record in ledger.versions.completed_since(since):
+        row = _uploaded_row(topic, record, record.started, record.completed)
+        missing[_identity(row)] = row
+    for path in (*tables.parts(), tables.path):
+        if missing and path.exists() and is_ours(path):
+            for found in read_uploaded(path, topic):
+                if isinstance(found, UploadedRow):
+                    missing.pop(_identity(found), None)
+    tables.append(missing.values())
+    tables.write()
+
+
+def _identity(row: UploadedRow) -> tuple[str, str, float]:
+    """Return what tells a row from all others, wherever the clock's zone has moved since."""
+    return row.rel_filepath, row.sha512, epoch_time(row.completed)
 
 
 def _take_over_in_progress(ledger: Ledger, settings: Settings) -> None:

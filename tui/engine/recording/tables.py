@@ -213,6 +213,11 @@ class UploadedTables:
         """Take rows for the next :meth:`write`."""
         self._unwritten.extend(rows)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether nothing waits for the next :meth:`write`."""
+        return not self._unwritten
+
     def write(self) -> None:
         """Write what was appended into parts of at most 1,000 rows.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tui.engine.model import (
@@ -158,6 +158,13 @@ class VersionRows:
             f"SELECT {_RECORD} WHERE f.directory = ? AND f.name = ? "
             "ORDER BY v.version_id DESC", (directory, name))
         return tuple(_record(row) for row in rows)
+
+    def completed_since(self, epoch_seconds: float) -> Iterator[VersionRecord]:
+        """Yield the versions that became complete at that time or later, in that order."""
+        rows = self._database.query(
+            f"SELECT {_RECORD} WHERE v.state = 1 AND v.completed >= ? ORDER BY v.completed",
+            (epoch_seconds,))
+        return map(_record, rows)
 
     def page(self, offset: int, n_rows: int, like: str = "") \
             -> tuple[int, tuple[VersionRecord, ...]]:
