@@ -199,7 +199,7 @@ class UploadedTables:
         self.path = state_dir / f"uploaded_to_{topic}.csv"
         self._unwritten: list[UploadedRow] = []
         self._current: list[UploadedRow] = []
-        self._part = 1
+        self._part = 0  #: none yet: the parts of an earlier run are never written over
         self._said: set[Path] = set()
 
     def parts(self) -> list[Path]:
@@ -208,6 +208,9 @@ class UploadedTables:
         found = [(int(m.group(1)), p) for p in self._dir.iterdir()
                  if (m := pattern.fullmatch(p.name))]
         return [path for _, path in sorted(found)]
+
+    def _next_part(self) -> int:
+        return 1 + max((int(p.stem.rpartition("@")[2]) for p in self.parts()), default=0)
 
     def append(self, rows: Iterable[UploadedRow]) -> None:
         """Take rows for the next :meth:`write`."""
@@ -225,6 +228,7 @@ class UploadedTables:
             OSError: the disk refuses; the rows are kept for the next time.
         """
         while self._unwritten:
+            self._part = self._part or self._next_part()
             room = ROWS_PER_PART - len(self._current)
             if room == 0:
                 self._part, self._current = self._part + 1, []
@@ -277,8 +281,7 @@ class UploadedTables:
         fsync_directory(self._dir)
         for part in parts:
             self._empty(part, bad.get(part))
-        self._part, self._current = 1 + max(
-            (int(p.stem.rpartition("@")[2]) for p in self.parts()), default=0), []
+        self._part, self._current = self._next_part(), []
 
     def _copy_main(self, writer: object) -> set[tuple[object, ...]]:
         """Copy the one file as it is; return its last rows, which a crash may have left twice."""
@@ -304,7 +307,7 @@ class UploadedTables:
         for path in [self.path, *self.parts()]:
             if path.exists():
                 replace_file(path, path.with_name(f"{path.name}.{suffix}"))
-        self._part, self._current, self._unwritten = 1, [], []
+        self._part, self._current, self._unwritten = 0, [], []
 
 
 class InProgressTable:
