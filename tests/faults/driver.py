@@ -64,7 +64,7 @@ class Driver:
         self._steps: list[tuple[int, Callable[[], None]]] = [
             (70, lambda: self._note(self._tree.step())), (4, self._quit), (6, self._kill),
             (3, self._stop_and_continue), (3, self._pause), (3, self._reupload), (5, self._cut),
-            (3, self._refuse), (2, self._delay), (2, self._broker_dies), (3, self._retry)]
+            (3, self._refuse), (4, self._slow), (2, self._broker_dies), (3, self._retry)]
 
     def run(self) -> None:
         """Do it all.
@@ -193,9 +193,11 @@ class Driver:
         if self._rng.random() < 0.7:
             self._mend_broker()
 
-    def _delay(self) -> None:
-        self._broker.proxy.delay_seconds = self._rng.choice((0.0, 0.0, 0.02, 0.15))
-        self._note(f"delay of {self._broker.proxy.delay_seconds} s")
+    def _slow(self) -> None:
+        proxy = self._broker.proxy
+        proxy.delay_seconds = self._rng.choice((0.0, 0.0, 0.02, 0.15))
+        proxy.bytes_per_second = self._rng.choice((0.0, 2e6, 8e6))
+        self._note(f"delay of {proxy.delay_seconds} s, {proxy.bytes_per_second:.0f} bytes/s")
 
     def _broker_dies(self) -> None:
         self._note("the broker is killed")
@@ -216,7 +218,7 @@ class Driver:
     def _rest(self) -> None:
         """Wait until the program says that nothing is unfinished and the tables agree."""
         self._mend_broker()
-        self._broker.proxy.delay_seconds = 0.0
+        self._broker.proxy.delay_seconds = self._broker.proxy.bytes_per_second = 0.0
         self._note("everything rests")
         self._program.type("resume")
         wait_until(self._is_at_rest, "all files are uploaded in their present content; "
