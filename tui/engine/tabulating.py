@@ -47,18 +47,15 @@ _LATE_SECONDS = 5.0
 _TABLED_UNTIL = "tabled_until"
 
 
-class TabulatingThread(StoppableThread):
-    """Writes the tables, at most five seconds behind the ledger.
+class Tables:
+    """The tables of one topic, as the ledger has them.
 
     Args:
         ledger: the truth.
         settings: the program's.
-        on_death: see :class:`StoppableThread`.
     """
 
-    def __init__(self, ledger: Ledger, settings: Settings,
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("tabulating", on_death)
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger = ledger
         self._settings = settings
         self._topic = settings.topic_name
@@ -82,14 +79,10 @@ class TabulatingThread(StoppableThread):
         with self._lock:
             self._uploaded.set_aside(f"cluster-{old_id}-{stamp}")
 
-    def work(self) -> None:
-        while not self.stopping.wait(_PERIOD_SECONDS):
-            self._write()
-
     def finish(self, *, consolidate: bool) -> None:
         """Write everything; after a clean quit, join the parts."""
         self._next_waiting = 0.0
-        self._write()
+        self.write()
         if consolidate:
             try:
                 self._uploaded.consolidate()
@@ -99,7 +92,7 @@ class TabulatingThread(StoppableThread):
         if self._uploaded.is_written:
             self._ledger.database.set_meta(_TABLED_UNTIL, str(time.time()))
 
-    def _write(self) -> None:
+    def write(self) -> None:
         """Write the tables; trouble is said once and ends with the next success."""
         began = time.time()
         try:
@@ -165,6 +158,24 @@ class TabulatingThread(StoppableThread):
         return InProgressRow(
             self._topic, row.rel_path.rpartition("/")[2], row.rel_path, 0, 0, 0, "", "", "",
             row.n_bytes, 0, 0, -1, "")
+
+
+class TabulatingThread(StoppableThread):
+    """Writes the tables, at most five seconds behind the ledger.
+
+    Args:
+        tables: what it writes.
+        on_death: see :class:`StoppableThread`.
+    """
+
+    def __init__(self, tables: Tables, on_death: Callable[[str, BaseException], None]) -> None:
+        super().__init__("tabulating", on_death)
+        self._tables = tables
+
+    def work(self) -> None:
+        self._tables.write()
+        while not self.stopping.wait(_PERIOD_SECONDS):
+            self._tables.write()
 
 
 def _uploaded_row(topic: str, version: FileVersion | VersionRecord, started: float,

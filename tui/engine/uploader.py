@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tui.engine.answering import explain, page_of, reupload
 from tui.engine.bookkeeping import Bookkeeper
@@ -19,7 +20,6 @@ from tui.engine.model import (
     Explanation,
     FileState,
     FileStatus,
-    Freshness,
     LogLine,
     Notice,
     NoticeKind,
@@ -28,25 +28,25 @@ from tui.engine.model import (
     PeriodicStatus,
     Phase,
     Snapshot,
-    Traffic,
     VersionRecord,
 )
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
-from tui.engine.sending.delivery import Sending
+from tui.engine.reporting import Reporting
 from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.uploading import Surroundings, UploadingThread
-from tui.engine.stopping import StoppingThread
-from tui.engine.tabulating import TabulatingThread, tables_written_ns, take_over_tables
-from tui.engine.threads import StoppableThread
-from tui.errors import StartupError
+from tui.engine.stopping import UNREACHABLE_SECONDS, StoppingThread
+from tui.engine.tabulating import Tables, TabulatingThread, tables_written_ns, take_over_tables
+from tui.engine.threads import Renewed, StoppableThread, stop_all
+from tui.errors import LedgerError, StartupError
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 EXIT_UNFINISHED, EXIT_FAILURE, EXIT_FORCED = 1, 2, 130
+_JOIN_SECONDS = 10.0
 
 
 class Uploader:
@@ -64,11 +64,12 @@ class Uploader:
         self.settings = settings
         self._log = log
         self._subscribers: list[Callable[[Notice], None]] = []
+        self._deaf: set[Callable[[Notice], None]] = set()
         self._phase = Phase.STARTING
         self._started_at = time.time()
         self._dead_threads: list[str] = []
         self._failure: StartupError | None = None
-        self._is_forced = False
+        self._is_forced = self._is_broken = self._must_quit_at_once = False
         self._n_left = 0
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -84,44 +85,54 @@ class Uploader:
             StartupError: something that cannot be put right while running.
         """
         settings = self.settings
-        client_logger = logging.getLogger("tui.kafka")
         self.ledger = Ledger(settings.state_dir, settings.topic_name, settings.upload_dir,
                              settings.acks)
-        new_since_ns = tables_written_ns(settings) if self.ledger.damage else None
         try:
+            new_since_ns = tables_written_ns(settings) if self.ledger.damage else None
             take_over_tables(self.ledger, settings)
             self.ledger.close_vanished(settings.upload_dir)
-            self.queue = UploadQueue(self.ledger.files, settings.n_threads)
-            self._producing = ProducingThread(settings, client_logger, self._over,
-                                              self.queue.again, self._on_death)
+            self._make_threads(new_since_ns)
         except BaseException:
             self.ledger.close()
             raise
-        self._connecting = ConnectingThread(
-            settings, self._producing, self.ledger, client_logger, self._on_wrong_cluster,
-            self._on_new_cluster, lambda kind, text: self._notify(kind, text), self._on_death)
-        self.finding = Finding(settings, self.ledger.files, self._on_queued, self._on_death,
-                               new_since_ns=new_since_ns)
-        self._tabulating = TabulatingThread(self.ledger, settings, self._on_death)
-        self._books = Bookkeeper(self.ledger, self.queue, self._producing.traffic,
-                                 self.finding.touch_again, self._notify,
-                                 self._tabulating.uploaded)
-        self._recording = RecordingThread(self.ledger.database, self._books.gather,
-                                          self._books.committed, self._on_death)
-        self._heartbeat = HeartbeatThread(settings.heartbeat, self._n_acknowledged,
-                                          self._on_death)
-        self._log_messages = LogMessageThread(settings.log_messages, self._log, self._on_death)
-        self._uploading = [self._new_uploading(i + 1) for i in range(settings.n_threads)]
-        self._stopping = StoppingThread(self, self._on_death)
         self._was_started = True
         self._begin()
 
-    def _new_uploading(self, number: int) -> UploadingThread:
+    def _make_threads(self, new_since_ns: int | None) -> None:
+        settings, ledger, died = self.settings, self.ledger, self._on_death
+        client_logger = logging.getLogger("tui.kafka")
+        self.queue = UploadQueue(ledger.files, settings.n_threads)
+        self._producing = ProducingThread(settings, client_logger,
+                                          lambda sending: self._books.over(sending),
+                                          self.queue.again, died)
+        self._connecting = ConnectingThread(
+            settings, self._producing, ledger, client_logger, self._on_wrong_cluster,
+            self._on_new_cluster, self._notify, died)
+        self.finding = Finding(settings, ledger.files, self._on_queued, died,
+                               new_since_ns=new_since_ns)
+        self._tables = Tables(ledger, settings)
+        self._tabulating = Renewed[TabulatingThread](
+            lambda _dead: TabulatingThread(self._tables, died))
+        self._books = Bookkeeper(ledger, self.queue, self._producing.traffic,
+                                 self._touch_again, self._notify, self._tables.uploaded)
+        self._recording = RecordingThread(ledger.database, self._books.gather,
+                                          self._books.committed, died)
+        self._heartbeat = Renewed[HeartbeatThread](lambda dead: HeartbeatThread(
+            settings.heartbeat, self._n_acknowledged, died, after=dead))
+        self._log_messages = Renewed[LogMessageThread](lambda dead: LogMessageThread(
+            settings.log_messages, self._log, died, after=dead))
+        self._uploading = [Renewed[UploadingThread](self._uploading_maker(number + 1))
+                           for number in range(settings.n_threads)]
+        self._stopping = StoppingThread(self, died)
+        self._reporting = Reporting(ledger, self.queue, self._producing, self.finding,
+                                    self._books, self._periodic, self._dead_threads)
+
+    def _uploading_maker(self, number: int) -> Callable[[UploadingThread | None], UploadingThread]:
         around = Surroundings(
             self.settings, self.queue, self._producing, self.ledger.files, self.ledger.versions,
-            lambda: self._connecting.n_partitions, self.finding.touch_again, self._books.over,
-            self._on_unsent, self._begun_here)
-        return UploadingThread(number, around, self._on_death)
+            lambda: self._connecting.n_partitions, self._touch_again,
+            lambda sending: self._books.over(sending), self._on_unsent, self._begun_here)
+        return lambda _dead: UploadingThread(number, around, self._on_death)
 
     def _begin(self) -> None:
         settings = self.settings
@@ -134,20 +145,27 @@ class Uploader:
             logger.info("%s", text)
         for text in settings.warnings:
             logger.warning("%s", text)
-        self._phase = Phase.RUNNING
         self._recording.record_now()
-        for thread in self._sending_threads():
+        for thread in [*self._essential(), *(r.thread for r in self._renewed())]:
             thread.start()
         self.finding.start()
+        with self._lock:
+            self._phase = Phase.RUNNING
+        if self._must_quit_at_once:
+            self.quit()
         self._stopping.start()
 
-    def _sending_threads(self) -> list[StoppableThread]:
-        return [self._recording, self._tabulating, self._producing, self._connecting,
-                self._heartbeat, self._log_messages, *self._uploading]
+    def _essential(self) -> list[StoppableThread]:
+        """Return the threads, but for those that find files, without which all has to end."""
+        return [self._recording, self._producing, self._connecting]
+
+    def _renewed(self) -> list[Renewed[Any]]:
+        return [*self._uploading, self._tabulating, self._heartbeat, self._log_messages]
 
     def quit(self) -> None:
         """Stop watching, send what is queued, then leave; returns at once."""
         with self._lock:
+            self._must_quit_at_once = self._phase is Phase.STARTING
             if self._phase is not Phase.RUNNING:
                 return
             self._phase = Phase.DRAINING
@@ -159,7 +177,7 @@ class Uploader:
     def cancel_quit(self) -> bool:
         """Take a quit back; True where the program goes on."""
         with self._lock:
-            if self._phase is not Phase.DRAINING or self._failure or self._is_forced:
+            if self._phase is not Phase.DRAINING or self.must_leave_now or self._is_broken:
                 return False
             self._phase = Phase.RUNNING
         logger.info("quit was taken back: watching goes on")
@@ -168,6 +186,9 @@ class Uploader:
     def force_quit(self) -> None:
         """Leave now; what is not acknowledged is sent at the next start."""
         self._is_forced = True
+        self._drain()
+
+    def _drain(self) -> None:
         with self._lock:
             if self._phase is not Phase.STOPPED:
                 self._phase = Phase.DRAINING
@@ -183,10 +204,13 @@ class Uploader:
             return EXIT_FAILURE
         if self._is_forced:
             return EXIT_FORCED
-        counts = self.ledger.files.counts()[0] if self._was_started else None
-        is_left = self._n_left or self._dead_threads or self._books.n_may_not_rebuild
-        if is_left or (counts and (counts.held or counts.failed)) or self.finding.refused():
+        if self._n_left or self._is_broken:
             return EXIT_UNFINISHED
+        if self._was_started:
+            counts = self.ledger.files.counts()[0]
+            if counts.held or counts.failed or self.finding.refused() \
+                    or self._books.n_may_not_rebuild:
+                return EXIT_UNFINISHED
         return 0
 
     @property
@@ -206,14 +230,37 @@ class Uploader:
         """Whether waiting for acknowledgements is pointless or unwanted."""
         return self._is_forced or self._failure is not None
 
-    @property
-    def producing(self) -> ProducingThread:
-        """The producer, for its state."""
-        return self._producing
-
     def n_left(self) -> int:
         """Return how many files a drain still has to send."""
         return max(self.queue.n_in_hand, self.ledger.files.n_waiting())
+
+    def progress(self) -> object:
+        """Return something that changes whenever sending or recording gets on."""
+        return (self._producing.traffic.n_chunks, self.n_left(),
+                *(r.thread.n_slices_read for r in self._uploading))
+
+    def why_nothing_can_move(self) -> tuple[str, float] | None:
+        """Return what keeps a drain from moving, and the seconds to bear with it."""
+        for thread in (self._producing, self._recording):
+            if thread.error is not None:
+                return f"the thread {thread.name} has ended", 0.0
+        if self.ledger.database.problem:
+            return "the ledger cannot be written", UNREACHABLE_SECONDS
+        if self._producing.health.state is not BrokerState.CONNECTED:
+            return "the broker is unreachable", UNREACHABLE_SECONDS
+        return None
+
+    def look_after_threads(self) -> None:
+        """Start threads anew that can be; where another one has died, end the program."""
+        for renewed in self._renewed():
+            renewed.look_after()
+        dead = next((t.name for t in [*self._essential(), *self.finding.threads()]
+                     if t.error is not None), None)
+        if dead is not None and not self._is_broken:
+            self._is_broken = True
+            logger.error("the program cannot go on without its thread %s: it sends what it can "
+                         "and ends", dead)
+            self.quit()
 
     def stop_finding(self) -> None:
         """Stop watching and scanning; what settles stays recorded."""
@@ -223,56 +270,52 @@ class Uploader:
         """Watch and scan again, after a quit was taken back."""
         self.finding.start()
 
-    def finish(self, n_left: int) -> None:
-        """Stop and join everything, record the last acknowledgements, close the ledger."""
-        self._n_left = n_left
-        self.finding.stop()
-        last = [self._heartbeat, self._log_messages]
-        workers = [*self._uploading, self._connecting]
-        for thread in workers:
-            thread.stop()
-        late = [t.name for t in workers if not _joined(t, 10)]
-        self._producing.stop()
-        late += [t.name for t in (self._producing,) if not _joined(t, 10)]
-        for thread in (*last, self._recording, self._tabulating):
-            thread.stop()
-        late += [t.name for t in (*last, self._recording, self._tabulating) if not _joined(t, 10)]
-        if late:
-            logger.error("these threads did not end in time: %s", ", ".join(late))
-        self._close_ledger()
+    def finish(self, *, is_clean: bool) -> None:
+        """Stop and join everything, record the last acknowledgements, close the ledger.
+
+        Args:
+            is_clean: whether the stopping thread itself came to a regular end.
+        """
+        self._is_broken |= not is_clean
+        try:
+            self._stop_threads()
+            self._close_ledger()
+        except Exception:  # the end of the program: say it, and leave all the same
+            logger.exception("the program could not end cleanly")
+            self._is_broken = True
+        if self._n_left:
+            logger.error("%d files are not sent; the next start sends them", self._n_left)
         self._phase = Phase.STOPPED
         self._notify(NoticeKind.STOPPED, "stopped")
         self._stopped.set()
+
+    def _stop_threads(self) -> None:
+        self.finding.stop()
+        late = stop_all([*(r.thread for r in self._uploading), self._connecting], _JOIN_SECONDS)
+        late += stop_all([self._producing], _JOIN_SECONDS)
+        late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
+                          self._tabulating.thread], _JOIN_SECONDS)
+        if late:
+            logger.error("these threads did not end in time: %s", ", ".join(late))
 
     def _close_ledger(self) -> None:
         self._books.gather()
         try:
             self.ledger.database.commit()
             self._books.committed(True)
-            self._tabulating.finish(consolidate=not self.must_leave_now)
-            self.ledger.files.refresh_counts()
+        except LedgerError as error:
+            logger.error("%s: what was acknowledged last is sent again at the next start", error)
+            self._is_broken = True
+        self._n_left = self.n_left()
+        self._tables.finish(consolidate=not self.must_leave_now)
+        self.ledger.files.refresh_counts()
+        try:
             self.ledger.close()
-        except Exception:  # the end of the program: say it, and leave all the same
-            logger.exception("the ledger could not be closed cleanly")
-            self._dead_threads.append("recording")
-
-    def look_after_threads(self) -> None:
-        """Start uploading threads that died anew; any other death ends the program."""
-        for position, thread in enumerate(self._uploading):
-            if not thread.is_alive() and not thread.stopping.is_set():
-                self._uploading[position] = self._new_uploading(position + 1)
-                self._uploading[position].start()
-        must_live = [self._producing, self._recording, self._connecting, *self.finding.threads()]
-        if self._phase is Phase.RUNNING and not self._failure:
-            dead = [t.name for t in must_live if not t.is_alive() and not t.stopping.is_set()]
-            if dead:
-                logger.error("the program cannot go on without its thread %s and stops", dead[0])
-                self.quit()
+        except LedgerError as error:
+            logger.error("the ledger could not be closed cleanly: %s", error)
+            self._is_broken = True
 
     # Callbacks from threads.
-
-    def _over(self, sending: Sending) -> None:
-        self._books.over(sending)
 
     def _on_queued(self, _n_files: int) -> None:
         self.queue.wake()
@@ -282,19 +325,19 @@ class Uploader:
         kind = NoticeKind.FILE_HELD if state is FileState.HELD else NoticeKind.FILE_FAILED
         self._notify(kind, reason, rel_path)
 
+    def _touch_again(self, rel_path: str) -> None:
+        if self._phase is not Phase.RUNNING:
+            # Nobody waits for it to rest any more: it stays recorded, for the next start.
+            self.ledger.files.record_settling_again(rel_path)
+        self.finding.touch_again(rel_path)
+
     def _on_wrong_cluster(self, error: StartupError) -> None:
         logger.error("%s", error)
         self._failure = error
-        self.force_leave()
-
-    def force_leave(self) -> None:
-        """End the program because it must not go on."""
-        with self._lock:
-            if self._phase is not Phase.STOPPED:
-                self._phase = Phase.DRAINING
+        self._drain()
 
     def _on_new_cluster(self, old_id: str) -> None:
-        self._tabulating.begin_anew(old_id)
+        self._tables.begin_anew(old_id)
         self.ledger.files.put_back_due()
         self.queue.wake()
 
@@ -305,11 +348,19 @@ class Uploader:
     def _notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None:
         notice = Notice(kind, text, rel_path)
         for callback in list(self._subscribers):
-            callback(notice)
+            try:
+                callback(notice)
+            except Exception:  # a front end's failure must not stop an engine thread
+                if callback not in self._deaf:
+                    self._deaf.add(callback)
+                    logger.exception("a subscriber failed to take a notice; the upload goes on")
 
     def _n_acknowledged(self) -> tuple[int, int]:
         traffic = self._producing.traffic
         return traffic.n_chunks, traffic.n_value_bytes
+
+    def _periodic(self) -> tuple[PeriodicStatus, PeriodicStatus]:
+        return self._heartbeat.thread.status(), self._log_messages.thread.status()
 
     # What front ends ask.
 
@@ -325,63 +376,7 @@ class Uploader:
                         topic_name=self.settings.topic_name, phase=self._phase)
         if not self._was_started:
             return base
-        sendings = self.queue.sendings()
-        counts, n_bytes_waiting = self.ledger.files.counts()
-        uploading = sum(1 for s in sendings if not s.is_ended)
-        counts = replace(
-            counts, uploading=uploading, waiting=max(0, counts.waiting - len(sendings)),
-            settling=max(counts.settling, self.finding.n_settling),
-            failed=counts.failed + len(self.finding.refused()),
-            uploaded_this_run=self._books.n_uploaded)
-        traffic = self._traffic(sendings, n_bytes_waiting)
-        heartbeat, log_messages = self._heartbeat.status(), self._log_messages.status()
-        return replace(
-            base, is_paused=self.queue.is_paused, counts=counts, traffic=traffic,
-            broker=self._producing.health.status(), freshness=self._freshness(),
-            heartbeat=heartbeat, log_messages=log_messages,
-            uploading=tuple(s.status() for s in sendings[:1000] if not s.is_ended),
-            problems=self._problems(heartbeat, log_messages),
-            dead_threads=tuple(self._dead_threads), exit_status=self.exit_status)
-
-    def _traffic(self, sendings: list[Sending], n_bytes_waiting: int) -> Traffic:
-        meter, gate = self._producing.traffic, self._producing.gate
-        rate, files_per_second, history = meter.rates()
-        n_done = sum(min(s.n_delivered * s.version.chunk_size, s.version.n_bytes)
-                     for s in sendings)
-        n_left = max(0, n_bytes_waiting - n_done)
-        return Traffic(
-            n_bytes_sent=meter.n_bytes, n_chunks_sent=meter.n_chunks, n_bytes_waiting=n_left,
-            n_bytes_in_flight=gate.n_bytes, n_chunks_in_flight=gate.n_messages,
-            queue_max_bytes=gate.max_bytes, bytes_per_second=rate,
-            peak_bytes_per_second=meter.peak_bytes_per_second,
-            files_per_second=files_per_second, history=history,
-            seconds_left=n_left / rate if rate > 0 and n_left else None)
-
-    def _freshness(self) -> Freshness:
-        freshness = self.finding.freshness()
-        acknowledged = self._producing.traffic.last_acknowledgement
-        since = self.ledger.files.oldest_unsent
-        return replace(
-            freshness,
-            last_acknowledgement_age=None if acknowledged is None
-            else time.monotonic() - acknowledged,
-            oldest_unsent_age=None if since is None else max(0.0, time.time() - since))
-
-    def _problems(self, heartbeat: PeriodicStatus, log_messages: PeriodicStatus) \
-            -> tuple[str, ...]:
-        broker = self._producing.health.status()
-        found = []
-        if broker.state is BrokerState.UNREACHABLE:
-            found.append(f"the broker is unreachable: {broker.reason}")
-        if self.ledger.database.problem:
-            found.append(self.ledger.database.problem)
-        found += self.finding.problems()
-        found += [f"the thread {name} ended by an error; see the log"
-                  for name in self._dead_threads]
-        for what, status in (("heartbeats", heartbeat), ("log messages", log_messages)):
-            if status.n_failed and status.last_outcome not in ("delivered", "on its way"):
-                found.append(f"{what}: {status.last_outcome}")
-        return tuple(found)
+        return self._reporting.complete(replace(base, exit_status=self.exit_status))
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "") -> Page:
         """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
@@ -417,7 +412,10 @@ class Uploader:
         return n_files
 
     def pause(self) -> None:
-        """Send nothing more until :meth:`resume`; watching goes on."""
+        """Send nothing more until :meth:`resume`; watching goes on. Not while leaving."""
+        if self._phase is not Phase.RUNNING:
+            logger.info("the program is leaving: what is queued is sent, and not paused")
+            return
         self.queue.pause()
         logger.info("paused: files are watched and queued, nothing is sent")
 
@@ -440,10 +438,3 @@ class Uploader:
         text = rel_path.replace("\\", "/") if "\\" in rel_path and "/" not in rel_path else rel_path
         root = self.settings.upload_dir.as_posix() + "/"
         return text.removeprefix(root).removeprefix("./") if text != root else text
-
-
-def _joined(thread: StoppableThread, seconds: float) -> bool:
-    if thread.is_alive():
-        thread.join(seconds)
-    return not thread.is_alive()
-

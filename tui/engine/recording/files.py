@@ -73,6 +73,11 @@ class FileRows:
         """Record files that were seen to change."""
         self._database.write(_SETTLING, _seen_rows(observations))
 
+    def record_settling_again(self, rel_path: str) -> None:
+        """Take a file out of the line that changed while its turn came."""
+        self._database.write(f"UPDATE files SET state = 1 {_AT_PATH} AND state = 2",
+                             [split(rel_path)])
+
     def record_waiting(self, observations: Sequence[Observation]) -> None:
         """Put files that have come to rest at the end of the line."""
         with self._database.together():

@@ -33,15 +33,17 @@ class PeriodicThread(StoppableThread):
         settings: where to and how often.
         suffix: of the key, after the program id.
         on_death: see :class:`StoppableThread`.
+        after: the dead thread in whose place this one goes on; None for the first.
     """
 
     def __init__(self, name: str, settings: PeriodicMessages, suffix: str,
-                 on_death: Callable[[str, BaseException], None]) -> None:
+                 on_death: Callable[[str, BaseException], None],
+                 after: PeriodicThread | None = None) -> None:
         super().__init__(name, on_death)
         self._settings = settings
         self._key = f"{settings.program_id}_{suffix}".encode()
-        self._status = PeriodicStatus(topic_name=settings.topic_name,
-                                      program_id=settings.program_id)
+        self._status: PeriodicStatus = after._status if after else PeriodicStatus(
+            topic_name=settings.topic_name, program_id=settings.program_id)
         self._next = time.monotonic()
         self._producer: Producer | None = None
         self._complaint = ""
@@ -117,14 +119,15 @@ class HeartbeatThread(PeriodicThread):
     Args:
         settings: where to and how often.
         acknowledged: returns chunks and value bytes since the start of the program.
-        on_death: see :class:`StoppableThread`.
+        on_death, after: see :class:`PeriodicThread`.
     """
 
     def __init__(self, settings: PeriodicMessages, acknowledged: Callable[[], tuple[int, int]],
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("heartbeats", settings, "heartbeat", on_death)
+                 on_death: Callable[[str, BaseException], None],
+                 after: HeartbeatThread | None = None) -> None:
+        super().__init__("heartbeats", settings, "heartbeat", on_death, after)
         self._acknowledged = acknowledged
-        self._told = (0, 0)
+        self._told: tuple[int, int] = after._told if after else (0, 0)
 
     def n_waiting(self) -> tuple[int, int]:
         n_messages, n_bytes = self._acknowledged()
@@ -153,12 +156,13 @@ class LogMessageThread(PeriodicThread):
     Args:
         settings: where to and how often.
         lines: the log.
-        on_death: see :class:`StoppableThread`.
+        on_death, after: see :class:`PeriodicThread`.
     """
 
     def __init__(self, settings: PeriodicMessages, lines: Lines,
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("log messages", settings, "log", on_death)
+                 on_death: Callable[[str, BaseException], None],
+                 after: LogMessageThread | None = None) -> None:
+        super().__init__("log messages", settings, "log", on_death, after)
         self._lines = lines
 
     def n_waiting(self) -> tuple[int, int]:

@@ -93,6 +93,7 @@ class UploadingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__(f"uploading-{number}", on_death)
         self._a = around
+        self.n_slices_read = 0  #: grows while a file is hashed: a sign of life
 
     def work(self) -> None:
         producing, queue = self._a.producing, self._a.queue
@@ -104,6 +105,10 @@ class UploadingThread(StoppableThread):
                 self._send(work)
             elif work:
                 self._begin(work)
+
+    def _must_stop_reading(self) -> bool:
+        self.n_slices_read += 1
+        return self.stopping.is_set()
 
     # Beginning.
 
@@ -183,7 +188,7 @@ class UploadingThread(StoppableThread):
                 data = source.read_whole()
                 sha512: bytes | None = hashlib.sha512(data).digest()
             else:
-                sha512 = source.hash_whole(self.stopping.is_set)
+                sha512 = source.hash_whole(self._must_stop_reading)
             sending = None if sha512 is None else self._plan(file, source, sha512, data)
         except BaseException:
             source.close()

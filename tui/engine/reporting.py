@@ -1,0 +1,105 @@
+"""Puts the snapshot together: one frozen picture of everything that front ends show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tui.engine.bookkeeping import Bookkeeper
+from tui.engine.finding.finding import Finding
+from tui.engine.model import (
+    BrokerState,
+    Counts,
+    Freshness,
+    PeriodicStatus,
+    Snapshot,
+    Traffic,
+)
+from tui.engine.recording.ledger import Ledger
+from tui.engine.sending.delivery import Sending
+from tui.engine.sending.producing import ProducingThread
+from tui.engine.sending.queue import UploadQueue
+
+#: Versions in hand that a snapshot lists; more are only counted.
+_MOST_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Asks every part how it stands; cheap enough for some times a second.
+
+    Attributes:
+        ledger, queue, producing, finding, books: the parts.
+        periodic: how heartbeats and log messages fare, by their name.
+        dead_threads: names of the threads that ended by an error.
+    """
+
+    ledger: Ledger
+    queue: UploadQueue
+    producing: ProducingThread
+    finding: Finding
+    books: Bookkeeper
+    periodic: Callable[[], tuple[PeriodicStatus, PeriodicStatus]]
+    dead_threads: Sequence[str]
+
+    def complete(self, base: Snapshot) -> Snapshot:
+        """Return a snapshot that says everything, made from one that knows the program's life."""
+        sendings = self.queue.sendings()
+        counts, n_bytes_waiting = self.ledger.files.counts()
+        heartbeat, log_messages = self.periodic()
+        return replace(
+            base, is_paused=self.queue.is_paused, counts=self._counts(counts, sendings),
+            traffic=self._traffic(sendings, n_bytes_waiting),
+            broker=self.producing.health.status(), freshness=self._freshness(),
+            heartbeat=heartbeat, log_messages=log_messages,
+            uploading=tuple(s.status() for s in sendings[:_MOST_LISTED] if not s.is_ended),
+            problems=self._problems(heartbeat, log_messages),
+            dead_threads=tuple(self.dead_threads))
+
+    def _counts(self, counts: Counts, sendings: Sequence[Sending]) -> Counts:
+        return replace(
+            counts, uploading=sum(1 for s in sendings if not s.is_ended),
+            waiting=max(0, counts.waiting - len(sendings)),
+            settling=max(counts.settling, self.finding.n_settling),
+            failed=counts.failed + len(self.finding.refused()),
+            uploaded_this_run=self.books.n_uploaded)
+
+    def _traffic(self, sendings: Sequence[Sending], n_bytes_waiting: int) -> Traffic:
+        meter, gate = self.producing.traffic, self.producing.gate
+        rate, files_per_second, history = meter.rates()
+        n_done = sum(min(s.n_delivered * s.version.chunk_size, s.version.n_bytes)
+                     for s in sendings)
+        n_left = max(0, n_bytes_waiting - n_done)
+        return Traffic(
+            n_bytes_sent=meter.n_bytes, n_chunks_sent=meter.n_chunks, n_bytes_waiting=n_left,
+            n_bytes_in_flight=gate.n_bytes, n_chunks_in_flight=gate.n_messages,
+            queue_max_bytes=gate.max_bytes, bytes_per_second=rate,
+            peak_bytes_per_second=meter.peak_bytes_per_second,
+            files_per_second=files_per_second, history=history,
+            seconds_left=n_left / rate if rate > 0 and n_left else None)
+
+    def _freshness(self) -> Freshness:
+        freshness = self.finding.freshness()
+        acknowledged = self.producing.traffic.last_acknowledgement
+        since = self.ledger.files.oldest_unsent
+        return replace(
+            freshness,
+            last_acknowledgement_age=None if acknowledged is None
+            else time.monotonic() - acknowledged,
+            oldest_unsent_age=None if since is None else max(0.0, time.time() - since))
+
+    def _problems(self, *periodic: PeriodicStatus) -> tuple[str, ...]:
+        broker = self.producing.health.status()
+        found = []
+        if broker.state is BrokerState.UNREACHABLE:
+            found.append(f"the broker is unreachable: {broker.reason}")
+        if self.ledger.database.problem:
+            found.append(self.ledger.database.problem)
+        found += self.finding.problems()
+        found += [f"the thread {name} ended by an error; see the log"
+                  for name in dict.fromkeys(self.dead_threads)]
+        for what, status in zip(("heartbeats", "log messages"), periodic, strict=True):
+            if status.n_failed and status.last_outcome not in ("delivered", "on its way"):
+                found.append(f"{what}: {status.last_outcome}")
+        return tuple(found)
