@@ -15,7 +15,7 @@ from tui.engine.recording.tables import (
     UploadedTables,
     read_uploaded,
 )
-from tui.engine.tabulating import TabulatingThread, take_over_tables
+from tui.engine.tabulating import Tables, take_over_tables
 
 
 def record_uploaded(ledger: Ledger, name: str, when: float) -> None:
@@ -41,7 +41,7 @@ def test_what_was_recorded_just_before_a_crash_is_tabled_at_the_next_start(tmp_p
         take_over_tables(ledger, settings)
         assert names_in_table(tmp_path) == ["a", "d/b"]
         # A clean end says how far the tables have come.
-        TabulatingThread(ledger, settings, lambda name, error: None).finish(consolidate=True)
+        Tables(ledger, settings).finish(consolidate=True)
         ledger.close()
     assert names_in_table(tmp_path) == ["a", "d/b"]
 
