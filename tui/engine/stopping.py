@@ -82,16 +82,12 @@ class StoppingThread(StoppableThread):
         super().__init__("stopping", on_death)
         self._program = program
 
-    def work(self) -> None:
-        is_clean = False
-        try:
-            self._run_and_drain()
-            is_clean = True
-        finally:
-            # Whatever happened here: without this nobody would end the program.
-            self._program.finish(is_clean=is_clean)
+    def run(self) -> None:
+        super().run()
+        # However it ended: without this nobody would end the program.
+        self._program.finish(is_clean=self.error is None)
 
-    def _run_and_drain(self) -> None:
+    def work(self) -> None:
         drained = False
         while not drained:
             while self._program.phase is Phase.RUNNING:
