@@ -47,7 +47,7 @@ def fill_uploaded(state_dir: Path, topic: str, folder: Path, n_files: int) -> No
         position = waiting[-1].position
         now = time.time()
         ledger.versions.record([
-            Delivery(ledger.versions.numbered(_version(file)), now, now, 1, b"", ())
+            Delivery(_version(file, ledger.versions.next_id()), now, now, 1, b"", ())
             for file in waiting])
         ledger.files.set_at_rest([(file, file.n_bytes, file.mtime_ns) for file in waiting])
         ledger.database.commit()
@@ -68,8 +68,8 @@ def _observation(folder: Path, rel_path: str) -> Observation:
     return Observation(rel_path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _version(file: WaitingFile) -> FileVersion:
+def _version(file: WaitingFile, version_id: int) -> FileVersion:
     return FileVersion(
-        version_id=0, file_id=file.file_id, rel_path=file.rel_path, n_bytes=file.n_bytes,
+        version_id=version_id, file_id=file.file_id, rel_path=file.rel_path, n_bytes=file.n_bytes,
         mtime_ns=file.mtime_ns, mtime_seconds=file.mtime_ns / 1e9, inode=1, sha512=bytes(64),
         chunk_size=16384, n_chunks=1, partition=0, acks="all")

@@ -30,8 +30,8 @@ def open_ledger(tmp_path: Path, topic: str = "t") -> Ledger:
 def version_of(ledger: Ledger, rel_path: str, n_chunks: int = 4) -> FileVersion:
     file_id = ledger.files.file_id(rel_path)
     assert file_id is not None
-    return ledger.versions.numbered(FileVersion(
-        0, file_id, rel_path, n_chunks * 10, 5, 5e-9, 1, b"h" * 64, 10, n_chunks, 0, "all"))
+    return FileVersion(ledger.versions.next_id(), file_id, rel_path, n_chunks * 10, 5, 5e-9, 1,
+                       b"h" * 64, 10, n_chunks, 0, "all")
 
 
 def seen(rel_path: str, n_bytes: int = 40, mtime_ns: int = 5) -> Observation:

@@ -56,6 +56,7 @@ class Bookkeeper:
             if sending.is_ended:
                 return
             sending.is_ended = True
+        self._queue.ended()
         if sending.is_complete:
             sending.completed = time.time()
             self._traffic.n_files += 1

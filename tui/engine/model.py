@@ -461,6 +461,8 @@ class WaitingFile:
         position: its place in line; a later observation of the path gets another one.
         partition: of the path; None until its first version.
         must_send: whether it goes even if its content was sent before.
+        is_stale: another version of the path was on its way when this row was read, so that
+            ``partition`` has to be read again.
     """
 
     file_id: int
@@ -472,6 +474,7 @@ class WaitingFile:
     acks: str
     must_send: bool
     n_attempts: int
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,22 +45,22 @@ class Reporting:
 
     def complete(self, base: Snapshot) -> Snapshot:
         """Return a snapshot that says everything, made from one that knows the program's life."""
-        sendings = self.queue.sendings()
+        sendings = self.queue.sendings(_MOST_LISTED)
         counts, n_bytes_waiting = self.ledger.files.counts()
         heartbeat, log_messages = self.periodic()
         return replace(
-            base, is_paused=self.queue.is_paused, counts=self._counts(counts, sendings),
+            base, is_paused=self.queue.is_paused, counts=self._counts(counts),
             traffic=self._traffic(sendings, n_bytes_waiting),
             broker=self.producing.health.status(), freshness=self._freshness(),
             heartbeat=heartbeat, log_messages=log_messages,
-            uploading=tuple(s.status() for s in sendings[:_MOST_LISTED] if not s.is_ended),
+            uploading=tuple(s.status() for s in sendings if not s.is_ended),
             problems=self._problems(heartbeat, log_messages),
             dead_threads=tuple(self.dead_threads))
 
-    def _counts(self, counts: Counts, sendings: Sequence[Sending]) -> Counts:
+    def _counts(self, counts: Counts) -> Counts:
         return replace(
-            counts, uploading=sum(1 for s in sendings if not s.is_ended),
-            waiting=max(0, counts.waiting - len(sendings)),
+            counts, uploading=self.queue.n_uploading,
+            waiting=max(0, counts.waiting - self.queue.n_in_hand),
             settling=max(counts.settling, self.finding.n_settling),
             failed=counts.failed + len(self.finding.refused()),
             uploaded_this_run=self.books.n_uploaded)

@@ -136,10 +136,15 @@ class FileRows:
         return [WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9])
                 for r in rows]
 
-    def set_partition(self, file_id: int, partition: int) -> None:
-        """Record the partition that all versions of a path go to."""
+    def partition(self, file_id: int) -> int | None:
+        """Return the partition of a path; None until its first version."""
+        rows = self._database.query("SELECT partition FROM files WHERE file_id = ?", (file_id,))
+        return rows[0][0] if rows else None
+
+    def set_partitions(self, files: Sequence[WaitingFile]) -> None:
+        """Record the partitions that all versions of these paths go to."""
         self._database.write("UPDATE files SET partition = ? WHERE file_id = ?",
-                             [(partition, file_id)])
+                             [(file.partition, file.file_id) for file in files])
 
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None:
@@ -155,8 +160,9 @@ class FileRows:
         """Record (file, n_bytes, mtime_ns) as uploaded, and as settled unless seen to change."""
         self._database.write(
             "UPDATE files SET rest_state = 4, rest_n_bytes = ?, rest_mtime_ns = ?, "
-            "n_attempts = 0, must_send = 0 WHERE file_id = ?",
-            [(n_bytes, mtime_ns, file.file_id) for file, n_bytes, mtime_ns in files])
+            "partition = ?, n_attempts = 0, must_send = 0 WHERE file_id = ?",
+            [(n_bytes, mtime_ns, file.partition, file.file_id)
+             for file, n_bytes, mtime_ns in files])
         self._database.write(
             "UPDATE files SET state = 4, since = ?, reason = '', next_attempt = NULL "
             "WHERE file_id = ? AND state = 2 AND position = ?",

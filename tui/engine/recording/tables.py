@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import datetime
+import functools
 import io
 import logging
+import operator
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tui.engine.operating_system import fsync_directory, replace_file
@@ -74,6 +77,8 @@ class BadRow:
 
 UPLOADED_HEADER = [f.name for f in fields(UploadedRow)]
 IN_PROGRESS_HEADER = [f.name for f in fields(InProgressRow)]
+_uploaded_cells = operator.attrgetter(*UPLOADED_HEADER)
+_in_progress_cells = operator.attrgetter(*IN_PROGRESS_HEADER)
 _NUMBERS = frozenset({"n_chunks", "n_chunks_delivered", "n_chunks_to_send", "n_bytes", "mtime_ns",
                       "chunk_size", "partition"})
 
@@ -82,7 +87,14 @@ def iso_time(epoch_seconds: float | None) -> str:
     """Return a time as ISO 8601 with offset; empty for None."""
     if epoch_seconds is None:
         return ""
-    return datetime.datetime.fromtimestamp(epoch_seconds).astimezone().isoformat()
+    zone = _zone(time.localtime(epoch_seconds).tm_gmtoff)
+    return datetime.datetime.fromtimestamp(epoch_seconds, zone).isoformat()
+
+
+@functools.lru_cache(maxsize=16)
+def _zone(offset_seconds: int) -> datetime.timezone:
+    """Return a time zone; there are two a year, and a row has two times."""
+    return datetime.timezone(datetime.timedelta(seconds=offset_seconds))
 
 
 def epoch_time(text: str) -> float:
@@ -235,7 +247,7 @@ class UploadedTables:
                 continue
             rows = [*self._current, *self._unwritten[:room]]
             path = self._dir / f"uploaded_to_{self._topic}@{self._part}.csv"
-            if not write_table(path, UPLOADED_HEADER, map(astuple, rows)):
+            if not write_table(path, UPLOADED_HEADER, map(_uploaded_cells, rows)):
                 self._say_busy(path)
                 return
             self._current = rows
@@ -269,7 +281,7 @@ class UploadedTables:
                 for row in read_uploaded(part, self._topic):
                     if isinstance(row, BadRow):
                         bad.setdefault(part, []).append(row.text)
-                    elif (key := astuple(row)) not in last_part_rows:
+                    elif (key := _uploaded_cells(row)) not in last_part_rows:
                         writer.writerow(key)
             file.flush()
             os.fsync(file.fileno())
@@ -344,7 +356,7 @@ class InProgressTable:
             self._write(self.waiting_path, rows)
 
     def _write(self, path: Path, rows: Iterable[InProgressRow]) -> None:
-        is_written = write_table(path, IN_PROGRESS_HEADER, (astuple(row) for row in rows))
+        is_written = write_table(path, IN_PROGRESS_HEADER, map(_in_progress_cells, rows))
         if not is_written and not self._is_said:
             logger.warning("%s is held open by another program; it is written again later",
                            path.name)

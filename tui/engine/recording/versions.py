@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tui.engine.model import (
     Delivery,
@@ -42,12 +42,13 @@ class VersionRows:
         self._database = database
         rows = database.query("SELECT max(version_id) FROM versions")
         self._last_id = int(rows[0][0] or 0)
+        self._number_lock = threading.Lock()
 
-    def numbered(self, version: FileVersion) -> FileVersion:
-        """Return the version with a number of its own; nothing is written yet."""
-        with self._database.together():
+    def next_id(self) -> int:
+        """Return a number for a new version; nothing is written yet."""
+        with self._number_lock:
             self._last_id += 1
-            return replace(version, version_id=self._last_id)
+            return self._last_id
 
     def begin(self, versions: Sequence[FileVersion], started: float) -> None:
         """Make versions durable before their first message.
@@ -124,9 +125,9 @@ class VersionRows:
                   mtime_ns)])
             rows = self._database.query(
                 "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))
-            version = self.numbered(FileVersion(
-                0, rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0, sha512,
-                chunk_size, n_chunks, partition, ""))
+            version = FileVersion(
+                self.next_id(), rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0,
+                sha512, chunk_size, n_chunks, partition, "")
             self._database.write(_INSERT, [_row(version, VersionState.COMPLETE, started, completed,
                                                 n_chunks, None, ())])
         return True
@@ -144,9 +145,9 @@ class VersionRows:
                 [(directory, name, n_bytes, mtime_ns, started, max(partition, 0))])
             rows = self._database.query(
                 "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))
-            version = self.numbered(FileVersion(
-                0, rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0, sha512,
-                chunk_size, n_chunks, partition, "", sent_twice=True))
+            version = FileVersion(
+                self.next_id(), rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0,
+                sha512, chunk_size, n_chunks, partition, "", sent_twice=True)
             n_delivered = int.from_bytes(delivered, "little").bit_count()
             self._database.write(_INSERT, [_row(version, VersionState.BEGUN, started, None,
                                                 n_delivered, delivered, ())])

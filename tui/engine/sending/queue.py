@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Protocol
 
 from tui.engine.model import WaitingFile
@@ -46,6 +47,7 @@ class UploadQueue:
         self._changed = threading.Condition()
         self._window: deque[WaitingFile] = deque()
         self._large: deque[WaitingFile] = deque()
+        self._listed: set[str] = set()  #: paths with a row in the window, or among the large
         self._parked: dict[str, WaitingFile] = {}
         self._ready: deque[Sending] = deque()
         self._later: list[tuple[float, int, Sending]] = []
@@ -53,6 +55,7 @@ class UploadQueue:
         self._in_hand: dict[str, Sending | None] = {}
         self._large_in_hand: set[str] = set()
         self._last_position = 0
+        self._n_uploading = 0
         self._may_have_more = True
         self._large_turn = False
         self.is_paused = False
@@ -106,8 +109,9 @@ class UploadQueue:
     def _choose_large(self) -> Sending | list[WaitingFile] | None:
         if self._large and len(self._large_in_hand) < self._n_large_allowed:
             file = self._large.popleft()
+            self._listed.discard(file.rel_path)
             if file.rel_path in self._in_hand:
-                self._parked[file.rel_path] = file
+                self._park(file)
             else:
                 self._in_hand[file.rel_path] = None
                 self._large_in_hand.add(file.rel_path)
@@ -125,8 +129,9 @@ class UploadQueue:
                 self._large.append(self._window.popleft())
                 continue
             self._window.popleft()
+            self._listed.discard(file.rel_path)
             if file.rel_path in self._in_hand:
-                self._parked[file.rel_path] = file
+                self._park(file)
                 continue
             self._in_hand[file.rel_path] = None
             batch.append(file)
@@ -137,16 +142,29 @@ class UploadQueue:
         if not self._may_have_more or len(self._window) >= _WINDOW_FILES // 4:
             return
         rows = self._line.next_in_line(self._last_position, _WINDOW_FILES)
-        self._window.extend(rows)
+        for row in rows:
+            is_twice = row.rel_path in self._in_hand or row.rel_path in self._listed
+            self._listed.add(row.rel_path)
+            self._window.append(replace(row, is_stale=True) if is_twice else row)
         if rows:
             self._last_position = rows[-1].position
         self._may_have_more = len(rows) == _WINDOW_FILES
+
+    def _park(self, file: WaitingFile) -> None:
+        """Put a row aside until the path's version in hand is recorded."""
+        self._parked[file.rel_path] = replace(file, is_stale=True)
 
     def hold(self, sending: Sending) -> None:
         """Note the version that a path in hand has become."""
         with self._changed:
             sending.is_in_hand = True
             self._in_hand[sending.version.rel_path] = sending
+            self._n_uploading += 1
+
+    def ended(self) -> None:
+        """Note that a version in hand has nothing left to be sent or acknowledged."""
+        with self._changed:
+            self._n_uploading -= 1
 
     def give_back(self, sending: Sending) -> None:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
@@ -183,15 +201,21 @@ class UploadQueue:
                 self._window.appendleft(parked)
             self._changed.notify_all()
 
-    def sendings(self) -> list[Sending]:
-        """Return the versions in hand, in the order in which they were taken."""
+    def sendings(self, n_most: int | None = None) -> list[Sending]:
+        """Return the versions in hand, or the first of them, in the order of their taking."""
         with self._changed:
-            return [sending for sending in self._in_hand.values() if sending is not None]
+            found = (sending for sending in self._in_hand.values() if sending is not None)
+            return list(itertools.islice(found, n_most))
 
     def sending_of(self, rel_path: str) -> Sending | None:
         """Return the version of a path that is in hand."""
         with self._changed:
             return self._in_hand.get(rel_path)
+
+    @property
+    def n_uploading(self) -> int:
+        """Number of versions that are being sent, or wait for acknowledgements."""
+        return self._n_uploading
 
     @property
     def n_in_hand(self) -> int:

@@ -8,7 +8,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tui.engine.model import FileState, FileVersion, PastVersion, VersionState, WaitingFile
@@ -37,7 +37,8 @@ _TURN_BYTES = 64 * 1024 * 1024
 class FilesInLine(Protocol):
     """What uploading tells the ledger of paths."""
 
-    def set_partition(self, file_id: int, partition: int) -> None: ...
+    def partition(self, file_id: int) -> int | None: ...
+    def set_partitions(self, files: Sequence[WaitingFile]) -> None: ...
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None: ...
     def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
@@ -47,7 +48,7 @@ class FilesInLine(Protocol):
 class Versions(Protocol):
     """What uploading asks and tells the ledger of versions."""
 
-    def numbered(self, version: FileVersion) -> FileVersion: ...
+    def next_id(self) -> int: ...
     def begin(self, versions: Sequence[FileVersion], started: float) -> None: ...
     def close(self, version_id: int, state: VersionState) -> None: ...
     def mark_sent_twice(self, version_id: int) -> None: ...
@@ -139,6 +140,7 @@ class UploadingThread(StoppableThread):
         """Commit what begins before its first message; put all back where that fails."""
         try:
             if new:
+                self._a.files.set_partitions([s.file for s in new])
                 self._a.versions.begin([s.version for s in new], time.time())
         except LedgerError as error:
             for sending in all_of_them:
@@ -178,6 +180,8 @@ class UploadingThread(StoppableThread):
             SourceError: it cannot be read as what was queued.
         """
         settings = self._a.settings
+        if file.is_stale:
+            file = replace(file, partition=self._a.files.partition(file.file_id), is_stale=False)
         source = open_source(settings.upload_dir, file.rel_path,
                              follow_symlinks=settings.follow_symlinks)
         try:
@@ -209,23 +213,19 @@ class UploadingThread(StoppableThread):
         if past is not None:
             return self._resume(file, source, past, data)
         how = cut(history, sha512, source.n_bytes, self._a.settings.chunk_size)
-        version = self._a.versions.numbered(FileVersion(
-            version_id=0, file_id=file.file_id, rel_path=file.rel_path, n_bytes=source.n_bytes,
-            mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds, inode=source.inode,
-            sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
-            partition=self._partition(file, is_recovery=how.is_recovery),
-            acks=file.acks, is_recovery=how.is_recovery, may_not_rebuild=how.may_not_rebuild))
+        if file.partition is None:  # recorded with the version, before it begins or as it ends
+            partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
+            file = replace(file, partition=partition)
+        is_spread = self._a.settings.partition_by_chunk and not how.is_recovery
+        version = FileVersion(
+            version_id=self._a.versions.next_id(), file_id=file.file_id, rel_path=file.rel_path,
+            n_bytes=source.n_bytes, mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds,
+            inode=source.inode, sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
+            partition=-1 if is_spread or file.partition is None else file.partition,
+            acks=file.acks, is_recovery=how.is_recovery, may_not_rebuild=how.may_not_rebuild)
         logger.debug("%s is cut into %d chunks of %d bytes", file.rel_path, how.n_chunks,
                      how.chunk_size)
         return self._sending(version, file, source, data)
-
-    def _partition(self, file: WaitingFile, *, is_recovery: bool) -> int:
-        """Return the path's partition, choosing it at the path's first version."""
-        partition = file.partition
-        if partition is None:
-            partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
-            self._a.files.set_partition(file.file_id, partition)
-        return partition if is_recovery or not self._a.settings.partition_by_chunk else -1
 
     def _resume(self, file: WaitingFile, source: Source, past: PastVersion,
                 data: bytes | None) -> Sending:
