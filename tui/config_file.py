@@ -1,32 +1,44 @@
-"""Reads the config file: sections, keys, values, and where each of them stands."""
+"""Reads the config file: sections, keys, values, and where each of them stands.
+
+The format is that of Python's ``configparser``, since that is what existing files are written for:
+keys in any case, ``=`` or ``:``, comments on lines of their own only, indented lines that go on
+with a value, and ``%%`` for a percent sign.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui.errors import ConfigError
+from tui.redaction import BLANK, Redaction
 
 CONFIG_DIRECTORY_VARIABLE = "OPENMSISTREAM_CONFIG_FILE_DIR"
 _SUFFIX = ".config"
-_SECRET_KEYS = ("sasl.password", "ssl.key.password", "ssl.keystore.password")
-_SECRET_PREFIXES = ("sasl.oauthbearer.",)
-_SECRET_SUFFIXES = (".pem",)
+_SECRET = re.compile(r".*password|sasl\.oauthbearer\..+|.+\.pem")
+_SERVERS = ("bootstrap.servers", "metadata.broker.list")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_COMMENT = re.compile(r"(^|\s)[#;]")
+_KEY_LINE = re.compile(r"[a-z_][a-z0-9_.]*\s*[=:]", re.IGNORECASE)
+REMEDY_COMMENT = "Put the comment on a line of its own: all that follows = is the value"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One value and where it stands.
 
     Attributes:
         value: text, with ``$VARIABLE`` replaced.
+        shown: what people may see of it.
         line: number in the file, from 1.
     """
 
     value: str
+    shown: str
     line: int
 
 
@@ -37,12 +49,14 @@ class ConfigFile:
     Attributes:
         path: of the file.
         sections: section to key to entry, in the order of the file.
-        secrets: values that must be shown nowhere.
+        redact: hides its secrets.
+        remarks: what may have been meant otherwise than it was read, a sentence each.
     """
 
     path: Path
     sections: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    secrets: list[str] = field(default_factory=list)
+    redact: Redaction = field(default_factory=Redaction)
+    remarks: list[str] = field(default_factory=list)
 
     def where(self, section: str, key: str = "") -> str:
         """Return file, line and key, as an error names them."""
@@ -54,6 +68,16 @@ class ConfigFile:
         """Return the keys and values of a section; empty where it is missing."""
         return {key: entry.value for key, entry in self.sections.get(section, {}).items()}
 
+    def shown(self, section: str, key: str) -> str:
+        """Return what may be shown of a value: a variable's name, or the value unless secret."""
+        entry = self.sections.get(section, {}).get(key)
+        return "" if entry is None else entry.shown
+
+    def remedy(self, section: str, key: str, remedy: str) -> str:
+        """Return what to do about a wrong value: a comment behind it is the likeliest reason."""
+        entry = self.sections.get(section, {}).get(key)
+        return REMEDY_COMMENT if entry and _COMMENT.search(entry.shown) else remedy
+
 
 def find_config(name: str, environment: Mapping[str, str] = os.environ) -> Path:
     """Return the path of a config that was given as a path or as a name.
@@ -62,23 +86,27 @@ def find_config(name: str, environment: Mapping[str, str] = os.environ) -> Path:
         ConfigError: there is no such file.
     """
     as_path = Path(name).expanduser()
-    if as_path.is_file():
+    if _is_file(as_path):
         return as_path
-    if as_path.is_dir():
-        raise ConfigError(f"{name} is a directory", where="--config",
-                          remedy="Give the path of a config file")
     folders = [installed_configs()]
     if environment.get(CONFIG_DIRECTORY_VARIABLE):
-        folders.insert(0, Path(environment[CONFIG_DIRECTORY_VARIABLE]))
+        folders.insert(0, Path(environment[CONFIG_DIRECTORY_VARIABLE]).expanduser())
     if len(as_path.parts) == 1:
         for folder in folders:
             for candidate in (folder / name, folder / (name + _SUFFIX)):
-                if candidate.is_file():
+                if _is_file(candidate):
                     return candidate
-    known = sorted({p.stem for folder in folders if folder.is_dir()
-                    for p in folder.glob("*" + _SUFFIX)})
-    raise ConfigError(f"there is no config file {name}", where="--config",
-                      remedy=f"Give a path, or one of: {', '.join(known) or 'none is installed'}")
+    if os.path.isdir(as_path):  # noqa: PTH112 (unlike Path's, it answers where it may not look)
+        raise ConfigError(f"{name} is a directory", where="--config",
+                          remedy="Give the path of a config file")
+    known = sorted({path.stem for folder in folders for path in folder.glob("*" + _SUFFIX)})
+    raise ConfigError(
+        f"there is no config file {name}", where="--config", remedy="Give the path of a file, or "
+        f"a name from {' or '.join(map(str, folders))}: {', '.join(known) or 'none is there'}")
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 (unlike Path's, it answers where it may not look)
 
 
 def installed_configs() -> Path:
@@ -91,83 +119,140 @@ def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     """Read a config file.
 
     Args:
-        path: of the file: INI, ``#`` comments, UTF-8 with or without a byte order mark.
+        path: of the file: INI, UTF-8 with or without a byte order mark.
         environment: where ``$VARIABLE`` values come from.
 
     Raises:
         ConfigError: it cannot be read, or a line cannot be understood; says which.
     """
+    config = ConfigFile(path)
+    for section, key, value, line in _entries(config, _text(path)):
+        _expand(config, section, Entry(value, value, line), key, environment)
+    return config
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"it cannot be read: {error.strerror}", where=str(path),
                           remedy="Check the path and its permissions") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"it is not a text file in UTF-8 (byte {error.start})", where=str(path),
                           remedy="Save it as UTF-8") from error
-    config = ConfigFile(path)
-    section: dict[str, Entry] | None = None
-    name = ""
-    for number, line in _lines(text):
-        where = f"{path}, line {number}"
-        if line.startswith("["):
-            name = _section_name(line, where)
-            if name in config.sections:
-                raise ConfigError(f"the section [{name}] stands twice", where=where,
-                                  remedy="Join the two")
-            section = config.sections[name] = {}
-            continue
-        key, value = _key_and_value(line, where)
-        if section is None:
-            raise ConfigError(f"{key} stands before any section", where=where,
-                              remedy="Put it below [broker] or [producer]")
-        if key in section:
-            raise ConfigError(f"{key} stands twice in [{name}]", where=where,
-                              remedy=f"Remove it here or in line {section[key].line}")
-        section[key] = Entry(_expanded(config, name, key, value, where, environment), number)
-    return config
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+def _entries(config: ConfigFile, text: str) -> Iterator[tuple[str, str, str, int]]:
+    """Yield section, key, value as written, and line; note each section."""
+    section, key, lines, number_of_key = "", "", list[str](), 0
+    indent = 0
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         stripped = line.strip()
-        if stripped and not stripped.startswith(("#", ";")):
-            yield number, stripped
+        if not stripped or stripped.startswith(("#", ";")):
+            if not stripped:
+                lines.append("")
+            continue
+        where = f"{config.path}, line {number}"
+        line_indent = len(line) - len(line.lstrip())
+        if key and line_indent > indent:
+            _check_continuation(key, stripped, where)
+            lines.append(stripped)
+            continue
+        if key:
+            yield section, key, "\n".join(lines).rstrip(), number_of_key
+        indent = line_indent
+        if stripped.startswith("["):
+            section, key = _section_name(stripped, where), ""
+            if section in config.sections:
+                raise ConfigError(f"the section [{section}] stands twice", where=where,
+                                  remedy="Join the two")
+            config.sections[section] = {}
+            continue
+        key, value = _key_and_value(stripped, where)
+        _check_key(config, section, key, where)
+        lines, number_of_key = [value], number
+    if key:
+        yield section, key, "\n".join(lines).rstrip(), number_of_key
+
+
+def _check_continuation(key: str, line: str, where: str) -> None:
+    if not _SECRET.fullmatch(key) and _KEY_LINE.match(line):
+        raise ConfigError(f"the line is indented, and so goes on with the value of {key}",
+                          where=where, remedy="Begin it in the same column as the key before")
+
+
+def _check_key(config: ConfigFile, section: str, key: str, where: str) -> None:
+    if not section:
+        raise ConfigError(f"{key} stands before any section", where=where,
+                          remedy="Put it below [broker] or [producer]")
+    before = config.sections[section].get(key)
+    if before is not None:
+        raise ConfigError(f"{key} stands twice in [{section}]", where=where,
+                          remedy=f"Remove it here or in line {before.line}")
 
 
 def _section_name(line: str, where: str) -> str:
-    head = line.split(" #")[0].strip()
-    if not head.endswith("]") or len(head) < 3:
+    match = re.match(r"\[([^\]]*)\]\s*([#;].*)?$", line)
+    name = match.group(1).strip() if match else ""
+    if not name:
         raise ConfigError("a section's name must stand in brackets, as in [broker]", where=where,
                           remedy="Close the bracket")
-    return head[1:-1].strip()
+    return name
 
 
 def _key_and_value(line: str, where: str) -> tuple[str, str]:
-    positions = [p for p in (line.find("="), line.find(":")) if p > 0]
-    if not positions:
+    match = re.match(r"([^=:]*)[=:](.*)", line)
+    key = match.group(1).strip().lower() if match else ""
+    if match is None or not key:
         # Not shown: it may be the rest of a secret.
         raise ConfigError("the line is neither a section nor key = value", where=where,
                           remedy="Write key = value, or begin the line with # for a comment")
-    at = min(positions)
-    # A comment may follow a value after a blank, as it may in the files of others.
-    value = line[at + 1:].strip()
-    return line[:at].strip(), value.split(" #")[0].rstrip()
+    return key, match.group(2).strip()
 
 
-def _expanded(config: ConfigFile, section: str, key: str, value: str, where: str,
-              environment: Mapping[str, str]) -> str:
-    if value.startswith("$") and len(value) > 1:
-        variable = value[1:].strip("{}")
-        if variable not in environment:
-            raise ConfigError(
-                f"the environment variable {variable} is not set", where=f"{where}, [{section}] "
-                f"{key}", remedy=f"Set {variable}, or write the value itself")
-        value = environment[variable]
-        config.secrets.append(value)
-    elif key in _SECRET_KEYS or key.startswith(_SECRET_PREFIXES) or key.endswith(_SECRET_SUFFIXES):
-        config.secrets.append(value)
-    return value
+def _expand(config: ConfigFile, section: str, entry: Entry, key: str,
+            environment: Mapping[str, str]) -> None:
+    """Replace variables and ``%%``, and enter the value into the config."""
+    config.sections[section][key] = entry
+    where = config.where(section, key)
+    is_secret = _SECRET.fullmatch(key) is not None
+    is_list = key in _SERVERS
+    if "%%" in entry.value:
+        entry.value = entry.value.replace("%%", "%")
+        config.remarks.append(f"{where}: each %% is read as one %")
+    if entry.value.startswith("$"):
+        written = entry.value
+        entry.value = _with_variables(config, written, where, environment, is_list=is_list)
+        entry.shown = written
+        config.redact.add(entry.value, written, is_list=is_list)
+    elif is_secret:
+        config.redact.add(entry.value)
+        entry.shown = BLANK
+    elif _COMMENT.search(entry.value):
+        config.remarks.append(f"{where}: what follows # or ; belongs to the value. "
+                              + REMEDY_COMMENT)
+
+
+def _with_variables(config: ConfigFile, written: str, where: str,
+                    environment: Mapping[str, str], *, is_list: bool) -> str:
+    """Return a value that begins with ``$``, its variables replaced."""
+    if _COMMENT.search(written):
+        raise ConfigError("a comment stands behind the variable", where=where,
+                          remedy=REMEDY_COMMENT)
+    if not _VARIABLE.match(written):
+        # What follows is not shown: it may be a password.
+        raise ConfigError("the value begins with $, but no variable's name follows", where=where,
+                          remedy="Put the value into an environment variable and write $NAME here")
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match.group(1) or match.group(2)
+        if name not in environment:
+            raise ConfigError(f"the environment variable {name} is not set", where=where,
+                              remedy=f"Set {name}, or write the value itself")
+        config.redact.add(environment[name], f"${name}", is_list=is_list)
+        return environment[name]
+
+    return _VARIABLE.sub(replaced, written)
 
 
 def silent_logger() -> logging.Logger:

@@ -2,109 +2,113 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
+import errno
+import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 from tui import wording
 from tui.commands import execute
 from tui.engine.logs import Log
 from tui.engine.model import Phase
-from tui.engine.operating_system import STOP_SIGNALS
+from tui.engine.operating_system import fail_to_read_in_background, stop_signals_handled
 from tui.engine.uploader import Uploader
-from tui.errors import StartupError
 from tui.settings import Settings
+from tui.streams import say, typed_lines
+
+logger = logging.getLogger(__name__)
 
 _DRAIN_LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
+_BACKGROUND_SECONDS = 1.0
 
 
 def run(settings: Settings) -> int:
-    """Upload until told to quit; return the exit status."""
+    """Upload until told to quit; return the exit status.
+
+    Raises:
+        StartupError: it cannot start, or must not go on.
+    """
     log = Log(settings, sys.stderr)
     log.open()
     try:
-        return _run(settings, log)
+        return _Headless(settings, log).run()
     finally:
         log.close()
-        if settings.state_dir_is_temporary:
-            shutil.rmtree(settings.state_dir, ignore_errors=True)
 
 
-def _run(settings: Settings, log: Log) -> int:
-    uploader = Uploader(settings, log)
-    with _stop_signals(uploader):
-        try:
+class _Headless:
+    """One run of the plain front end."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self._settings = settings
+        self._uploader = Uploader(settings, log)
+        self._is_started = False
+        self._n_signals = 0
+
+    def run(self) -> int:
+        uploader = self._uploader
+        with stop_signals_handled(self._signalled):
             uploader.start()
-        except StartupError as error:
-            print(f"DataFileUploadDirectory: error: {error}", file=sys.stderr)
-            return 2
-        if settings.is_embedded_broker:
-            _say(wording.NOTHING_IS_KEPT)
-        threading.Thread(target=_obey, args=(uploader,), name="stdin", daemon=True).start()
-        _show(uploader, settings)
-    if uploader.failure is not None:
-        print(f"DataFileUploadDirectory: error: {uploader.failure}", file=sys.stderr)
-    for line in wording.closing_summary(uploader.snapshot()):
-        _say(line)
-    return uploader.exit_status
+            self._is_started = True
+            if self._settings.is_embedded_broker:
+                say(wording.NOTHING_IS_KEPT)
+            fail_to_read_in_background()
+            threading.Thread(target=_obey, args=(uploader,), name="stdin", daemon=True).start()
+            self._show()
+        for line in wording.closing_summary(uploader.snapshot()):
+            say(line)
+        if uploader.failure is not None:
+            raise uploader.failure
+        return uploader.exit_status
+
+    def _signalled(self) -> None:
+        """Only count: a handler may find any lock held."""
+        self._n_signals += 1
+        if self._n_signals > 1 and not self._is_started:
+            raise KeyboardInterrupt
+
+    def _show(self) -> None:
+        """Print signs of life and the progress of draining, and obey signals, until the end."""
+        uploader, settings = self._uploader, self._settings
+        next_dot = time.monotonic() + settings.update_seconds
+        next_drain = 0.0
+        n_obeyed = 0
+        while not uploader.wait(_LOOK_SECONDS):
+            while n_obeyed < self._n_signals:
+                n_obeyed += 1
+                _answer("quit", uploader)
+            now = time.monotonic()
+            if now >= next_dot:
+                next_dot = now + settings.update_seconds
+                say(f". ({wording.NOTHING_IS_KEPT})" if settings.is_embedded_broker else ".")
+            if now >= next_drain:
+                snapshot = uploader.snapshot()
+                if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
+                    next_drain = now + _DRAIN_LINE_SECONDS
+                    say(wording.draining_words(snapshot))
 
 
-def _say(line: str) -> None:
-    """Print a line; a reader of stdout that has gone away stops nothing."""
-    try:
-        print(line, flush=True)
-    except (OSError, ValueError):
-        sys.stdout = None
-
-
-def _show(uploader: Uploader, settings: Settings) -> None:
-    """Print signs of life, and the progress of draining, until everything has stopped."""
-    next_dot = time.monotonic() + settings.update_seconds
-    next_drain = 0.0
-    while not uploader.wait(_LOOK_SECONDS):
-        now = time.monotonic()
-        if now >= next_dot:
-            next_dot = now + settings.update_seconds
-            _say(f". ({wording.NOTHING_IS_KEPT})" if settings.is_embedded_broker else ".")
-        if now >= next_drain:
-            snapshot = uploader.snapshot()
-            if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
-                next_drain = now + _DRAIN_LINE_SECONDS
-                _say(wording.draining_words(snapshot))
+def _answer(line: str, uploader: Uploader) -> None:
+    for text in execute(line, uploader).lines:
+        say(text)
 
 
 def _obey(uploader: Uploader) -> None:
     """Read commands; the end of input is not a quit, so that a service may close it."""
-    try:
-        for line in sys.stdin or ():
-            if line.strip():
-                for answer in execute(line, uploader).lines:
-                    _say(answer)
-    except (OSError, ValueError) as error:
-        print(f"stdin cannot be read any more: {error}", file=sys.stderr)
-
-
-@contextmanager
-def _stop_signals(uploader: Uploader) -> Iterator[None]:
-    """Make signals do what quit does; the second one forces."""
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        # Not here: a handler runs between two instructions, perhaps inside a lock.
-        threading.Thread(target=_stop, args=(uploader,), name="signal", daemon=True).start()
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(uploader: Uploader) -> None:
-    for line in execute("quit", uploader).lines:
-        _say(line)
+    while not uploader.wait(0):
+        try:
+            for line in typed_lines():
+                if line.strip():
+                    _answer(line, uploader)
+            return
+        except OSError as error:
+            if error.errno != errno.EIO or not sys.stdin.isatty():
+                logger.warning("stdin cannot be read any more: %s", error)
+                return
+            uploader.wait(_BACKGROUND_SECONDS)  # another program has the terminal just now
+        except ValueError:
+            return  # closed by the end of the program
+        except Exception:  # the thread's top: one command must not end the reading of others
+            logger.exception("a command failed unexpectedly")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaException, Producer
@@ -12,8 +14,11 @@ from tui.errors import ConfigError
 
 Properties = dict[str, str | int | float | bool]
 
-#: What a chunk's message carries beside payload and key: digests, numbers, names, batch headers.
-MESSAGE_OVERHEAD_BYTES = 512
+#: Properties that name a cluster.
+SERVERS = ("bootstrap.servers", "metadata.broker.list", "test.mock.num.brokers")
+#: Beginnings of the properties that say how a cluster is reached.
+CONNECTION_PREFIXES = (*SERVERS, "security.", "sasl.", "ssl.", "enable.ssl.", "enable.sasl.",
+                       "socket.", "broker.address.", "client.dns.", "test.mock.")
 
 _ALIASES = {
     "metadata.broker.list": "bootstrap.servers",
@@ -27,6 +32,9 @@ _SERIALIZERS = {
     "key.serializer": "StringSerializer",
     "value.serializer": "DataFileChunkSerializer",
 }
+_NUMBER = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*))")
+_TRUE = ("true", "t", "1")
+_REMEDY_PROPERTY = "Correct or remove it; librdkafka's CONFIGURATION.md lists them all"
 _REMEDY_ACKS = "Remove it, or set acks = all: files count as uploaded once they are acknowledged"
 
 
@@ -54,7 +62,7 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
             name = _ALIASES.get(key, key)
             properties[name] = value
             origin[name] = (section, key)
-    if not properties.get("bootstrap.servers") and "test.mock.num.brokers" not in properties:
+    if not properties.get("bootstrap.servers") and not is_embedded(properties):
         raise ConfigError("no broker is named", where=config.where("broker"),
                           remedy="Add bootstrap.servers = host:port to [broker]")
     _check_forbidden(config, properties, origin)
@@ -69,23 +77,34 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
     return properties, warnings
 
 
+def message_max_bytes(properties: Mapping[str, object]) -> int | None:
+    """Return ``message.max.bytes`` where the config sets it."""
+    value = properties.get("message.max.bytes")
+    return None if value is None else _int(value)
+
+
+def is_embedded(properties: Mapping[str, object]) -> bool:
+    """Return whether the properties ask for librdkafka's own broker, inside this process."""
+    return _int(properties.get("test.mock.num.brokers", 0)) > 0
+
+
 def _check_serializer(config: ConfigFile, section: str, key: str, value: str) -> None:
     if value != _SERIALIZERS[key]:
-        raise ConfigError(f"the serializer {value} is not supported",
+        raise ConfigError(f"the serializer {config.shown(section, key)} is not supported",
                           where=config.where(section, key),
                           remedy=f"Write {key} = {_SERIALIZERS[key]}, or remove the line")
 
 
 def _check_forbidden(config: ConfigFile, properties: Mapping[str, object],
                      origin: Mapping[str, tuple[str, str]]) -> None:
-    if str(properties.get("acks", "all")) == "0":
+    if _is_acks(properties, "0"):
         raise ConfigError("acks = 0 means that nothing is ever acknowledged",
                           where=config.where(*origin["acks"]), remedy=_REMEDY_ACKS)
     if "transactional.id" in properties:
         raise ConfigError("transactions are not supported",
                           where=config.where(*origin["transactional.id"]),
                           remedy="Remove transactional.id")
-    if str(properties.get("delivery.report.only.error", "false")).lower() in ("true", "1"):
+    if str(properties.get("delivery.report.only.error", "false")).lower() in _TRUE:
         raise ConfigError("without delivery reports nothing would ever count as uploaded",
                           where=config.where(*origin["delivery.report.only.error"]),
                           remedy="Remove delivery.report.only.error")
@@ -95,19 +114,20 @@ def _set_idempotence(config: ConfigFile, properties: Properties,
                      origin: Mapping[str, tuple[str, str]]) -> list[str]:
     """Switch idempotence on unless the config speaks against it; return warnings."""
     against = ""
-    if str(properties.get("acks", "all")) not in ("all", "-1"):
+    if not _is_acks(properties, "all", "-1"):
         against = "acks"
-    elif str(properties.get("retries", "")) == "0":
+    elif _int(properties.get("retries", 1)) == 0:
         against = "retries"
     elif _int(properties.get("max.in.flight.requests.per.connection", 5)) > 5:
         against = "max.in.flight.requests.per.connection"
-    elif properties.get("queuing.strategy") == "lifo":
+    elif str(properties.get("queuing.strategy", "")).lower() == "lifo":
         against = "queuing.strategy"
     asked = str(properties.get("enable.idempotence", "")).lower()
-    if asked in ("true", "1") and against:
+    if asked in _TRUE and against:
         section, key = origin[against]
         raise ConfigError(
-            f"enable.idempotence = true and {key} = {properties[against]} exclude each other",
+            f"enable.idempotence = true and {key} = {config.shown(section, key)} exclude each "
+            "other",
             where=config.where(section, key), remedy=f"Remove {key}, or enable.idempotence")
     if asked:
         return []
@@ -115,15 +135,23 @@ def _set_idempotence(config: ConfigFile, properties: Properties,
     if not against:
         return []
     section, key = origin[against]
-    return [f"{config.where(section, key)} = {properties[against]}: the producer is not "
+    return [f"{config.where(section, key)} = {config.shown(section, key)}: the producer is not "
             "idempotent, so a chunk may reach the topic twice after a lost connection"]
 
 
-def _int(value: object) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        return 0  # the check by librdkafka has the better message
+def _is_acks(properties: Mapping[str, object], *wanted: str) -> bool:
+    value = str(properties.get("acks", "all")).lower()
+    return value in wanted or str(_int(value, -2)) in wanted
+
+
+def _int(value: object, otherwise: int = 1) -> int:
+    """Return a number as librdkafka reads it: in C's notations, and up to what is no digit."""
+    match = _NUMBER.match(str(value))
+    if match is None:
+        return otherwise  # the check by librdkafka has the better message
+    text = match.group(1)
+    base = 16 if "x" in text.lower() else 8 if text.lstrip("+-").startswith("0") else 10
+    return int(text, base)
 
 
 def check_properties(config: ConfigFile, properties: Properties,
@@ -138,16 +166,32 @@ def check_properties(config: ConfigFile, properties: Properties,
     reason = _objection(offline)
     if not reason:
         return
-    for secret in config.secrets:
-        reason = reason.replace(secret, "***") if secret else reason
-    culprit = max((key for key in origin if f'"{key}"' in reason), key=len, default="")
-    if not culprit:  # librdkafka speaks of an alias: the one that it objects to by itself
-        culprit = next((key for key in origin if key in offline
-                        and _objection({key: offline[key]})), "")
-    where = config.where(*origin[culprit]) if culprit else config.where(section)
-    close = difflib.get_close_matches(culprit, KNOWN_PROPERTIES, 1) if "No such" in reason else []
-    raise ConfigError(reason.rstrip("."), where=where, remedy=f"Did you mean {close[0]}?" if close
-                      else "Correct or remove it; librdkafka's CONFIGURATION.md lists them all")
+    culprit = _culprit(offline, origin, reason)
+    where, remedy = config.where(section), _REMEDY_PROPERTY
+    if culprit:
+        where = config.where(*origin[culprit])
+        remedy = config.remedy(*origin[culprit], _remedy(culprit, str(properties[culprit]), reason))
+    raise ConfigError(config.redact(reason).rstrip("."), where=where, remedy=remedy)
+
+
+def _culprit(properties: Properties, origin: Mapping[str, object], reason: str) -> str:
+    """Return the property that librdkafka objects to; empty where it cannot be told."""
+    named = [key for key in origin if key in reason]
+    # It may speak of a property by another name, or only of its value.
+    named = named or [key for key in origin if key in properties
+                      and _objection({key: properties[key]}) == reason]
+    named = named or [key for key in origin if key in properties
+                      and len(str(properties[key])) > 2 and str(properties[key]) in reason]
+    return max(named, key=len, default="")
+
+
+def _remedy(key: str, value: str, reason: str) -> str:
+    if reason.startswith("No such configuration property"):
+        close = difflib.get_close_matches(key, KNOWN_PROPERTIES, 1)
+        return f"Did you mean {close[0]}?" if close else _REMEDY_PROPERTY
+    if key.endswith(".location") and not os.path.exists(value):  # noqa: PTH110 (never raises)
+        return "There is no such file: correct the path"
+    return _REMEDY_PROPERTY
 
 
 def _objection(properties: Properties) -> str:
@@ -156,7 +200,7 @@ def _objection(properties: Properties) -> str:
         Producer(properties, logger=silent_logger())
     except KafkaException as error:
         cause = error.args[0]
-        return str(cause.str()) if hasattr(cause, "str") else str(cause)
+        return " ".join((cause.str() if hasattr(cause, "str") else str(cause)).split())
     except (TypeError, ValueError) as error:
         return str(error)
     return ""

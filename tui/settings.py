@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui.redaction import Redaction
+
 #: Any name but one that begins with a dot, at any depth, and not ending in ``.log``.
 DEFAULT_UPLOAD_REGEX = r"^(?!(.*/)?\.)(?!.*\.log$)"
 #: Name of the state directory inside the upload directory.
@@ -22,12 +24,15 @@ class PeriodicMessages:
         program_id: goes into the key of each message.
         interval_seconds: time between two messages.
         producer_config: librdkafka properties of their producer, complete.
+        shares_embedded_broker: they go to the program's own embedded broker, whose address is
+            known only once it runs.
     """
 
     topic_name: str | None
     program_id: str
     interval_seconds: float
     producer_config: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    shares_embedded_broker: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,7 @@ class Settings:
             defaults filled in.
         acks: the ``acks`` that versions are sent with, as text (``all``, ``1``).
         idempotent: whether the producer is idempotent.
-        message_max_bytes: ``message.max.bytes`` where the config sets it.
-        secrets: values that must be shown nowhere.
+        redact: takes the config's secrets out of a text.
         n_threads: number of uploading threads.
         upload_regex: matched from the start of the POSIX relative path.
         upload_regex_is_default: whether the user gave none.
@@ -105,8 +109,7 @@ class Settings:
     state_dir_is_temporary: bool = False
     acks: str = "all"
     idempotent: bool = True
-    message_max_bytes: int | None = None
-    secrets: tuple[str, ...] = ()
+    redact: Redaction = field(default_factory=Redaction)
     n_threads: int = 2
     upload_existing: bool = False
     chunk_size: int = 16384
@@ -132,8 +135,9 @@ class Settings:
 
     @property
     def broker_address(self) -> str:
-        """The first bootstrap server, for people; ``embedded broker`` where there is none."""
+        """The first bootstrap server, for people; a variable's name where one holds it."""
         if self.is_embedded_broker:
             return "embedded broker"
         servers = str(self.producer_config.get("bootstrap.servers", "")).split(",")
-        return servers[0].strip() + (f" (+{len(servers) - 1})" if len(servers) > 1 else "")
+        return self.redact(servers[0].strip()) + (
+            f" (+{len(servers) - 1})" if len(servers) > 1 else "")

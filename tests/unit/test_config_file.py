@@ -33,7 +33,7 @@ def test_values_are_taken_as_they_stand(tmp_path: Path) -> None:
 def test_a_variable_is_replaced_and_kept_secret(tmp_path: Path) -> None:
     config = read_config(config_of(tmp_path, "[broker]\nsasl.password = $PW\n"), {"PW": "s3cret"})
     assert config.values("broker")["sasl.password"] == "s3cret"
-    assert "s3cret" in config.secrets
+    assert "s3cret" in config.redact
 
 
 @pytest.mark.parametrize(("text", "says"), [

@@ -12,17 +12,25 @@ from pathlib import Path
 import pytest
 
 from tui.engine.logs import Log
+from tui.redaction import Redaction
 from tui.settings import PeriodicMessages, Settings
 
 LOGGER = logging.getLogger("tui.test")
 NOTHING = PeriodicMessages(None, "me", 1)
 
 
+def hiding(*values: str) -> Redaction:
+    redact = Redaction()
+    for value in values:
+        redact.add(value)
+    return redact
+
+
 def settings_in(tmp_path: Path) -> Settings:
     return Settings(
         upload_dir=tmp_path, state_dir=tmp_path / "LOGS", topic_name="t", producer_config={},
         heartbeat=NOTHING, log_messages=NOTHING, log_file=tmp_path / "LOGS" / "x.log",
-        config_path=tmp_path, secrets=("hunter2", ""), upload_regex=re.compile("x"))
+        config_path=tmp_path, redact=hiding("hunter2", ""), upload_regex=re.compile("x"))
 
 
 @pytest.fixture
@@ -66,8 +74,9 @@ def test_lines_are_numbered_and_had_once(log: Log) -> None:
 def test_lines_for_messages_are_bounded(log: Log) -> None:
     for number in range(5):
         LOGGER.info("line %d", number)
-    assert log.take_for_message() == ["line 2", "line 3", "line 4"]
-    assert log.take_for_message() == []
+    assert log.take_for_message(10_000) == [
+        "2 earlier log lines were dropped", "line 2", "line 3", "line 4"]
+    assert log.take_for_message(10_000) == []
 
 
 def test_a_broken_log_file_stops_nothing(tmp_path: Path, stream: io.StringIO) -> None:

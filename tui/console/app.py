@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
 import sys
 import time
@@ -402,8 +401,6 @@ def run(settings: Settings) -> int:
         return _run(settings, log)
     finally:
         log.close()
-        if settings.state_dir_is_temporary:
-            shutil.rmtree(settings.state_dir, ignore_errors=True)
 
 
 def _run(settings: Settings, log: Log) -> int:

@@ -73,7 +73,7 @@ class ConnectingThread(StoppableThread):
     def _not_connected(self, error: NotConnectedError) -> None:
         health = self._producing.health
         hint = health.status().last_error
-        reason = str(error) if error.remedy or not hint else hint
+        reason = self._settings.redact(str(error)) if error.remedy or not hint else hint
         is_new = health.enter(BrokerState.UNREACHABLE, reason)
         if is_new or reason != self._said:
             self._said = reason

@@ -7,11 +7,16 @@ made visible, so that no name can forge a line or move a terminal's cursor.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import logging.handlers
+import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
 from tui.engine.model import LogLine
@@ -21,6 +26,9 @@ _RING_LINES = 20_000
 _FILE_BYTES = 10_000_000
 _N_OLD_FILES = 5
 _REPEAT_SECONDS = 60.0
+#: Bounds on what waits for a log message, beside the number of lines.
+_LONGEST_MESSAGE_LINE = 10_000
+_MESSAGE_CHARACTERS = 50_000_000
 
 #: Control characters, and those that turn the direction of text, as they are written.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
@@ -39,36 +47,73 @@ class SafeFormatter(logging.Formatter):
     """Formats one record as one line, without secrets; a traceback follows on lines of its own.
 
     Args:
-        secrets: values that are blanked.
+        redact: takes the secrets out of a text.
         pattern: as for :class:`logging.Formatter`.
     """
 
-    def __init__(self, secrets: tuple[str, ...], pattern: str) -> None:
+    def __init__(self, redact: Callable[[str], str], pattern: str) -> None:
         super().__init__(pattern)
-        self._secrets = sorted((s for s in secrets if s), key=len, reverse=True)
-
-    def redact(self, text: str) -> str:
-        """Return the text with every secret blanked."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        self._redact = redact
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = visible(self.redact(record.message))
+        record.message = visible(self._redact(record.message))
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
         text = super().formatException(ei)  # type: ignore[arg-type]
-        return "\n".join(visible(line) for line in self.redact(text).split("\n"))
+        return "\n".join(visible(line) for line in self._redact(text).split("\n"))
+
+
+class _MessageLines:
+    """The lines that wait for the next log message; the oldest make room for the newest."""
+
+    def __init__(self, n_most: int) -> None:
+        self._n_most = n_most
+        self._lines: deque[str] = deque()
+        self.n_characters = 0
+        self._n_dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: str) -> None:
+        if len(line) > _LONGEST_MESSAGE_LINE:
+            line = f"{line[:_LONGEST_MESSAGE_LINE]} ... ({len(line)} characters)"
+        self._lines.append(line)
+        self.n_characters += len(line)
+        while len(self._lines) > self._n_most or self.n_characters > _MESSAGE_CHARACTERS:
+            self.n_characters -= len(self._lines.popleft())
+            self._n_dropped += 1
+
+    def lost(self, n_lines: int) -> None:
+        self._n_dropped += n_lines
+
+    def take(self, max_bytes: int) -> list[str]:
+        taken: list[str] = []
+        if not self._lines:
+            return taken
+        if self._n_dropped:
+            taken.append(f"{self._n_dropped} earlier log lines were dropped")
+            max_bytes -= len(taken[0])
+            self._n_dropped = 0
+        while self._lines and (max_bytes := max_bytes - _n_json_bytes(self._lines[0])) > 0:
+            line = self._lines.popleft()
+            self.n_characters -= len(line)
+            taken.append(line)
+        return taken
+
+
+def _n_json_bytes(text: str) -> int:
+    return len(json.dumps(text)) + len(", ")
 
 
 class _RingHandler(logging.Handler):
     def __init__(self, settings: Settings) -> None:
         super().__init__(logging.DEBUG)
-        self.setFormatter(SafeFormatter(settings.secrets, "%(message)s"))
+        self.setFormatter(SafeFormatter(settings.redact, "%(message)s"))
         self._lines: deque[LogLine] = deque(maxlen=_RING_LINES)
         self._n_lines = 0
-        self._messages: deque[str] = deque(maxlen=settings.max_log_lines_per_message)
+        self._messages = _MessageLines(settings.max_log_lines_per_message)
         self._message_level = settings.log_message_level
         self._keeps_messages = settings.log_messages.topic_name is not None
         self._ring_level = min(settings.stream_level, logging.INFO)
@@ -79,7 +124,7 @@ class _RingHandler(logging.Handler):
                 self._n_lines += 1
                 self._lines.append(LogLine(self._n_lines, record.created, record.levelno, text))
             if self._keeps_messages and record.levelno >= self._message_level:
-                self._messages.append(text)
+                self._messages.add(text)
 
     def lines(self, after: int, n_max: int) -> tuple[LogLine, ...]:
         with self.lock or contextlib.nullcontext():
@@ -93,15 +138,32 @@ class _RingHandler(logging.Handler):
                 found.append(line)
         return tuple(reversed(found))
 
-    def take(self) -> list[str]:
+    def take(self, max_bytes: int) -> list[str]:
         with self.lock or contextlib.nullcontext():
-            taken = list(self._messages)
-            self._messages.clear()
-        return taken
+            return self._messages.take(max_bytes)
+
+    def lost(self, n_lines: int) -> None:
+        with self.lock or contextlib.nullcontext():
+            self._messages.lost(n_lines)
 
     def n_waiting(self) -> tuple[int, int]:
         with self.lock or contextlib.nullcontext():
-            return len(self._messages), sum(map(len, self._messages))
+            return len(self._messages), self._messages.n_characters
+
+
+class _FileHandler(logging.handlers.RotatingFileHandler):
+    """Says now and then that it cannot write, instead of printing a traceback for each line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_FILE_BYTES, backupCount=_N_OLD_FILES, encoding="utf-8")
+        self._said = -_REPEAT_SECONDS
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if now - self._said >= _REPEAT_SECONDS:
+            self._said = now
+            logging.getLogger("tui").warning("the log file cannot be written: %s",
+                                             sys.exc_info()[1])
 
 
 class _RepeatFilter(logging.Filter):
@@ -138,7 +200,7 @@ class Log:
         self._ring = _RingHandler(settings)
         self._handlers: list[logging.Handler] = [self._ring]
         self._repeats = _RepeatFilter()
-        self._lock = threading.Lock()
+        self._hooks = sys.excepthook, threading.excepthook
 
     def open(self) -> None:
         """Begin to collect; a log file that cannot be written is warned of and left out."""
@@ -154,30 +216,39 @@ class Log:
         if self._stream is not None:
             handler: logging.Handler = logging.StreamHandler(self._stream)
             handler.setLevel(settings.stream_level)
-            handler.setFormatter(SafeFormatter(settings.secrets, pattern))
+            handler.setFormatter(SafeFormatter(settings.redact, pattern))
             self._handlers.append(handler)
-        problem = self._open_file(pattern)
+        problem = self._open_file()
         for handler in self._handlers:
             self._root.addHandler(handler)
+        # What no thread caught is seen like everything else, and without secrets.
+        sys.excepthook = self._uncaught
+        threading.excepthook = lambda args: self._uncaught(
+            args.exc_type, args.exc_value, args.exc_traceback)
         if problem:
             self._root.warning("the log file cannot be written: %s", problem)
 
-    def _open_file(self, pattern: str) -> str:
+    def _uncaught(self, kind: type[BaseException], error: BaseException | None,
+                  traceback: TracebackType | None) -> None:
+        if error is not None:
+            self._root.critical("an unexpected error", exc_info=(kind, error, traceback))
+
+    def _open_file(self) -> str:
         path = self._settings.log_file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.handlers.RotatingFileHandler(
-                path, maxBytes=_FILE_BYTES, backupCount=_N_OLD_FILES, encoding="utf-8")
+            handler = _FileHandler(path)
         except OSError as error:
             return f"{path}: {error.strerror}"
         handler.setLevel(self._settings.file_level)
         handler.setFormatter(SafeFormatter(
-            self._settings.secrets, "%(asctime)s %(levelname)s %(threadName)s %(message)s"))
+            self._settings.redact, "%(asctime)s %(levelname)s %(threadName)s %(message)s"))
         self._handlers.append(handler)
         return ""
 
     def close(self) -> None:
         """Take the handlers away again."""
+        sys.excepthook, threading.excepthook = self._hooks
         logging.getLogger("tui.kafka").removeFilter(self._repeats)
         for handler in self._handlers:
             self._root.removeHandler(handler)
@@ -187,9 +258,17 @@ class Log:
         """Return the newest lines with a number above ``after``, oldest first."""
         return self._ring.lines(after, n_max)
 
-    def take_for_message(self) -> list[str]:
-        """Return the lines since the last call, for a log message."""
-        return self._ring.take()
+    def take_for_message(self, max_bytes: int) -> list[str]:
+        """Return lines since the last call, for a log message; empty where there are none.
+
+        Args:
+            max_bytes: of their JSON text; what does not fit is had by the next call.
+        """
+        return self._ring.take(max_bytes)
+
+    def lost(self, n_lines: int) -> None:
+        """Have the next log message tell that lines could not be delivered."""
+        self._ring.lost(n_lines)
 
     def n_waiting(self) -> tuple[int, int]:
         """Return how many lines, and of how many characters, wait for a log message."""

@@ -10,8 +10,9 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 #: Signals that do what quit does; SIGHUP (the terminal is gone) exists on POSIX only.
 STOP_SIGNALS: tuple[signal.Signals, ...] = tuple(
@@ -151,3 +152,44 @@ def _unescaped(text: str) -> str:
 def delivers_events(kind: str) -> bool:
     """Return whether a file system is believed to tell a native observer of every change."""
     return not (kind in _SILENT_FILE_SYSTEMS or kind == "network" or kind.startswith("fuse"))
+
+
+@contextlib.contextmanager
+def stop_signals_handled(handler: Callable[[], None]) -> Iterator[None]:
+    """Call a function, on the main thread, for each signal that asks the program to stop.
+
+    Args:
+        handler: runs between two instructions, perhaps while a lock is held: it must not wait.
+    """
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        handler()
+
+    before = {}
+    for number in STOP_SIGNALS:
+        if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # started by nohup: the hang-up of the terminal means nothing
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def interrupted_by_stop_signals() -> contextlib.AbstractContextManager[None]:
+    """Have every signal that asks to stop raise KeyboardInterrupt, so that clean-up is done."""
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    return stop_signals_handled(interrupt)
+
+
+def ignoring_stop_signals() -> contextlib.AbstractContextManager[None]:
+    """Let no signal that asks to stop interrupt a clean-up."""
+    return stop_signals_handled(lambda: None)
+
+
+def fail_to_read_in_background() -> None:
+    """Have reads of the terminal fail while another program has it, instead of stopping us."""
+    if hasattr(signal, "SIGTTIN"):
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)

@@ -33,7 +33,9 @@ from tui.engine.model import (
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.reporting import Reporting
+from tui.engine.sending.cluster import addresses
 from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
+from tui.engine.sending.heartbeats import Surroundings as PeriodicSurroundings
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.uploading import Surroundings, UploadingThread
@@ -117,10 +119,12 @@ class Uploader:
                                  self._touch_again, self._notify, self._tables.uploaded)
         self._recording = RecordingThread(ledger.database, self._books.gather,
                                           self._books.committed, died)
+        around = PeriodicSurroundings(
+            settings.redact, lambda: addresses(self._producing.client), died)
         self._heartbeat = Renewed[HeartbeatThread](lambda dead: HeartbeatThread(
-            settings.heartbeat, self._n_acknowledged, died, after=dead))
+            settings.heartbeat, self._n_acknowledged, around, after=dead))
         self._log_messages = Renewed[LogMessageThread](lambda dead: LogMessageThread(
-            settings.log_messages, self._log, died, after=dead))
+            settings.log_messages, self._log, around, after=dead))
         self._uploading = [Renewed[UploadingThread](self._uploading_maker(number + 1))
                            for number in range(settings.n_threads)]
         self._stopping = StoppingThread(self, died)
@@ -293,6 +297,9 @@ class Uploader:
         self.finding.stop()
         late = stop_all([*(r.thread for r in self._uploading), self._connecting], _JOIN_SECONDS)
         late += stop_all([self._producing], _JOIN_SECONDS)
+        if self._is_forced:
+            self._heartbeat.thread.hurry()
+            self._log_messages.thread.hurry()
         late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
                           self._tabulating.thread], _JOIN_SECONDS)
         if late:

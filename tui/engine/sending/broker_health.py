@@ -34,6 +34,7 @@ class BrokerHealth:
 
     def __init__(self, settings: Settings) -> None:
         self.n_retried_chunks = 0
+        self._redact = settings.redact
         self._n_connects: dict[str, int] = {}
         self._status = BrokerStatus(address=settings.broker_address, since=time.time(),
                                     is_embedded=settings.is_embedded_broker)
@@ -60,7 +61,8 @@ class BrokerHealth:
     def error(self, error: KafkaError) -> None:
         """Note an error that the client reported by itself."""
         remedy = _REMEDIES.get(error.code(), "")
-        text = f"{error.str()}. {remedy}" if remedy else error.str()
+        reason = self._redact(error.str())
+        text = f"{reason}. {remedy}" if remedy else reason
         self._status = replace(self._status, n_errors=self._status.n_errors + 1, last_error=text)
 
     def statistics(self, found: Mapping[str, Any]) -> bool:

@@ -66,6 +66,19 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     )
 
 
+def addresses(producer: Producer) -> str:
+    """Return the brokers that a client knows, as ``bootstrap.servers``; empty while it knows none.
+
+    Args:
+        producer: its own connection is asked.
+    """
+    try:
+        found = producer.list_topics(timeout=_ASK_SECONDS)
+    except KafkaException:
+        return ""
+    return ",".join(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
+
+
 def _unusable(topic_name: str, error: KafkaError | None) -> NotConnectedError:
     code = None if error is None else error.code()
     if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:

@@ -46,6 +46,7 @@ class ProducingThread(StoppableThread):
         super().__init__("producing", on_death)
         self._topic = settings.topic_name
         self._config = dict(settings.producer_config)
+        self._redact = settings.redact
         self._client_logger = client_logger
         self._on_over = on_over
         self._on_again = on_again
@@ -166,7 +167,7 @@ class ProducingThread(StoppableThread):
             sending.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
             self.health.n_retried_chunks += 1
         else:
-            sending.refuse(f"{text}. {verdict.remedy}", verdict.retry_after_seconds)
+            sending.refuse(f"{self._redact(text)}. {verdict.remedy}", verdict.retry_after_seconds)
         if sending.is_over:
             self._on_over(sending)
         elif sending.again:

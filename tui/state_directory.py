@@ -1,0 +1,108 @@
+"""Where ledger, tables and log are kept: chosen without touching anything, made when needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.checks import is_directory
+from tui.errors import StateDirectoryError
+from tui.settings import STATE_DIRECTORY_NAME, Settings
+
+_OPTION = "--logger_file_path"
+_OURS = re.compile(r"\.?upload(ed)?_to_.+\.(sqlite3|csv|json)\b.*")
+#: File names end at 255 bytes, and the longest of ours adds this much to the topic's name.
+_MOST_NAME_BYTES, _LONGEST_ADDITION = 255, 65
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the state of one upload directory and topic is kept.
+
+    Attributes:
+        folder: the state directory. log_file: absolute path of the log file.
+        is_temporary: it lives as long as the program.
+    """
+
+    folder: Path
+    log_file: Path
+    is_temporary: bool = False
+
+
+def choose(given: str | None, upload_dir: Path, topic_name: str, *,
+           is_embedded_broker: bool) -> Place:
+    """Return where things are kept; creates nothing.
+
+    Args:
+        given: ``--logger_file_path``.
+        upload_dir: absolute path.
+        topic_name: legal.
+        is_embedded_broker: no real ledger may hold what only that one acknowledged.
+
+    Raises:
+        StateDirectoryError: the place is refused.
+    """
+    if len(topic_name) + _LONGEST_ADDITION > _MOST_NAME_BYTES:
+        raise StateDirectoryError(
+            f"the names of ledger and tables would be too long for a file system: the topic's name "
+            f"has {len(topic_name)} characters", where="--topic_name",
+            remedy=f"Use a topic of at most {_MOST_NAME_BYTES - _LONGEST_ADDITION} characters")
+    log_name = f"upload_to_{topic_name}.log"
+    if is_embedded_broker:
+        folder = Path(tempfile.gettempdir()).resolve() / f"upload-demo-{secrets.token_hex(6)}"
+        return Place(folder, folder / log_name, is_temporary=True)
+    folder, name = _given(given) if given else (upload_dir / STATE_DIRECTORY_NAME, None)
+    if folder == upload_dir or upload_dir.is_relative_to(folder):
+        raise StateDirectoryError(
+            f"the state directory {folder} is the upload directory or above it",
+            where=_OPTION, remedy="Choose a directory below it, or beside it")
+    return Place(folder, folder / (name or log_name))
+
+
+def _given(text: str) -> tuple[Path, str | None]:
+    """Return the state directory that a path means, and the log file's name if it is one."""
+    path = Path(text).expanduser()
+    try:
+        is_file = path.is_file() or (not path.exists() and path.suffix != ""
+                                     and not text.endswith(("/", os.sep)))
+        folder, name = (path.parent, path.name) if is_file else (path, None)
+        folder = folder.resolve()
+    except (OSError, ValueError) as error:
+        raise StateDirectoryError(f"{text} cannot be looked at: "
+                                  f"{getattr(error, 'strerror', error)}", where=_OPTION,
+                                  remedy="Choose another") from error
+    if name and _OURS.fullmatch(name):
+        raise StateDirectoryError(f"{name} is the name of a ledger or a table, not of a log",
+                                  where=_OPTION, remedy="Name a directory, or a .log file")
+    return folder, name
+
+
+def prepare(settings: Settings) -> None:
+    """Make the state directory, and see whether it can be written.
+
+    Raises:
+        StateDirectoryError: it cannot.
+    """
+    folder = settings.state_dir
+    try:
+        if settings.state_dir_is_temporary:
+            folder.mkdir(mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = "is no directory" if folder.exists() and not is_directory(folder) \
+            else f"cannot be written: {error.strerror}"
+        raise StateDirectoryError(f"the state directory {folder} {what}", where=_OPTION,
+                                  remedy="Make it writable, or choose another") from error
+
+
+def clear(settings: Settings) -> None:
+    """Remove a temporary state directory; a real one stays."""
+    if settings.state_dir_is_temporary:
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
