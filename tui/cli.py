@@ -15,6 +15,8 @@ from tui.engine.operating_system import ignoring_stop_signals, interrupted_by_st
 from tui.errors import StartupError, UsageError
 from tui.settings import Settings
 
+__all__ = ["main", "make_settings"]
+
 EXIT_NOT_STARTED, EXIT_FORCED = 2, 130
 
 

@@ -19,6 +19,7 @@ from tui.engine.model import (
     Snapshot,
     VersionRecord,
 )
+from tui.engine.paths import matches
 from tui.errors import UploadError
 
 _MOST_ROWS = 20
@@ -97,31 +98,28 @@ def _help(_engine: Engine, _argument: str) -> Answer:
 
 
 def _files(engine: Engine, pattern: str) -> Answer:
-    snapshot = engine.snapshot()
-    lines: list[str] = []
-    n_total = 0
-    wanted = pattern.lower()
-    uploading = [s for s in snapshot.uploading if not wanted or "*" in wanted or "?" in wanted
-                 or wanted in s.rel_path.lower()]
-    for status in uploading[:_MOST_ROWS]:
-        lines += _file_line(status.rel_path, wording.status_words(status))
-    n_total += len(uploading)
-    for kind in (PageKind.HELD, PageKind.QUEUE):
-        page = engine.page(kind, 0, max(1, _MOST_ROWS - len(lines)), pattern)
-        for row in page.rows:
-            if not isinstance(row, VersionRecord) and len(lines) < _MOST_ROWS \
-                    and row.rel_path not in {s.rel_path for s in uploading}:
-                lines += _file_line(row.rel_path, wording.status_words(row))
-        n_total += page.n_total
-    if n_total > len(lines):
-        lines.append(f"and {wording.count(n_total - len(lines))} more")
-    return Answer(tuple(lines) or ("no unfinished files" + (f" match {pattern}" if pattern
-                                                            else ""),))
+    uploading = [status for status in engine.snapshot().uploading
+                 if not pattern or matches(pattern, status.rel_path)]
+    pages = [engine.page(kind, 0, _MOST_ROWS, pattern) for kind in (PageKind.HELD, PageKind.QUEUE)]
+    rows = {row.rel_path: row for page in pages for row in page.rows
+            if not isinstance(row, VersionRecord)}
+    # What is uploading stands in line, too, and is counted there.
+    shown = [*uploading, *(row for path, row in rows.items()
+                           if path not in {status.rel_path for status in uploading})][:_MOST_ROWS]
+    lines = [_file_line(row.rel_path, wording.status_words(row)) for row in shown]
+    n_more = sum(page.n_total for page in pages) - len(shown)
+    if n_more > 0:
+        lines.append(f"and {wording.count(n_more)} more")
+    if not lines:
+        matching = f" match {wording.shorten(wording.visible(pattern), 50)}" if pattern else ""
+        lines.append(f"no unfinished files{matching}")
+    return Answer(tuple(lines))
 
 
-def _file_line(rel_path: str, words: str) -> list[str]:
+def _file_line(rel_path: str, words: str) -> str:
     name = wording.shorten(wording.visible(rel_path), 34)
-    return [f"{name}{' ' * (35 - wording.cell_width(name))}{wording.shorten(words, 44)}"]
+    padding = " " * (35 - wording.cell_width(name))
+    return name + padding + wording.shorten(words, 44, cut_end=True)
 
 
 def _why(engine: Engine, path: str) -> Answer:

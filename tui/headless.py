@@ -91,7 +91,12 @@ class _Headless:
 
 
 def _answer(line: str, uploader: Uploader) -> None:
-    for text in execute(line, uploader).lines:
+    try:
+        lines = execute(line, uploader).lines
+    except Exception:  # the top of what a typed line sets going: it must not end the reading
+        logger.exception("the command failed unexpectedly: %s", line)
+        return
+    for text in lines:
         say(text)
 
 
@@ -110,5 +115,3 @@ def _obey(uploader: Uploader) -> None:
             uploader.wait(_BACKGROUND_SECONDS)  # another program has the terminal just now
         except ValueError:
             return  # closed by the end of the program
-        except Exception:  # the thread's top: one command must not end the reading of others
-            logger.exception("a command failed unexpectedly")

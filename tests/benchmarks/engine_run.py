@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.benchmarks.measuring import Figures, peak_rss_bytes, show
 from tests.waiting import wait_until
 from tui.arguments import parse_arguments
-from tui.cli import make_settings
+from tui.configuring import make_settings
 from tui.engine.logs import Log
 from tui.engine.model import BrokerState
 from tui.engine.uploader import Uploader

@@ -222,7 +222,7 @@ def test_held_files_are_tried_again_when_due_and_failed_ones_when_asked(tmp_path
 def test_pages_are_searched_by_parts_of_the_path(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a_b/x%"), seen("aXb/y"), seen("Z")])
-    from tui.engine.answering import as_like
+    from tui.engine.paths import as_like
 
     for pattern, expected in (("a_b", ["a_b/x%"]), ("%", ["a_b/x%"]), ("*b/*", ["a_b/x%", "aXb/y"]),
                               ("z", ["Z"]), ("", ["a_b/x%", "aXb/y", "Z"])):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tui.engine.finding.finding import Finding
+from tui.engine.finding.selection import NOT_UTF8
 from tui.engine.model import (
     Explanation,
     FileState,
@@ -13,6 +14,7 @@ from tui.engine.model import (
     PageKind,
     VersionState,
 )
+from tui.engine.paths import as_like, is_utf8, matches
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.queue import UploadQueue
 from tui.errors import UploadError
@@ -44,7 +46,7 @@ def page_of(ledger: Ledger, finding: Finding, queue: UploadQueue, kind: PageKind
         return Page(kind, offset, n_total, records)
     if kind is PageKind.HELD:
         n_total, rows = ledger.files.page((FileState.HELD, FileState.FAILED), offset, n_rows, like)
-        refused = [r for r in finding.refused() if not pattern or pattern in r.rel_path]
+        refused = [r for r in finding.refused() if not pattern or matches(pattern, r.rel_path)]
         room = max(0, n_rows - len(rows))
         start = max(0, offset - n_total)
         rows += tuple(refused[start:start + room])
@@ -62,22 +64,15 @@ def _as_uploading(queue: UploadQueue, row: FileStatus) -> FileStatus:
     return row if sending is None else sending.status()
 
 
-def as_like(pattern: str) -> str:
-    """Return a pattern as SQL's LIKE takes it, with ``\\`` as escape; empty for all."""
-    if not pattern:
-        return ""
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    if "*" in pattern or "?" in pattern:
-        # The ledger writes the top directory as an empty one, hence a leading slash there.
-        return "%" + escaped.replace("*", "%").replace("?", "_")
-    return f"%{escaped}%"
-
-
 def explain(ledger: Ledger, finding: Finding, queue: UploadQueue, rel_path: str) -> Explanation:
     """Return what is happening to a path, and why."""
+    excluded = finding.why_excluded(rel_path)
+    if not is_utf8(rel_path):  # the ledger cannot know it
+        if not excluded and finding.observe(rel_path) is None:
+            return Explanation(rel_path, "unknown", reason=finding.why_unknown(rel_path))
+        return Explanation(rel_path, "excluded", reason=excluded or NOT_UTF8)
     records = ledger.versions.records_of(rel_path)
     version = records[0] if records else None
-    excluded = finding.why_excluded(rel_path)
     if excluded:
         return Explanation(rel_path, "excluded", version=version, reason=excluded)
     for refused in finding.refused():
@@ -105,7 +100,7 @@ def reupload(ledger: Ledger, finding: Finding, rel_path: str) -> None:
     Raises:
         UploadError: it is excluded, or not there.
     """
-    excluded = finding.why_excluded(rel_path)
+    excluded = finding.why_excluded(rel_path) or ("" if is_utf8(rel_path) else NOT_UTF8)
     if excluded:
         raise UploadError(f"it is never uploaded: {excluded}", where=rel_path)
     observation = finding.observe(rel_path)

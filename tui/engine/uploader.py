@@ -30,6 +30,7 @@ from tui.engine.model import (
     Snapshot,
     VersionRecord,
 )
+from tui.engine.paths import is_utf8, relative
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.reporting import Reporting
@@ -395,7 +396,8 @@ class Uploader:
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return the versions of a path, newest first."""
-        return self.ledger.versions.records_of(self._clean(rel_path))
+        path = self._clean(rel_path)
+        return self.ledger.versions.records_of(path) if is_utf8(path) else ()
 
     def status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands."""
@@ -414,7 +416,10 @@ class Uploader:
 
     def retry(self, rel_path: str | None) -> int:
         """Put a held or failed file, or all of them, back in line; return how many."""
-        n_files = self.ledger.files.put_back(None if rel_path is None else self._clean(rel_path))
+        path = None if rel_path is None else self._clean(rel_path)
+        if path is not None and not is_utf8(path):
+            return 0
+        n_files = self.ledger.files.put_back(path)
         self.queue.wake()
         return n_files
 
@@ -440,8 +445,5 @@ class Uploader:
         reupload(self.ledger, self.finding, self._clean(rel_path))
         self.queue.wake()
 
-    def _clean(self, rel_path: str) -> str:
-        """Return a path as the ledger writes it, given what a person types."""
-        text = rel_path.replace("\\", "/") if "\\" in rel_path and "/" not in rel_path else rel_path
-        root = self.settings.upload_dir.as_posix() + "/"
-        return text.removeprefix(root).removeprefix("./") if text != root else text
+    def _clean(self, typed: str) -> str:
+        return relative(typed, self.settings.upload_dir)

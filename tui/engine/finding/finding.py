@@ -13,6 +13,7 @@ from tui.engine.finding.selection import FileLedger, Selection
 from tui.engine.finding.settling import SettlingThread
 from tui.engine.finding.watching import Watching
 from tui.engine.model import EventKind, FileState, FileStatus, Freshness, Observation
+from tui.engine.paths import leads_out
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -125,6 +126,8 @@ class Finding:
 
     def why_excluded(self, rel_path: str) -> str:
         """Return why a path is not uploaded whatever happens; empty where it may be."""
+        if leads_out(rel_path):
+            return "it is outside the upload directory"
         reason = self._selection.why_not_name(rel_path)
         if reason:
             return reason

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from tui.engine.finding.selection import FileLedger, Selection
+from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection
 from tui.engine.finding.watching import Watching
 from tui.engine.model import EventKind, FileState, KnownFile, Observation
 from tui.engine.operating_system import is_link
+from tui.engine.paths import is_utf8
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -245,7 +246,7 @@ class ScanningThread(StoppableThread):
         """Compare the files of one directory with the ledger; return how many were news."""
         if not entries:
             return 0
-        known = self._ledger.known_in(directory) if _is_utf8(directory) else {}
+        known = self._ledger.known_in(directory) if is_utf8(directory) else {}
         prefix = f"{directory}/" if directory else ""
         left_alone: list[Observation] = []
         at_rest: list[Observation] = []
@@ -257,7 +258,7 @@ class ScanningThread(StoppableThread):
             try:
                 status = os.stat(entry.path, follow_symlinks=self._selection.follow_symlinks)  # noqa: PTH116
             except OSError as error:
-                if not isinstance(error, FileNotFoundError) and _is_utf8(rel_path):
+                if not isinstance(error, FileNotFoundError) and is_utf8(rel_path):
                     self._ledger.record_held(rel_path, f"it cannot be read: {error.strerror}")
                 continue
             if not stat.S_ISREG(status.st_mode):
@@ -291,8 +292,8 @@ class ScanningThread(StoppableThread):
     def _is_out(self, entry: os.DirEntry[str], rel_path: str) -> bool:
         if self._selection.why_not_name(rel_path):
             return True
-        if not _is_utf8(rel_path):
-            self._on_refused(rel_path, "its name is not valid UTF-8, which messages need")
+        if not is_utf8(rel_path):
+            self._on_refused(rel_path, NOT_UTF8)
             return True
         if entry.is_symlink():
             if not self._selection.follow_symlinks:
@@ -317,11 +318,3 @@ class ScanningThread(StoppableThread):
             return False
         age_ns = self._start_ns - max(status.st_mtime_ns, status.st_ctime_ns)
         return age_ns > (self._lag + _SURELY_AT_REST_SECONDS) * 1e9
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

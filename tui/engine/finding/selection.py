@@ -16,6 +16,7 @@ from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
 
+NOT_UTF8 = "its name is not valid UTF-8, which messages need"
 _LEDGER_NAME = re.compile(r"upload_to_.+\.sqlite3")
 _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"),
           (stat.S_ISCHR, "a device"), (stat.S_ISDIR, "a directory"))

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.engine.finding.selection import FileLedger, Selection
+from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection
 from tui.engine.model import EventKind, FileState, FileStatus, KnownFile, Observation
+from tui.engine.paths import is_utf8, matches
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -99,10 +100,9 @@ class SettlingThread(StoppableThread):
 
     def page(self, offset: int, n_rows: int, pattern: str) -> tuple[int, tuple[FileStatus, ...]]:
         """Return how many files settle, and some of them, the next one due first."""
-        wanted = pattern.lower()
         with self._changed:
             items = [(e.due, path) for path, e in self._settling.items()
-                     if not wanted or wanted in path.lower()]
+                     if not pattern or matches(pattern, path)]
             first = heapq.nsmallest(offset + n_rows, items)[offset:]
             return len(items), tuple(
                 self._status(path, self._settling[path]) for _, path in first)
@@ -155,8 +155,8 @@ class SettlingThread(StoppableThread):
     def _take_in(self, intake: dict[str, bool]) -> None:
         new = []
         for rel_path, is_forced in intake.items():
-            if not _is_utf8(rel_path):
-                self._on_refused(rel_path, "its name is not valid UTF-8, which messages need")
+            if not is_utf8(rel_path):
+                self._on_refused(rel_path, NOT_UTF8)
                 continue
             observation = self._observe(rel_path)
             if observation is None:
@@ -240,11 +240,3 @@ def _is_as_before(known: KnownFile | None, observation: Observation, is_forced: 
     if (known.rest_n_bytes, known.rest_mtime_ns) != (observation.n_bytes, observation.mtime_ns):
         return False
     return known.rest_state is FileState.UPLOADED or not is_forced
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,0 +1,70 @@
+"""Paths as people type them and patterns that select them; imports nothing of ours."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from pathlib import Path
+
+_GLOB = re.compile(r"[*?]")
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a path can be written as UTF-8, as messages and ledger need it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def relative(typed: str, upload_dir: Path) -> str:
+    """Return a path as the ledger writes it, given what a person types.
+
+    Args:
+        typed: relative to the upload directory, or absolute; may lead out of it.
+        upload_dir: absolute, without links.
+    """
+    text = typed.replace("\\", "/") if os.sep == "\\" else typed
+    if Path(typed).is_absolute() or text.startswith("/"):
+        # The links above the file, not the one that it may be itself.
+        parent, name = os.path.split(os.path.normpath(typed))
+        text = os.path.relpath(os.path.join(os.path.realpath(parent), name), upload_dir)  # noqa: PTH118
+        text = text.replace(os.sep, "/")
+    return posixpath.normpath(text)
+
+
+def leads_out(rel_path: str) -> bool:
+    """Return whether a relative path names something outside of what it is relative to."""
+    return rel_path.startswith("/") or ".." in rel_path.split("/")
+
+
+def as_like(pattern: str) -> str:
+    """Return a pattern as SQL's LIKE takes it, with ``\\`` as escape; empty for all.
+
+    Args:
+        pattern: part of a path, or with ``*`` and ``?`` its end.
+    """
+    if not pattern:
+        return ""
+    escaped = pattern.encode("utf-8", "replace").decode()
+    for character in "\\%_":
+        escaped = escaped.replace(character, "\\" + character)
+    if _GLOB.search(pattern):
+        return "%" + escaped.replace("*", "%").replace("?", "_")
+    return f"%{escaped}%"
+
+
+def matches(pattern: str, rel_path: str) -> bool:
+    """Return whether a path is selected by a pattern; as SQL's LIKE does with :func:`as_like`."""
+    if not _GLOB.search(pattern):
+        return _lower(pattern) in _lower(rel_path)
+    expression = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c)
+                         for c in _lower(pattern))
+    return re.fullmatch(f".*{expression}", "/" + _lower(rel_path), re.DOTALL) is not None
+
+
+def _lower(text: str) -> str:
+    """Lower ASCII letters only, as SQLite's LIKE does."""
+    return re.sub("[A-Z]", lambda match: match.group().lower(), text)
