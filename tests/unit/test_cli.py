@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tui.arguments import parse_arguments
-from tui.cli import main
-from tui.configuring import make_settings
+from tui.cli import main, make_settings
 from tui.settings import Settings
 
 GOOD = "[broker]\nbootstrap.servers = 127.0.0.1:1\n[producer]\n"

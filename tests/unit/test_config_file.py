@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 
 import pytest
@@ -128,4 +129,144 @@ def test_any_key_and_value_is_read_back(tmp_path_factory: pytest.TempPathFactory
                                         values: dict[str, str]) -> None:
     path = tmp_path_factory.mktemp("config") / "c.config"
     path.write_text("[broker]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()), "utf-8")
-    assert read_config(path).values("broker") == values
+    assert read_config(path).values("broker") == {
+        key: value.replace("%%", "%") for key, value in values.items()}
+
+
+LINE = st.one_of(
+    st.sampled_from(["[a]", "[b]", "", "   ", "# c", "; c", "  # c", "k", "= v"]),
+    st.builds(lambda indent, key, mark, value: f"{indent}{key}{mark}{value}",
+              st.sampled_from(["", "", "  ", "\t"]),
+              st.sampled_from(["k1", "K2", "k.3.pem", "k4.pem", "k5.pem"]),
+              st.sampled_from(["=", " = ", ":", " : "]),
+              st.sampled_from(["v", "", "a = b", "a:b", "'q'", "x # y", "x;y", "50%", "a%(b)s"])),
+    st.builds(str.__add__, st.sampled_from(["  ", "    "]), st.sampled_from(["more", "of it=="])))
+
+
+@given(st.lists(LINE, max_size=12), st.sampled_from(["\n", "\r\n"]))
+def test_files_mean_what_configparser_makes_of_them(
+        tmp_path_factory: pytest.TempPathFactory, lines: list[str], ending: str) -> None:
+    path = tmp_path_factory.mktemp("config") / "c.config"
+    path.write_bytes(ending.join(lines).encode())
+    expected = configparser.ConfigParser(interpolation=None, default_section="none")
+    try:
+        expected.read_string("\n".join(lines))
+    except configparser.Error:
+        with pytest.raises(ConfigError):
+            read_config(path)
+        return
+    try:
+        found = read_config(path)
+    except ConfigError as error:
+        assert "goes on with the value" in str(error)  # stricter, and says so
+        return
+    assert {name: found.values(name) for name in found.sections} == {
+        name: dict(expected[name]) for name in expected.sections()}
+
+
+@pytest.mark.parametrize("password", [
+    "a #b", "a ;b", "a=b:c", "50%", "%(x)s", "p$HOME", "'quoted'", '"q"', "#hash", "a\tb", "é☃"])
+def test_no_password_is_ever_cut_or_changed(tmp_path: Path, password: str) -> None:
+    path = config_of(tmp_path, f"[broker]\nsasl.password = {password}\n")
+    config = read_config(path, {"HOME": "/home"})
+    assert config.values("broker")["sasl.password"] == password
+    assert config.remarks == []
+
+
+def test_a_doubled_percent_sign_is_one_and_that_is_said(tmp_path: Path) -> None:
+    config = read_config(config_of(tmp_path, "[broker]\nsasl.password = a%%b\n"))
+    assert config.values("broker")["sasl.password"] == "a%b"
+    assert "line 2, [broker] sasl.password: each %% is read as one %" in config.remarks[0]
+
+
+def test_a_value_may_go_on_in_indented_lines(tmp_path: Path) -> None:
+    config = read_config(config_of(
+        tmp_path, "[broker]\nssl.ca.pem = -----BEGIN\n  abc=\n\n  -----END\nacks = 1\n"))
+    assert config.values("broker") == {"ssl.ca.pem": "-----BEGIN\nabc=\n\n-----END", "acks": "1"}
+
+
+def test_a_key_that_is_indented_by_mistake_is_no_part_of_the_value_before(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 3: the line is indented.*bootstrap\.servers"):
+        read_config(config_of(tmp_path, "[broker]\nbootstrap.servers = h:1\n  acks = all\n"))
+
+
+@pytest.mark.parametrize("line", ["acks = all  # wait for all", "batch.size = many ; large",
+                                  "ssl.ca.location = /x # our own\nsecurity.protocol = ssl"])
+def test_a_comment_behind_a_value_is_the_likeliest_reason_for_an_objection(
+        tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match="Put the comment on a line of its own") as caught:
+        producer_properties(read_config(config_of(tmp_path, GOOD + line)))
+    assert "line 4" in str(caught.value)
+
+
+def test_a_comment_behind_a_value_that_is_accepted_is_warned_of(tmp_path: Path) -> None:
+    config = read_config(config_of(tmp_path, GOOD + "client.id = x # me\n"))
+    assert config.values("producer")["client.id"] == "x # me"
+    assert "line 4, [producer] client.id: what follows # or ;" in config.remarks[0]
+
+
+@pytest.mark.parametrize(("value", "says", "hides"), [
+    ("$NOPE", "NOPE is not set", ""),
+    ("$PW # secret", "a comment stands behind the variable", "secret"),
+    ("$!tr0ng", "no variable's name follows", "tr0ng"),
+    ("$", "no variable's name follows", "***"),
+])
+def test_a_dollar_sign_without_a_variable(tmp_path: Path, value: str, says: str,
+                                          hides: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        read_config(config_of(tmp_path, f"[broker]\nsasl.password = {value}\n"), {"PW": "x"})
+    assert "line 2, [broker] sasl.password" in str(caught.value)
+    assert not hides or hides not in str(caught.value)
+
+
+def test_variables_in_a_value_that_begins_with_one(tmp_path: Path) -> None:
+    text = "[broker]\nbootstrap.servers = $HOST:9092,${OTHER}:9093\nclient.id = a$HOST\n"
+    config = read_config(config_of(tmp_path, text), {"HOST": "kafka.lab", "OTHER": "k2.lab"})
+    assert config.values("broker") == {
+        "bootstrap.servers": "kafka.lab:9092,k2.lab:9093", "client.id": "a$HOST"}
+    assert config.shown("broker", "bootstrap.servers") == "$HOST:9092,${OTHER}:9093"
+    shown = config.redact("kafka.lab:9092/bootstrap: Failed to resolve 'k2.lab:9093'")
+    assert "kafka.lab" not in shown
+    assert "k2.lab" not in shown
+
+
+@pytest.mark.parametrize("line", ["acks = $V", "security.protocol = $V", "key.serializer = $V",
+                                  "linger.ms = $V", "no.such.property = $V"])
+def test_the_value_of_a_variable_is_in_no_error(tmp_path: Path, line: str) -> None:
+    config = read_config(config_of(tmp_path, GOOD + line), {"V": "wrong-value"})
+    with pytest.raises(ConfigError) as caught:
+        producer_properties(config)
+    assert "wrong-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize("acks", ["0", "00", "0x0", "0 # none", "-0"])
+def test_no_spelling_of_acks_0_passes(tmp_path: Path, acks: str) -> None:
+    with pytest.raises(ConfigError, match="nothing is ever acknowledged"):
+        producer_properties(read_config(config_of(tmp_path, GOOD + f"acks = {acks}\n")))
+
+
+@pytest.mark.parametrize(("line", "key"), [
+    ("sasl.mechanism = FOO\nsecurity.protocol = sasl_ssl", "sasl.mechanism"),
+    ("compression.type = bzip", "compression.type"),
+    ("ssl.ca.location = /no/such/file\nsecurity.protocol = ssl", "ssl.ca.location"),
+    ("message.max.bytes = 5", "message.max.bytes"),
+    ("ack = all", "Did you mean acks?"),
+])
+def test_an_objection_names_the_key_and_its_line(tmp_path: Path, line: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        producer_properties(read_config(config_of(tmp_path, GOOD + line)))
+    assert key in str(caught.value)
+    assert "my.config, line 4" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_may_be_written_in_any_case(tmp_path: Path) -> None:
+    config = read_config(config_of(tmp_path, "[broker]\nBootstrap.Servers = h:1\n"))
+    assert config.values("broker") == {"bootstrap.servers": "h:1"}
+
+
+def test_a_directory_and_an_unreadable_file_are_no_configs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a directory"):
+        find_config(str(tmp_path), {})
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        read_config(tmp_path / "gone.config")
