@@ -22,7 +22,6 @@ def settings_for(upload_dir: Path, state_dir: Path, *options: str, **changes: An
     words = [str(upload_dir), "--config", "demo", "--topic_name", "t", "--upload_existing",
              "--watchdog_lag_time", "0.1", "--headless", *options]
     found = make_settings(parse_arguments(words), upload_dir)
-    found.state_dir.rmdir()
     return replace(found, state_dir=state_dir, log_file=state_dir / "upload_to_t.log",
                    state_dir_is_temporary=False, **changes)
 
