@@ -28,14 +28,15 @@ class ConnectingThread(StoppableThread):
         ledger: which ids it speaks of.
         client_logger: for librdkafka's records.
         on_wrong: the cluster is another one; the program has to end.
-        on_new: the ledger was begun anew for another cluster.
+        on_new: another cluster answers, and the ledger is to be begun anew for it: told whether
+            cluster or topic differ, and the old id; returns whether that was done.
         notify: tells front ends that the broker is up or down.
         on_death: see :class:`StoppableThread`.
     """
 
     def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
                  client_logger: logging.Logger, on_wrong: Callable[[WrongClusterError], None],
-                 on_new: Callable[[str], None], notify: Callable[[NoticeKind, str], None],
+                 on_new: Callable[[str, str], bool], notify: Callable[[NoticeKind, str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("connecting", on_death)
         self._settings = settings
@@ -46,6 +47,7 @@ class ConnectingThread(StoppableThread):
         self._on_new = on_new
         self._notify = notify
         self._said = ""
+        self._was_connected = False
         self.n_partitions = 1
 
     def work(self) -> None:
@@ -84,6 +86,7 @@ class ConnectingThread(StoppableThread):
 
     def _connected(self, cluster: Cluster) -> None:
         self.n_partitions = cluster.n_partitions
+        self._was_connected = True
         if self._producing.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
                                         cluster.n_brokers):
             logger.info("connected to %s: cluster %s, topic %s with %d partitions",
@@ -102,10 +105,13 @@ class ConnectingThread(StoppableThread):
                     logger.warning("the broker does not tell the %s's id: another %s under the "
                                    "same name would not be noticed", name, name)
             elif database.meta(f"{name}_id") not in ("", NO_ID, found):
-                if not self._settings.new_cluster:
-                    self._wrong(name, database.meta(f"{name}_id"), found)
+                recorded = database.meta(f"{name}_id")
+                # What is on its way to the old cluster must not be finished on the new one.
+                if not self._settings.new_cluster or self._was_connected:
+                    self._wrong(name, recorded, found)
                     return False
-                self._begin_anew(name, database.meta(f"{name}_id"))
+                if not self._on_new(name, recorded):
+                    return False
                 break
         for name, found in (("cluster", cluster.cluster_id), ("topic", cluster.topic_id)):
             if found != NO_ID or not database.meta(f"{name}_id"):
@@ -118,14 +124,7 @@ class ConnectingThread(StoppableThread):
             f"the ledger speaks of the {name} {recorded}, but {self._settings.broker_address} "
             f"answers as {name} {found}: nothing was sent to it",
             where=str(self._ledger.database.path),
-            remedy="Choose another state directory with --logger_file_path, or --new_cluster to "
+            remedy="Start it again: --new_cluster then sets the old ledger aside"
+            if self._settings.new_cluster else
+            "Choose another state directory with --logger_file_path, or --new_cluster to "
             "set the old ledger aside and begin anew"))
-
-    def _begin_anew(self, name: str, recorded: str) -> None:
-        kept = self._ledger.begin_anew(
-            recorded, upload_existing=self._settings.upload_existing)
-        for key in ("cluster_id", "topic_id"):
-            self._ledger.database.set_meta(key, "")
-        logger.warning("another %s answers: the ledger of %s is kept as %s, and a new one is "
-                       "begun", name, recorded, kept.name)
-        self._on_new(recorded)

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -99,6 +100,33 @@ def replace_file(source: Path, target: Path, *,
                 raise  # here it means what it says, and does not pass
             wait(seconds)
     replace(source, target)
+
+
+def _lock_at_once(descriptor: int) -> None:
+    """Lock a file's first byte as SQLite locks; raise OSError where that cannot be."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def why_not_lockable(directory: Path, *, lock: Callable[[int], None] = _lock_at_once) -> str:
+    """Return why files in a directory cannot be locked; empty where they can.
+
+    Args:
+        directory: a file of its own is made there for the trial.
+        lock: for tests of what only some network file systems do.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            lock(file.fileno())
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def fsync_directory(path: Path) -> None:

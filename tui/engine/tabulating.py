@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import logging
 import threading
@@ -73,11 +72,16 @@ class Tables:
         with self._lock:
             self._new.extend(rows)
 
-    def begin_anew(self, old_id: str) -> None:
-        """Set the tables of another cluster aside."""
-        stamp = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
+    def set_aside(self, why: str) -> None:
+        """Rename all tables, because they speak of another cluster.
+
+        Raises:
+            OSError: one cannot be renamed.
+        """
         with self._lock:
-            self._uploaded.set_aside(f"cluster-{old_id}-{stamp}")
+            self._uploaded.set_aside(why)
+            self._in_progress.set_aside(why)
+            self._new = []
 
     def finish(self, *, consolidate: bool) -> None:
         """Write everything; after a clean quit, join the parts."""

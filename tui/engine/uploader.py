@@ -43,7 +43,7 @@ from tui.engine.sending.uploading import Surroundings, UploadingThread
 from tui.engine.stopping import UNREACHABLE_SECONDS, StoppingThread
 from tui.engine.tabulating import Tables, TabulatingThread, tables_written_ns, take_over_tables
 from tui.engine.threads import Renewed, StoppableThread, stop_all
-from tui.errors import LedgerError, StartupError
+from tui.errors import LedgerError, StartupError, StateDirectoryError
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -144,8 +144,10 @@ class Uploader:
         logger.info("uploading %s to topic %s on %s", settings.upload_dir, settings.topic_name,
                     settings.broker_address)
         if self.ledger.damage:
-            logger.error("%s; it is kept as %s, and what the tables tell is taken over",
-                         self.ledger.damage, self.ledger.set_aside_as)
+            kept = self.ledger.set_aside_as
+            logger.error("%s%s; what the tables tell is taken over, and what they do not tell is "
+                         "sent again", self.ledger.damage,
+                         f": it is kept as {kept.name}" if kept else "")
         for text in settings.notes:
             logger.info("%s", text)
         for text in settings.warnings:
@@ -153,6 +155,7 @@ class Uploader:
         self._recording.record_now()
         for thread in [*self._essential(), *(r.thread for r in self._renewed())]:
             thread.start()
+        self.ledger.database.holds_back = True
         self.finding.start()
         with self._lock:
             self._phase = Phase.RUNNING
@@ -269,10 +272,12 @@ class Uploader:
 
     def stop_finding(self) -> None:
         """Stop watching and scanning; what settles stays recorded."""
+        self.ledger.database.holds_back = False
         self.finding.stop()
 
     def resume_finding(self) -> None:
         """Watch and scan again, after a quit was taken back."""
+        self.ledger.database.holds_back = True
         self.finding.start()
 
     def finish(self, *, is_clean: bool) -> None:
@@ -295,7 +300,7 @@ class Uploader:
         self._stopped.set()
 
     def _stop_threads(self) -> None:
-        self.finding.stop()
+        self.stop_finding()
         late = stop_all([*(r.thread for r in self._uploading), self._connecting], _JOIN_SECONDS)
         late += stop_all([self._producing], _JOIN_SECONDS)
         if self._is_forced:
@@ -344,10 +349,21 @@ class Uploader:
         self._failure = error
         self._drain()
 
-    def _on_new_cluster(self, old_id: str) -> None:
-        self._tables.begin_anew(old_id)
+    def _on_new_cluster(self, name: str, old_id: str) -> bool:
+        try:
+            # First: tables of the old cluster beside a new ledger would be believed.
+            self._tables.set_aside(f"cluster-{old_id}")
+            kept = self.ledger.begin_anew(old_id, upload_existing=self.settings.upload_existing)
+        except (OSError, LedgerError) as error:
+            self._on_wrong_cluster(StateDirectoryError(
+                f"the ledger of the {name} {old_id} cannot be set aside: {error}",
+                where=str(self.settings.state_dir), remedy="Free the disk, then start again"))
+            return False
+        logger.warning("another %s answers: the ledger of %s is kept as %s, and a new one is "
+                       "begun", name, old_id, kept.name)
         self.ledger.files.put_back_due()
         self.queue.wake()
+        return True
 
     def _on_death(self, name: str, error: BaseException) -> None:
         self._dead_threads.append(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import errno
 import json
 import logging
 import os
@@ -16,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tui.engine.operating_system import why_not_lockable
+from tui.engine.recording import wal
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION
 from tui.errors import AlreadyRunningError, LedgerDamagedError, LedgerError, StateDirectoryError
 
@@ -25,6 +26,11 @@ Row = tuple[Any, ...]
 _OTHER_TROUBLE_REMEDY = (
     "Free or repair the disk that holds it; sending goes on by itself as soon as it can be written"
 )
+_ELSEWHERE_REMEDY = (
+    "Choose a state directory on a local, writable disk with --logger_file_path"
+)
+#: Rows that are kept for a disk that refuses, before :meth:`Database.wait_for_room` waits.
+_MOST_KEPT_ROWS = 20_000
 
 
 class Database:
@@ -45,18 +51,21 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.owner_path = path.with_name(path.name.removesuffix(".sqlite3") + ".owner.json")
+        self.owner_path = owner_path(path)
         self.problem = ""
         self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
         self._uncommitted: list[tuple[str, Sequence[Row]]] = []
+        self._n_kept_rows = 0
+        self.holds_back = False  #: see :meth:`wait_for_room`
         self.is_new = not path.exists() or path.stat().st_size == 0
-        had_wal = path.with_name(path.name + "-wal").exists()
         self._connection = self._open()
         try:
-            self._lock_and_check(had_wal)
+            self._lock_and_check()
         except BaseException:
             self._connection.close()
             raise
+        self._identity = self._identify()
         self._write_owner()
 
     def _open(self) -> sqlite3.Connection:
@@ -73,35 +82,46 @@ class Database:
                 "--logger_file_path",
             ) from error
 
-    def _lock_and_check(self, had_wal: bool) -> None:
+    def _lock_and_check(self) -> None:
+        log = self.path.with_name(self.path.name + "-wal")
+        # Looked at before SQLite reads it, and drops what it cannot read.
+        had_log, committed = wal.is_sound(log), wal.committed_frames(log)
+        execute = self._connection.execute
         try:
-            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA cache_size = -16384")
-            self._connection.execute("BEGIN EXCLUSIVE")
-            self._check(had_wal)
-            self._connection.execute("UPDATE meta SET value = '0' WHERE key = 'stopped_cleanly'")
-            self._connection.execute("COMMIT")
-            # Into the main file, so that a missing write-ahead log can be told from a clean stop.
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._connection.execute("UPDATE meta SET value = ? WHERE key = 'last_start'",
-                                     (str(time.time()),))
+            execute("PRAGMA locking_mode = EXCLUSIVE")
+            execute("PRAGMA journal_mode = WAL")
+            execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA cache_size = -16384")
+            n_frames_read = execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+            if sum(number > n_frames_read for number in committed) > 1:
+                raise self._damaged("a part of its write-ahead log is spoilt")
+            execute("BEGIN EXCLUSIVE")
+            self._check(had_log)
+            execute("UPDATE meta SET value = '0' WHERE key = 'stopped_cleanly'")
+            execute("UPDATE meta SET value = ? WHERE key = 'last_start'", (str(time.time()),))
+            execute("COMMIT")
+            # Into the main file, but not out of the log: a log that is missing or empty after an
+            # unclean stop can then be told from one that never was.
+            execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.OperationalError as error:
             raise self._why_not_opened(error) from error
         except sqlite3.DatabaseError as error:
-            raise LedgerDamagedError(f"the ledger is damaged ({error})", where=str(self.path)) \
-                from error
+            raise self._damaged(str(error)) from error
 
-    def _check(self, had_wal: bool) -> None:
+    def _damaged(self, how: str) -> LedgerDamagedError:
+        return LedgerDamagedError(f"the ledger is damaged: {how}", where=str(self.path))
+
+    def _check(self, had_log: bool) -> None:
         if self.is_new:
             for statement in SCHEMA:
                 self._connection.execute(statement)
             return
-        if not had_wal and self.meta("stopped_cleanly") == "0":
-            raise LedgerDamagedError(
-                "the ledger's write-ahead log is missing, although the last run did not end "
-                "cleanly", where=str(self.path))
+        found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found is None or found[0] != "ok":
+            raise self._damaged("its pages do not fit together")
+        if not had_log and self.meta("stopped_cleanly") == "0":
+            raise self._damaged(
+                "its write-ahead log is missing, although the last run did not end cleanly")
         version = self.meta("schema_version")
         if version != str(SCHEMA_VERSION):
             raise StateDirectoryError(
@@ -110,38 +130,32 @@ class Database:
                 where=str(self.path),
                 remedy="Use the version of the program that wrote it, or another state directory",
             )
-        found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found is None or found[0] != "ok":
-            raise LedgerDamagedError("the ledger is damaged (its pages do not fit together)",
-                                     where=str(self.path))
 
     def _why_not_opened(self, error: sqlite3.OperationalError) -> Exception:
-        code = error.sqlite_errorcode & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return AlreadyRunningError(
-                f"another instance uploads this directory to this topic{self._owner_words()}",
-                where=str(self.path),
-                remedy="Stop it first (quit, or SIGTERM to its process), or leave it at work",
-            )
+            # SQLite says so, too, where the file system knows no locks.
+            why = why_not_lockable(self.path.parent)
+            return self._unusable(f"files cannot be locked here: {why}") if why else \
+                already_running(self.path)
+        if code == sqlite3.SQLITE_ERROR:
+            return self._damaged(str(error))  # a table or a text that is not as it was written
         if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS):
-            what = f"the ledger's file cannot be locked or read here: {error}"
-        elif code == sqlite3.SQLITE_FULL:
-            what = "the disk that holds the state directory is full"
-        elif "no such table" in str(error):
-            return LedgerDamagedError(f"the ledger is damaged ({error})", where=str(self.path))
-        else:
-            what = f"the ledger cannot be opened: {error}"
-        return StateDirectoryError(
-            what, where=str(self.path),
-            remedy="Choose a state directory on a local, writable disk with --logger_file_path",
-        )
+            return self._unusable(f"the ledger's file cannot be locked or read here: {error}")
+        if code == sqlite3.SQLITE_FULL:
+            return self._unusable("the disk that holds the state directory is full")
+        return self._unusable(f"the ledger cannot be opened: {error}")
 
-    def _owner_words(self) -> str:
+    def _unusable(self, what: str) -> StateDirectoryError:
+        return StateDirectoryError(what, where=str(self.path), remedy=_ELSEWHERE_REMEDY)
+
+    def _identify(self) -> tuple[int, int] | None:
+        """Return what tells the file from another one of its name; None where it is gone."""
         try:
-            owner = json.loads(self.owner_path.read_text("utf-8"))
-            return f": process {owner['pid']} on {owner['host']}, started {owner['start']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""  # the file only helps the message; the lock alone decides
+            status = self.path.stat()  # no descriptor: closing one would drop the lock
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _write_owner(self) -> None:
         start = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -196,6 +210,7 @@ class Database:
             return
         with self._lock:
             self._uncommitted.append((sql, rows))
+            self._n_kept_rows += len(rows)
             if self.problem:
                 return
             try:
@@ -203,14 +218,26 @@ class Database:
             except sqlite3.Error as error:
                 self._stumble(error)
 
+    def wait_for_room(self) -> None:
+        """Wait while the disk refuses and very many writes are kept for it.
+
+        For those who look at the disk again when they go on. Only while :attr:`holds_back` is
+        set, so that nobody waits for ever for the end of the program.
+        """
+        with self._room:
+            while self.holds_back and self.problem and self._n_kept_rows > _MOST_KEPT_ROWS:
+                self._room.wait(0.5)
+
     def commit(self) -> None:
         """Make everything written so far durable.
 
         Raises:
             LedgerError: the disk refuses; the writes are kept for the next try.
         """
-        with self._lock:
+        with self._room:
             try:
+                if self._identify() != self._identity:
+                    raise sqlite3.OperationalError("its file was removed or replaced")
                 if self.problem:
                     for sql, rows in self._uncommitted:
                         self._run(sql, rows)
@@ -221,6 +248,8 @@ class Database:
                 raise LedgerError(self.problem, where=str(self.path),
                                   remedy=_OTHER_TROUBLE_REMEDY) from error
             self._uncommitted.clear()
+            self._n_kept_rows = 0
+            self._room.notify_all()
             if self.problem:
                 logger.warning("the ledger can be written again")
                 self.problem = ""
@@ -273,31 +302,18 @@ class Database:
             self.owner_path.unlink()
 
 
-def set_aside(path: Path, why: str) -> Path:
-    """Rename a ledger and its companions under a dated name; return the new path of the ledger.
-
-    Args:
-        path: of the ledger, closed.
-        why: one word for the name, such as ``damaged``.
-
-    Raises:
-        StateDirectoryError: it cannot be renamed.
-    """
-    stamp = datetime.datetime.now().strftime("%Y%m%dT%H%M%S")
-    target = path.with_name(f"{path.name}.{why}-{stamp}")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.{why}-{stamp}-{number}")
+def already_running(path: Path) -> AlreadyRunningError:
+    """Return the error that names the owner of a ledger; the lock has shown that there is one."""
     try:
-        for suffix in ("-wal", "-shm", ""):
-            companion = path.with_name(path.name + suffix)
-            if companion.exists():
-                companion.rename(target.with_name(target.name + suffix))
-    except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, "")
-        raise StateDirectoryError(
-            f"the old ledger cannot be set aside: {error.strerror} {code}".rstrip(),
-            where=str(path), remedy="Rename it by hand, then start again",
-        ) from error
-    return target
+        owner = json.loads(owner_path(path).read_text("utf-8"))
+        who = f": process {owner['pid']} on {owner['host']}, started {owner['start']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = ""  # the file only helps the message; the lock alone decides
+    return AlreadyRunningError(
+        f"another instance uploads this directory to this topic{who}", where=str(path),
+        remedy="Stop it first (quit, or SIGTERM to its process), or leave it at work")
+
+
+def owner_path(path: Path) -> Path:
+    """Return where the owner of a ledger is named."""
+    return path.with_name(path.name.removesuffix(".sqlite3") + ".owner.json")

@@ -67,10 +67,12 @@ class FileRows:
 
     def record_left_alone(self, observations: Sequence[Observation]) -> None:
         """Record files that were there before and are not sent unless they change."""
+        self._database.wait_for_room()
         self._database.write(_LEFT_ALONE, _seen_rows(observations))
 
     def record_settling(self, observations: Sequence[Observation]) -> None:
         """Record files that were seen to change."""
+        self._database.wait_for_room()
         self._database.write(_SETTLING, _seen_rows(observations))
 
     def record_settling_again(self, rel_path: str) -> None:
@@ -80,6 +82,7 @@ class FileRows:
 
     def record_waiting(self, observations: Sequence[Observation]) -> None:
         """Put files that have come to rest at the end of the line."""
+        self._database.wait_for_room()
         with self._database.together():
             rows = []
             for row in _seen_rows(observations):

@@ -8,8 +8,10 @@ import sqlite3
 from pathlib import Path
 
 from tui.engine.model import FileState, VersionState
-from tui.engine.recording.database import Database, set_aside
+from tui.engine.recording.database import Database, already_running
 from tui.engine.recording.files import FileRows
+from tui.engine.recording.keeping import kept_name
+from tui.engine.recording.tables import InProgressTable, is_ours
 from tui.engine.recording.versions import VersionRows
 from tui.errors import LedgerDamagedError, StateDirectoryError
 
@@ -39,12 +41,13 @@ class Ledger:
                 f"the state directory cannot be made: {error.strerror}", where=str(state_dir),
                 remedy="Choose another with --logger_file_path") from error
         self.damage = ""  #: what was wrong with the old ledger; empty where nothing was
-        self.set_aside_as: Path | None = None
+        self.set_aside_as: Path | None = None  #: where what is left of that one is kept
         try:
+            _refuse_remains(path, topic_name)
             self.database = Database(path)
         except LedgerDamagedError as error:
             self.damage = error.what
-            self.set_aside_as = set_aside(path, "damaged")
+            self.set_aside_as = _set_aside(path)
             self.database = Database(path)
         try:
             self._check_upload_dir(state_dir, upload_dir)
@@ -76,20 +79,23 @@ class Ledger:
             self.versions.close(past.version.version_id, VersionState.ABANDONED)
             self.files.forget([rel_path])
 
-    def begin_anew(self, old_ids: str, *, upload_existing: bool) -> Path:
+    def begin_anew(self, old_id: str, *, upload_existing: bool) -> Path:
         """Set everything that was sent to another cluster aside; return where it is kept.
 
         Unfinished files stay in line, as not begun. Uploaded ones count as left alone, or go in
-        line with ``upload_existing``.
+        line with ``upload_existing``. The ids of cluster and topic are forgotten with the rest.
 
         Args:
-            old_ids: of the old cluster, kept with the copy.
+            old_id: of the old cluster or topic, kept with the copy.
             upload_existing: whether what is there is sent to the new cluster.
+
+        Raises:
+            LedgerError: the disk refuses; the ledger is as it was.
         """
         database = self.database
+        kept = kept_name(database.path, f"cluster-{old_id}")
         with database.together():
             database.commit()
-            kept = database.path.with_name(database.path.name + f".cluster-{old_ids}")
             database.copy_to(kept)
             uploaded = f"state IN ({FileState.UPLOADED:d}, {FileState.LEFT_ALONE:d})"
             database.write("DELETE FROM versions", [()])
@@ -100,6 +106,8 @@ class Ledger:
             state = FileState.HELD if upload_existing else FileState.LEFT_ALONE
             database.write(f"UPDATE files SET state = {state:d}, next_attempt = 0 "
                            f"WHERE {uploaded}", [()])
+            for key in ("cluster_id", "topic_id"):
+                database.set_meta(key, "")
             database.commit()
         return kept
 
@@ -117,11 +125,49 @@ def ledger_path(state_dir: Path, topic_name: str) -> Path:
     return state_dir / f"upload_to_{topic_name}.sqlite3"
 
 
+def _refuse_remains(path: Path, topic_name: str) -> None:
+    """See that a ledger that seems new is no old one of which only the rest is there.
+
+    Raises:
+        LedgerDamagedError: it was removed, or emptied.
+    """
+    if path.exists() and path.stat().st_size:
+        return
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise LedgerDamagedError("the ledger is missing, although its write-ahead log is there",
+                                 where=str(path))
+    if is_ours(InProgressTable(path.parent, topic_name).path):
+        raise LedgerDamagedError("the ledger is missing or empty, although its tables are there",
+                                 where=str(path))
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Rename what is left of a damaged ledger; return its new path, None where there is nothing.
+
+    Raises:
+        StateDirectoryError: it cannot be renamed.
+    """
+    target = kept_name(path, "damaged")
+    kept = None
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            companion = path.with_name(path.name + suffix)
+            if companion.exists():
+                kept = companion.rename(target.with_name(target.name + suffix))
+    except OSError as error:
+        raise StateDirectoryError(
+            f"the damaged ledger cannot be set aside: {error.strerror}", where=str(path),
+            remedy="Rename it by hand, then start again") from error
+    return kept
+
+
 def peek(state_dir: Path, topic_name: str) -> sqlite3.Connection | None:
     """Open a ledger that no instance holds, to read it and nothing else; None without one.
 
     Raises:
-        StateDirectoryError: it cannot be read, or an instance holds it.
+        AlreadyRunningError: an instance holds it.
+        StateDirectoryError: it cannot be read.
     """
     path = ledger_path(state_dir, topic_name)
     if not path.exists():
@@ -130,7 +176,9 @@ def peek(state_dir: Path, topic_name: str) -> sqlite3.Connection | None:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
         connection.execute("SELECT count(*) FROM meta").fetchall()
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise already_running(path) from error
         raise StateDirectoryError(
-            f"the ledger cannot be read now ({error}): an instance is at work, or it is damaged",
-            where=str(path), remedy=f"Look at {os.fspath(path.parent)}") from error
+            f"the ledger cannot be read ({error}): it may be damaged", where=str(path),
+            remedy="A normal start repairs it") from error
     return connection

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.tables import BadRow, is_ours
 
 _TIME = "%a %b %d, %Y at %H:%M:%S"
@@ -146,11 +147,4 @@ def set_aside(path: Path) -> Path:
     Raises:
         OSError: it cannot be renamed.
     """
-    stamp = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
-    target = path.with_name(f"{path.name}.taken-over-{stamp}")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.taken-over-{stamp}-{number}")
-    path.rename(target)
-    return target
+    return path.rename(kept_name(path, "taken-over"))

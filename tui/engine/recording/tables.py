@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tui.engine.operating_system import fsync_directory, replace_file
+from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.ranges import parse_ranges
 
 logger = logging.getLogger(__name__)
@@ -314,11 +315,15 @@ class UploadedTables:
             return
         part.write_text("\n".join([",".join(UPLOADED_HEADER), *bad]) + "\n", "utf-8")
 
-    def set_aside(self, suffix: str) -> None:
-        """Rename all tables of the topic, because they speak of another cluster."""
+    def set_aside(self, why: str) -> None:
+        """Rename all uploaded tables of the topic under a dated name.
+
+        Raises:
+            OSError: one cannot be renamed.
+        """
         for path in [self.path, *self.parts()]:
             if path.exists():
-                replace_file(path, path.with_name(f"{path.name}.{suffix}"))
+                replace_file(path, kept_name(path, why))
         self._part, self._current, self._unwritten = 0, [], []
 
 
@@ -354,6 +359,16 @@ class InProgressTable:
                 self.waiting_path.unlink()
         else:
             self._write(self.waiting_path, rows)
+
+    def set_aside(self, why: str) -> None:
+        """Rename both tables under a dated name.
+
+        Raises:
+            OSError: one cannot be renamed.
+        """
+        for path in (self.path, self.waiting_path):
+            if path.exists():
+                replace_file(path, kept_name(path, why))
 
     def _write(self, path: Path, rows: Iterable[InProgressRow]) -> None:
         is_written = write_table(path, IN_PROGRESS_HEADER, map(_in_progress_cells, rows))
