@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import random
 import sqlite3
 from collections import Counter, defaultdict
@@ -48,6 +47,10 @@ class Evidence:
         unfinished: rows of the table of unfinished files.
         tree: what the directory holds, and held.
         n_kills: how often the program had no chance to record what it knew.
+        may_be_left_alone: paths that came while the program was away, where such are not wanted.
+        is_ledger_lost: whether the ledger was damaged on the way: what it knew and the tables did
+            not is gone, and sending again, or more to consumers than they bear, may follow.
+        is_spread: whether the chunks of a file go to several partitions, as they may.
     """
 
     messages: Sequence[Received]
@@ -56,6 +59,9 @@ class Evidence:
     unfinished: Sequence[str]
     tree: Tree
     n_kills: int
+    may_be_left_alone: frozenset[str] = frozenset()
+    is_ledger_lost: bool = False
+    is_spread: bool = False
 
 
 @dataclass
@@ -108,9 +114,14 @@ def judge(evidence: Evidence, rng: random.Random) -> list[str]:
     """Return everything that is wrong, one sentence each."""
     chunks = [parse(message) for message in evidence.messages]
     generations = _generations(chunks)
-    return [*_mixed(generations, evidence.tree), *_scattered(chunks),
-            *_untrue_ledger(evidence, generations, chunks), *_untrue_tables(evidence),
-            *_duplicates(evidence, generations), *_not_rebuilt(evidence, rng)]
+    found = [*_mixed(generations, evidence.tree),
+             *_untrue_ledger(evidence, generations, chunks), *_untrue_tables(evidence),
+             *_not_uploaded(evidence)]
+    if not evidence.is_spread:
+        found += _scattered(chunks)
+    if not evidence.is_ledger_lost and not evidence.is_spread:
+        found += [*_duplicates(evidence, generations), *_not_rebuilt(evidence, rng)]
+    return found
 
 
 def _generations(chunks: Sequence[Chunk]) -> dict[tuple[str, bytes], _Generation]:
@@ -209,14 +220,26 @@ def _duplicates(evidence: Evidence,
         yield f"{n_more} messages are duplicates, after {evidence.n_kills} kills"
 
 
+def _not_uploaded(evidence: Evidence) -> Iterator[str]:
+    last = _last_complete(evidence.versions)
+    for name, (status, _) in evidence.tree.wanted().items():
+        if name in evidence.may_be_left_alone:
+            continue
+        if name not in last:
+            yield f"{name!r} was never uploaded"
+        elif last[name].sha512 not in evidence.tree.indistinguishable(status):
+            yield f"{name!r} was not uploaded in its present content"
+
+
+def _last_complete(versions: Sequence[Version]) -> dict[str, Version]:
+    return {version.rel_path: version for version in versions if version.state == _COMPLETE}
+
+
 def _not_rebuilt(evidence: Evidence, rng: random.Random) -> Iterator[str]:
-    """Feed consumers that follow, and that lag, and compare their files with the directory."""
+    """Feed consumers that follow, and that lag, and compare their files with what was sent."""
     most: dict[str, int] = defaultdict(int)
-    last: dict[str, Version] = {}
     for version in evidence.versions:
         most[version.rel_path] = max(most[version.rel_path], version.n_bytes)
-        if version.state == _COMPLETE:
-            last[version.rel_path] = version
     for order in (evidence.messages, interleaved(evidence.messages, rng)):
         consumer = DeployedConsumer()
         try:
@@ -225,30 +248,19 @@ def _not_rebuilt(evidence: Evidence, rng: random.Random) -> Iterator[str]:
         except ChunkCountError as error:
             yield f"{error}: a consumer stops, for one content was cut in two ways"
             return
-        for name, (status, sha512) in evidence.tree.wanted().items():
-            why = _why_not(name, status, last.get(name), evidence.tree)
-            if why:
-                yield why
-            elif not last[name].may_not_rebuild:
-                yield from _consumer_differs(name, last[name], consumer, evidence.tree,
-                                             most[name], sha512)
+        for name, version in {v.rel_path: v for v in evidence.versions}.items():
+            # What was given up has no successor only where the file was deleted.
+            if version.state == _COMPLETE and not version.may_not_rebuild:
+                yield from _consumer_differs(version, consumer, evidence.tree, most[name])
 
 
-def _why_not(name: str, status: os.stat_result, version: Version | None, tree: Tree) -> str:
-    if version is None:
-        return f"{name!r} was never uploaded"
-    if version.sha512 not in tree.indistinguishable(status):
-        return f"{name!r} was not uploaded in its present content"
-    return ""
-
-
-def _consumer_differs(name: str, version: Version, consumer: DeployedConsumer, tree: Tree,
-                      n_bytes_most: int, present: bytes) -> Iterator[str]:
-    content = tree.content(version.sha512)
-    assert content is not None
+def _consumer_differs(version: Version, consumer: DeployedConsumer, tree: Tree,
+                      n_bytes_most: int) -> Iterator[str]:
+    name, content = version.rel_path, tree.content(version.sha512)
+    if content is None:
+        return  # read between two writes of one step; the next version followed
     if consumer.finished.get(name) != version.sha512:
-        older = "" if version.sha512 == present else " (a content of the same size and time)"
-        yield f"{name!r}: a consumer did not finish the newest version{older}"
+        yield f"{name!r}: a consumer did not finish the newest version"
         return
     there = bytes(consumer.files[name])
     # A consumer never shortens a file: what an older, longer version left behind stays.

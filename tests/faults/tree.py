@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,17 +27,21 @@ class Tree:
         root: the directory.
         aliases: for each size and time, the contents that files with them had: no program that
             looks at sizes and times can tell those apart.
+        changed_at: when each path last changed, monotonic seconds.
 
     Args:
         root: an existing directory.
         memory: an existing directory outside it, for the contents.
         rng: draws everything.
+        follow_symlinks: whether links to files count as files.
         max_bytes: after so many bytes were written, only small files are.
     """
 
-    def __init__(self, root: Path, memory: Path, rng: random.Random,
-                 max_bytes: int = 120_000_000) -> None:
+    def __init__(self, root: Path, memory: Path, rng: random.Random, *,
+                 follow_symlinks: bool = False, max_bytes: int = 120_000_000) -> None:
         self.root = root
+        self.changed_at: dict[str, float] = {}
+        self._follow_symlinks = follow_symlinks
         self.aliases: dict[tuple[int, int], set[bytes]] = {}
         self._memory = memory
         self._rng = rng
@@ -57,7 +62,7 @@ class Tree:
     def wanted(self) -> dict[str, tuple[os.stat_result, bytes]]:
         """Return each file that is to be uploaded, with its status and its SHA-512."""
         found = {}
-        for path in self._files():
+        for path in [*self._files(), *self._links()]:
             status = path.stat()
             found[self._name(path)] = (status, hashlib.sha512(path.read_bytes()).digest())
         return found
@@ -83,12 +88,20 @@ class Tree:
                       if not name.startswith(".") and not Path(directory, name).is_symlink()]
         return found
 
+    def _links(self) -> list[Path]:
+        """Return the links that are followed to a file inside."""
+        if not self._follow_symlinks:
+            return []
+        return sorted(path for path in self.root.iterdir() if path.is_symlink()
+                      and path.is_file() and path.resolve().is_relative_to(self.root))
+
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
     def _remember(self, path: Path) -> bytes:
         """Keep what a file holds now, and under which size and time."""
         self._last = path
+        self.changed_at[self._name(path)] = time.monotonic()
         content = path.read_bytes()
         digest = hashlib.sha512(content).digest()
         status = path.stat()
@@ -128,15 +141,17 @@ class Tree:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
             what += ", its time restored"
         elif how < 0.35:
-            self._make_older(path)
-            what += ", made older"
+            self._redate(path)
+            what += ", another time given"
         self._remember(path)
         return f"{what}: {self._name(path)!r}, {path.stat().st_size} bytes"
 
-    def _make_older(self, path: Path) -> None:
+    def _redate(self, path: Path) -> None:
+        """Give a file the time of a copy, of a clock that was never set, or of tomorrow."""
         now = path.stat()
         older = now.st_mtime_ns - self._rng.randrange(1, 100) * _DAY_NS
-        os.utime(path, ns=(now.st_atime_ns, older))
+        mtime_ns = self._rng.choice((older, older, 0, -_DAY_NS, now.st_mtime_ns + _DAY_NS))
+        os.utime(path, ns=(now.st_atime_ns, mtime_ns))
 
     # The steps.
 
@@ -235,9 +250,13 @@ class Tree:
         if target.exists():
             shutil.rmtree(target)
         outside.rename(target)
-        for path in sorted(target.iterdir()):
-            self._remember(path)
+        self._remember_below(target)
         return f"directory moved in: {self._name(target)!r}"
+
+    def _remember_below(self, directory: Path) -> None:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                self._remember(path)
 
     def _directories(self) -> list[Path]:
         return sorted(p for p in self.root.iterdir()
@@ -257,11 +276,13 @@ class Tree:
             return self._write()
         path = self._rng.choice(directories)
         path.rename(target)
+        self._remember_below(target)
         return f"directory renamed: {self._name(path)!r} to {self._name(target)!r}"
 
     def _link(self) -> str:
         path = self.root / f"link-{self._rng.randrange(4)}"
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+        self.changed_at[self._name(path)] = time.monotonic()
         path.symlink_to(self._rng.choice(("a", "nowhere", ".", "../..", "/etc/hostname")))
         return f"linked: {self._name(path)!r}"

@@ -141,7 +141,10 @@ class UploadingThread(StoppableThread):
         try:
             if new:
                 self._a.files.set_partitions([s.file for s in new])
-                self._a.versions.begin([s.version for s in new], time.time())
+                started = time.time()
+                for sending in new:
+                    sending.started = started  # the same in the ledger and in the tables
+                self._a.versions.begin([s.version for s in new], started)
         except LedgerError as error:
             for sending in all_of_them:
                 sending.close()
