@@ -1,0 +1,59 @@
+"""Judges SQLite's write-ahead log, of which SQLite itself drops without a word what is spoilt.
+
+The format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+_MAGIC_LITTLE, _MAGIC_BIG = 0x377F0682, 0x377F0683
+_HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
+
+
+def is_sound(path: Path) -> bool:
+    """Return whether a log begins as SQLite wrote it; False where it is missing or empty."""
+    return _header(path) is not None
+
+
+def committed_frames(path: Path) -> list[int]:
+    """Return the frames, counted from 1, that end a transaction of the log's present life.
+
+    Their content is not judged: more than one of them behind the last frame that SQLite reads
+    means that something between was spoilt, since a power cut can tear the last one only.
+    """
+    header = _header(path)
+    if header is None:
+        return []
+    page_bytes, salts = struct.unpack(">I", header[8:12])[0], header[16:24]
+    found = []
+    with path.open("rb") as file:
+        number, step = 1, _FRAME_HEADER_BYTES + (page_bytes or 65536)
+        file.seek(_HEADER_BYTES)
+        while len(frame := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
+            if frame[8:16] == salts and frame[4:8] != b"\0\0\0\0":
+                found.append(number)
+            file.seek(_HEADER_BYTES + number * step)
+            number += 1
+    return found
+
+
+def _header(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        return None
+    if len(header) < _HEADER_BYTES:
+        return None
+    magic = struct.unpack(">I", header[:4])[0]
+    if magic not in (_MAGIC_LITTLE, _MAGIC_BIG):
+        return None
+    order = ">" if magic == _MAGIC_BIG else "<"
+    first = second = 0
+    words = struct.unpack(f"{order}6I", header[:24])
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFFFFFF
+        second = (second + odd + first) & 0xFFFFFFFF
+    return header if struct.unpack(">2I", header[24:]) == (first, second) else None
