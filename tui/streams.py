@@ -45,5 +45,7 @@ def typed_lines() -> Iterator[str]:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         return
+    # Without its buffer: the interpreter cannot end while a thread waits for input in there.
+    stream = getattr(stream, "raw", stream)
     for line in iter(stream.readline, b""):
         yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
