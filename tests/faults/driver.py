@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -9,6 +10,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.consumer import make_topic, read_topic
@@ -21,11 +23,49 @@ from tests.waiting import wait_until
 _REST_SECONDS = 420.0
 _AT_REST = re.compile(r"files +0 settling, 0 waiting, 0 uploading")
 _NONE_HELD = re.compile(r" 0 held, 0 failed")
+_PRODUCERS = ("", "", "", "message.timeout.ms = 4000\n", "acks = 1\n")
+#: What came so shortly before a stop may not have been noticed.
+_UNNOTICED_SECONDS = 5.0
 _PAUSES = (0.0, 0.0, 0.05, 0.3, 0.7, 1.5)
 
 
 class ModelError(AssertionError):
     """A round ended with something wrong; tells the seed and what was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What stays the same in one round.
+
+    Attributes:
+        options: words of the command line.
+        producer: lines of the section ``[producer]``.
+        is_existing_wanted: whether files that came while the program was away are sent.
+        loses_ledgers: whether ledgers are damaged.
+    """
+
+    options: tuple[str, ...]
+    producer: str
+    is_existing_wanted: bool
+    loses_ledgers: bool
+
+    @staticmethod
+    def drawn(rng: random.Random) -> Round:
+        """Draw one."""
+        is_existing_wanted, loses_ledgers = rng.random() < 0.75, rng.random() < 0.15
+        options = ["--rescan_seconds", "1", "--watchdog_lag_time", "0.3"]
+        if is_existing_wanted:
+            options.append("--upload_existing")
+        if rng.random() < 0.25:
+            options.append("--follow_symlinks")
+        if rng.random() < 0.15:
+            options.append("--use_polling_observer")
+        if rng.random() < 0.1:
+            options += ["--partitioning", "chunk"]
+        if loses_ledgers:
+            # What a lost ledger knew of chunk sizes, nobody knows.
+            options += ["--chunk_size", "16384"]
+        return Round(tuple(options), rng.choice(_PRODUCERS), is_existing_wanted, loses_ledgers)
 
 
 class Driver:
@@ -55,14 +95,19 @@ class Driver:
         upload, memory = self.directory / "upload", self.directory / "memory"
         upload.mkdir()
         memory.mkdir()
-        self._tree = Tree(upload, memory, self._rng)
+        self._round = Round.drawn(self._rng)
+        self._tree = Tree(upload, memory, self._rng,
+                          follow_symlinks="--follow_symlinks" in self._round.options)
         self._topic = make_topic(broker.kafka.bootstrap, self._rng.choice((1, 3)))
-        producer = self._rng.choice(("", "", "", "message.timeout.ms = 4000\n", "acks = 1\n"))
-        self._config = write_config(self.directory / "soak.config", broker.bootstrap, producer)
-        self._note(f"topic {self._topic}, producer {producer.strip() or 'as it comes'}")
+        self._config = write_config(self.directory / "soak.config", broker.bootstrap,
+                                    self._round.producer)
+        self._note(f"topic {self._topic}, {self._round}")
+        self._away: list[tuple[float, float]] = []
+        self._stopped_at = 0.0
         self._program = self._start()
         self._steps: list[tuple[int, Callable[[], None]]] = [
             (70, lambda: self._note(self._tree.step())), (4, self._quit), (6, self._kill),
+            (1, self._quit_twice),
             (3, self._stop_and_continue), (3, self._pause), (3, self._reupload), (5, self._cut),
             (3, self._refuse), (4, self._slow), (2, self._broker_dies), (3, self._retry)]
 
@@ -104,9 +149,13 @@ class Driver:
                  "--n_threads", str(self._rng.choice((1, 2, 4))),
                  "--queue_max_size", str(self._rng.choice((0.05, 0.3, 3)))]
         self._note(f"started with {' '.join(words)}")
-        return Program(
+        program = Program(
             self._tree.root, "--config", str(self._config), "--topic_name", self._topic,
-            "--upload_existing", "--watchdog_lag_time", "0.3", "--rescan_seconds", "1", *words)
+            *words, *self._round.options)
+        program.wait_for("uploading .* to topic", 120)
+        if self._stopped_at:
+            self._away.append((self._stopped_at - _UNNOTICED_SECONDS, time.monotonic()))
+        return program
 
     def _see_that_it_lives(self) -> None:
         status = self._program.process.poll()
@@ -114,6 +163,7 @@ class Driver:
 
     def _leave(self) -> None:
         """End the present process, and look through what it logged."""
+        self._stopped_at = time.monotonic()
         self._program.__exit__(None, None, None)
         text = self._program.text()
         self._logs.append(text)
@@ -146,8 +196,36 @@ class Driver:
         self._n_kills += 1
         self._program.kill()
         self._leave()
+        if self._round.loses_ledgers and self._rng.random() < 0.5:
+            self._damage()
         for _ in range(self._rng.randrange(4)):
             self._note("while it is away, " + self._tree.step())
+        self._program = self._start()
+
+    def _damage(self) -> None:
+        """Damage the ledger of a program that is gone."""
+        ledger = self._tree.root / "LOGS" / f"upload_to_{self._topic}.sqlite3"
+        wal = ledger.with_name(ledger.name + "-wal")
+        how = self._rng.choice(("no log", "short", "garbage", "zeros", "short log"))
+        self._note(f"the ledger is damaged: {how}")
+        if how == "no log":
+            wal.unlink(missing_ok=True)
+        elif how == "short log" and wal.exists():
+            os.truncate(wal, self._rng.randrange(wal.stat().st_size + 1))
+        elif how == "short":
+            os.truncate(ledger, self._rng.randrange(ledger.stat().st_size + 1))
+        else:
+            with ledger.open("r+b") as file:
+                file.seek(self._rng.randrange(ledger.stat().st_size))
+                file.write(bytes(4096) if how == "zeros" else self._rng.randbytes(5000))
+
+    def _quit_twice(self) -> None:
+        self._note("quit, and quit again at once")
+        self._program.type("quit")
+        status = self._program.quit(_REST_SECONDS)
+        self._leave()
+        self._n_kills += 1
+        assert status in (0, 1, 130), f"a forced quit ended with status {status}"
         self._program = self._start()
 
     def _stop_and_continue(self) -> None:
@@ -221,8 +299,15 @@ class Driver:
         self._broker.proxy.delay_seconds = self._broker.proxy.bytes_per_second = 0.0
         self._note("everything rests")
         self._program.type("resume")
-        wait_until(self._is_at_rest, "all files are uploaded in their present content; "
-                   f"{self._unfinished_words()}", _REST_SECONDS)
+        try:
+            wait_until(self._is_at_rest, "all files are uploaded in their present content",
+                       _REST_SECONDS)
+        except AssertionError as error:
+            for name in self._not_uploaded():
+                self._program.type(f"why {name}")
+            self._program.type("check")
+            time.sleep(2)
+            raise AssertionError(f"{error}: {self._not_uploaded()}") from None
         self._note("at rest")
 
     def _is_at_rest(self) -> bool:
@@ -237,10 +322,14 @@ class Driver:
     def _not_uploaded(self) -> list[str]:
         latest = dict(read_uploaded(self._tree.root / "LOGS", self._topic))
         return [name for name, (status, _) in self._tree.wanted().items()
-                if latest.get(name) not in self._tree.indistinguishable(status)]
+                if latest.get(name) not in self._tree.indistinguishable(status)
+                and not self._may_be_left_alone(name)]
 
-    def _unfinished_words(self) -> str:
-        return "those that are not are named by the judgement"
+    def _may_be_left_alone(self, name: str) -> bool:
+        """Return whether a path came while the program was away, and such are not wanted."""
+        when = self._tree.changed_at.get(name, 0.0)
+        return not self._round.is_existing_wanted and any(
+            since <= when <= until for since, until in self._away)
 
     def _judge(self) -> None:
         self._quit_well()
@@ -250,7 +339,10 @@ class Driver:
             versions=read_versions(state_dir / f"upload_to_{self._topic}.sqlite3"),
             rows=read_uploaded(state_dir, self._topic),
             unfinished=read_unfinished(state_dir, self._topic),
-            tree=self._tree, n_kills=self._n_kills)
+            tree=self._tree, n_kills=self._n_kills,
+            may_be_left_alone=frozenset(filter(self._may_be_left_alone, self._tree.wanted())),
+            is_ledger_lost=self._round.loses_ledgers,
+            is_spread="chunk" in self._round.options)
         self._note(f"{len(evidence.messages)} messages, {len(evidence.versions)} versions, "
                    f"{sum(v.is_recovery for v in evidence.versions)} recoveries, "
                    f"{sum(v.may_not_rebuild for v in evidence.versions)} may not rebuild, "
