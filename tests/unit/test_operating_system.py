@@ -11,6 +11,7 @@ from tui.engine import operating_system
 from tui.engine.operating_system import (
     delivers_events,
     file_system_kind,
+    open_below,
     open_for_reading,
     read_at,
     replace_file,
@@ -20,7 +21,7 @@ from tui.engine.operating_system import (
 def test_both_ways_of_reading_at_an_offset_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(bytes(range(100)))
-    descriptor = open_for_reading(path, follow_symlinks=False)
+    descriptor = open_for_reading(path)
     try:
         for way in (read_at, operating_system._seek_and_read):
             assert way(descriptor, 10, 95) == bytes(range(95, 100))
@@ -31,10 +32,10 @@ def test_both_ways_of_reading_at_an_offset_are_the_same(tmp_path: Path) -> None:
 
 def test_a_fifo_does_not_block_and_a_link_is_not_followed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    os.close(open_for_reading(tmp_path / "fifo", follow_symlinks=False))
+    os.close(open_below(tmp_path, "fifo"))
     (tmp_path / "link").symlink_to("fifo")
     with pytest.raises(OSError, match="symbolic"):
-        open_for_reading(tmp_path / "link", follow_symlinks=False)
+        open_below(tmp_path, "link")
 
 
 def test_a_table_that_is_held_open_is_tried_again_and_then_said(tmp_path: Path) -> None:

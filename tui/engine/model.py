@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import enum
+import random
+import re
 from dataclasses import dataclass, field
+
+_LEDGER_NAME = re.compile(r"upload_to_.+\.sqlite3")
+
+
+def is_ledger_name(name: str) -> bool:
+    """Return whether a file name is that of a ledger of this program."""
+    return _LEDGER_NAME.fullmatch(name) is not None
+
+
+def back_off_seconds(n_attempts: int) -> float:
+    """Return the time to the next attempt at a file: doubling, jittered, ten minutes at most."""
+    return float(min(600.0, 2.0 * 2 ** min(n_attempts, 9)) * random.uniform(0.75, 1.25))
 
 
 class FileState(enum.IntEnum):
@@ -63,7 +77,7 @@ class Observation:
         rel_path: POSIX path relative to the upload directory.
         n_bytes: size.
         mtime_ns: time of last modification, nanoseconds since the epoch.
-        inode: file number; 0 where the platform has none.
+        inode: file number; 0 where there is none, or where it may change by itself.
     """
 
     rel_path: str
@@ -82,6 +96,7 @@ class KnownFile:
         rest_state: LEFT_ALONE or UPLOADED where the path has come to rest before; else None.
         rest_n_bytes, rest_mtime_ns: size and time of that rest; equal to what is on the disk
             means unchanged.
+        inode: file number when it was last queued or left alone; 0 where not known.
     """
 
     state: FileState
@@ -90,6 +105,11 @@ class KnownFile:
     rest_state: FileState | None = None
     rest_n_bytes: int = -1
     rest_mtime_ns: int = -1
+    inode: int = 0
+
+    def is_replaced_by(self, observation: Observation) -> bool:
+        """Return whether another file has taken the path."""
+        return 0 not in (self.inode, observation.inode) and self.inode != observation.inode
 
 
 @dataclass(frozen=True, slots=True)

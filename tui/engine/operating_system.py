@@ -39,12 +39,10 @@ def _seek_and_read(descriptor: int, n_bytes: int, offset: int) -> bytes:
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
-def open_for_reading(path: Path, *, follow_symlinks: bool) -> int:
+def open_for_reading(path: Path) -> int:
     """Open a file without blocking and without keeping its writer from renaming or deleting it.
 
-    Args:
-        path: of the file.
-        follow_symlinks: whether the last part of the name may be a link.
+    Links are followed; :func:`open_below` follows none.
 
     Returns:
         A descriptor that child processes do not inherit.
@@ -54,10 +52,88 @@ def open_for_reading(path: Path, *, follow_symlinks: bool) -> int:
     """
     if sys.platform == "win32":
         return _open_shared(path)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    if not follow_symlinks:
-        flags |= os.O_NOFOLLOW
-    return os.open(path, flags)
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def open_below(root: Path, rel_path: str) -> int:
+    """Open a file below a directory, following no link on the way, so that nothing escapes.
+
+    Args:
+        root: absolute path of the directory; itself it may be reached by links.
+        rel_path: POSIX path relative to it.
+
+    Returns:
+        A descriptor as :func:`open_for_reading` returns it.
+
+    Raises:
+        OSError: it cannot be opened; with ``ELOOP`` where a link is on the way.
+    """
+    parts = rel_path.split("/")
+    if not all(part not in ("", ".", "..") for part in parts):
+        raise OSError(errno.ELOOP, "it is no path below the directory", rel_path)
+    if sys.platform == "win32":
+        return _open_below_by_name(root, rel_path)
+    directory = os.open(root, _DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            below = _step_into(part, directory)
+            os.close(directory)
+            directory = below
+        return os.open(parts[-1], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,
+                       dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+#: Enough to go through a directory that may be searched and not read, where the system has it.
+_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) \
+    | getattr(os, "O_CLOEXEC", 0)
+
+
+def _step_into(name: str, directory: int) -> int:
+    try:
+        return os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+    except NotADirectoryError:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
+        raise
+
+
+def _open_below_by_name(root: Path, rel_path: str) -> int:
+    """Open by the whole name, and keep it only if the system gives back that very name."""
+    descriptor = open_for_reading(root / rel_path)
+    real = path_of_descriptor(descriptor)
+    expected = os.path.join(os.path.realpath(root), *rel_path.split("/"))  # noqa: PTH118
+    if real is not None and os.path.normcase(real) == os.path.normcase(expected):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), rel_path)
+
+
+def path_of_descriptor(descriptor: int) -> str | None:
+    """Return where an open file is, as the kernel knows it; None where it does not tell."""
+    try:
+        if sys.platform == "win32":
+            return _final_path(descriptor)
+        if sys.platform == "darwin":
+            import fcntl
+            return os.fsdecode(fcntl.fcntl(descriptor, 50, bytes(1024)).rstrip(b"\0"))  # F_GETPATH
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 (no Path is needed)
+    except OSError:
+        return None
+
+
+def _final_path(descriptor: int) -> str:
+    import ctypes
+    import msvcrt
+
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+    text = ctypes.create_unicode_buffer(32768)
+    handle = msvcrt.get_osfhandle(descriptor)  # type: ignore[attr-defined,unused-ignore]
+    if not kernel32.GetFinalPathNameByHandleW(ctypes.c_void_p(handle), text, 32768, 0):
+        raise OSError(errno.EIO, "GetFinalPathNameByHandle")
+    return text.value.removeprefix("\\\\?\\")
 
 
 def _open_shared(path: Path) -> int:
@@ -151,6 +227,68 @@ def is_link(status: os.stat_result) -> bool:
     return getattr(status, "st_reparse_tag", 0) == mount_point
 
 
+#: File systems on which a file keeps its number as long as it lives.
+_STABLE_NUMBERS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs"})
+
+
+def keeps_file_numbers(kind: str) -> bool:
+    """Return whether another inode number surely means another file on this file system."""
+    return kind in _STABLE_NUMBERS
+
+
+def last_change_ns(status: os.stat_result, now_ns: int, platform: str = sys.platform) -> int:
+    """Return when a file was last changed, or came to its place, by the file system's own clock.
+
+    On POSIX the change time tells both, and no program can set it. Windows has a time of creation
+    in its place; there the mtime tells of changes, unless it lies in the future, where only a
+    program can have put it.
+
+    Args:
+        status: of the file.
+        now_ns: the present, nanoseconds since the epoch.
+        platform: for tests of what only Windows does.
+    """
+    if platform != "win32":
+        return status.st_ctime_ns
+    created_ns: int = getattr(status, "st_birthtime_ns", status.st_ctime_ns)
+    return max(created_ns, status.st_mtime_ns) if status.st_mtime_ns <= now_ns else created_ns
+
+
+def mtime_in_64_bits(status: os.stat_result) -> int:
+    """Return an mtime in nanoseconds that fits signed 64 bits, as the ledger needs.
+
+    Years beyond 2262 are folded back: two times that differ still differ.
+    """
+    return (status.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def watched_inodes(descriptors: Path = Path("/proc/self/fdinfo")) -> set[int] | None:
+    """Return the numbers of the directories that this process watches with inotify.
+
+    Args:
+        descriptors: Linux's table of what is open (proc(5), fdinfo).
+
+    Returns:
+        None where the system does not tell.
+    """
+    found: set[int] = set()
+    try:
+        for entry in descriptors.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                for line in entry.read_text("ascii", "replace").splitlines():
+                    if line.startswith("inotify wd:"):
+                        found.add(int(line.split("ino:")[1].split()[0], 16))
+    except OSError:
+        return None
+    return found
+
+
+def mount_point(path: Path) -> str:
+    """Return the directory at which the file system of an existing path is mounted."""
+    real = Path(os.path.realpath(path))
+    return str(next((p for p in (real, *real.parents) if os.path.ismount(p)), real.anchor))
+
+
 def file_system_kind(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
     """Return the type of the file system that holds a path; empty where it cannot be known.
 
@@ -160,15 +298,25 @@ def file_system_kind(path: Path, mounts: Path = Path("/proc/self/mountinfo")) ->
     """
     with contextlib.suppress(OSError):
         real = os.path.realpath(path)
-        best = ("", "")
+        best = ("", "", "")
         for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
             left, _, right = line.partition(" - ")
-            point = _unescaped(left.split()[4])
+            point, (kind, _, options) = _unescaped(left.split()[4]), right.split(" ", 2)
             if (real == point or real.startswith(point.rstrip("/") + "/")) \
                     and len(point) >= len(best[0]):
-                best = (point, right.split()[0])
+                best = (point, kind, options)
+        if best[1] == "overlay" and _is_in_lower_layer(real, best[0], best[2]):
+            return "overlay, lower layer"
         return best[1]
     return "network" if str(path).startswith("\\\\") else ""
+
+
+def _is_in_lower_layer(real: str, point: str, options: str) -> bool:
+    """Return whether a lower layer of an overlay holds the directory, within our reach."""
+    lower = next((o[9:] for o in options.split(",") if o.startswith("lowerdir=")), "")
+    below = os.path.relpath(real, point)
+    return any(os.path.isdir(os.path.join(_unescaped(layer), below))  # noqa: PTH112, PTH118
+               for layer in lower.split(":") if layer.startswith("/"))
 
 
 def _unescaped(text: str) -> str:
@@ -179,7 +327,8 @@ def _unescaped(text: str) -> str:
 
 def delivers_events(kind: str) -> bool:
     """Return whether a file system is believed to tell a native observer of every change."""
-    return not (kind in _SILENT_FILE_SYSTEMS or kind == "network" or kind.startswith("fuse"))
+    return not (kind in _SILENT_FILE_SYSTEMS or kind.startswith(("fuse", "overlay,"))
+                or kind == "network")
 
 
 @contextlib.contextmanager

@@ -271,9 +271,9 @@ class Uploader:
             self.quit()
 
     def stop_finding(self) -> None:
-        """Stop watching and scanning; what settles stays recorded."""
+        """Stop watching, scan once more, and stop scanning; what settles stays recorded."""
         self.ledger.database.holds_back = False
-        self.finding.stop()
+        self.finding.stop(last_scan=not self.must_leave_now)
 
     def resume_finding(self) -> None:
         """Watch and scan again, after a quit was taken back."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 
+from tui.engine.finding.comparing import Comparing
+from tui.engine.finding.lags import Lags
+from tui.engine.finding.root import UploadRoot
 from tui.engine.finding.scanning import ScanningThread
 from tui.engine.finding.selection import FileLedger, Selection
 from tui.engine.finding.settling import SettlingThread
 from tui.engine.finding.watching import Watching
 from tui.engine.model import EventKind, FileState, FileStatus, Freshness, Observation
+from tui.engine.operating_system import last_change_ns
 from tui.engine.paths import leads_out
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
@@ -20,6 +25,7 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 _MOST_REFUSED = 10_000
+_LONGEST_STEP_SECONDS = 0.05
 
 
 class Finding:
@@ -42,20 +48,27 @@ class Finding:
         self._on_queued = on_queued
         self._on_death = on_death
         self._selection = Selection(settings)
+        self._root = UploadRoot(settings.upload_dir)
+        self._lags = Lags(settings.lag_seconds)
         self._refused: dict[str, FileStatus] = {}
         self._is_running = False
+        self._knew_files = not ledger.is_new
         self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
         self._scanned_before = False
         self._make()
 
     def _make(self) -> None:
         settings, selection = self._settings, self._selection
-        self._settling = SettlingThread(settings, selection, self._ledger, self._on_queued,
-                                        self._scan_soon, self._refuse, self._on_death)
-        self._watching = Watching(settings, self._heard, self._scan_soon)
+        self._settling = SettlingThread(
+            settings, selection, self._ledger, self._lags, self._on_queued, self._scan_soon,
+            self._refuse, self._root.why_offline, self._on_death)
+        self._watching = Watching(settings, self._heard, self._scan_soon,
+                                  self._heard_of_directory)
+        comparing = Comparing(settings, selection, self._ledger, self._settling.touch,
+                              self._on_queued, self._start_ns)
         self._scanning = ScanningThread(
-            settings, selection, self._ledger, self._watching, self._settling.touch,
-            self._on_queued, self._refuse, self._start_ns, self._on_death,
+            settings, selection, comparing, self._root, self._watching, self._settling.has_room,
+            self._refuse, self._forget_refused, self._on_death, knew_files=self._knew_files,
             is_first=not self._scanned_before)
 
     def start(self) -> None:
@@ -69,16 +82,20 @@ class Finding:
         self._watching.start()
         self._scanning.start()
 
-    def stop(self) -> None:
-        """Stop and join; what settles stays recorded."""
+    def stop(self, *, last_scan: bool = False) -> None:
+        """Stop and join; what settles stays recorded.
+
+        Args:
+            last_scan: look once more, for what no event has told of yet.
+        """
         if not self._is_running:
             return
         self._is_running = False
-        self._scanning.stop()
-        self._settling.stop()
         self._watching.stop()
-        for thread in self.threads():
-            thread.join(10)
+        self._scanning.stop(last_scan=last_scan)
+        self._scanning.join(10)
+        self._settling.stop()
+        self._settling.join(10)
         self._scanned_before = not self._scanning.is_first
 
     def threads(self) -> list[StoppableThread]:
@@ -90,11 +107,23 @@ class Finding:
 
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         if not self._selection.why_not_name(rel_path):
-            self._settling.touch(rel_path, kind)
+            sure = self._watching.is_sure(kind)
+            self._settling.touch(rel_path, kind if sure else EventKind.CLOSED)
+
+    def _heard_of_directory(self, rel_path: str) -> None:
+        self._scanning.look_into(rel_path)
 
     def touch_again(self, rel_path: str) -> None:
         """Say that a path changed while it was sent."""
         self._settling.touch_again(rel_path)
+
+    def is_overdue(self, rel_path: str) -> bool:
+        """Return whether a path is to be sent although it has not come to rest."""
+        return self._settling.is_overdue(rel_path)
+
+    def why_offline(self) -> str:
+        """Look, and return why the upload directory cannot be seen; empty where it can."""
+        return self._root.why_offline()
 
     def _refuse(self, rel_path: str, reason: str) -> None:
         if rel_path in self._refused or len(self._refused) >= _MOST_REFUSED:
@@ -103,6 +132,10 @@ class Finding:
         self._refused[rel_path] = FileStatus(
             rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
             reason=f"{reason}. Rename it")
+
+    def _forget_refused(self, still_there: set[str]) -> None:
+        for rel_path in [path for path in self._refused if path not in still_there]:
+            del self._refused[rel_path]
 
     # What people ask.
 
@@ -154,9 +187,9 @@ class Finding:
 
     def problems(self) -> list[str]:
         """Return what keeps files from being found, one sentence each."""
-        found = self._scanning.problems()
-        if self._watching.problem:
-            found.append(f"{self._watching.problem}: only scans find files")
+        found = self._scanning.problems() + self._watching.problems()
+        for path, seconds in self._settling.hanging[:1]:
+            found.append(f"the file system has not answered about {path} for {seconds:.0f} s")
         return found
 
     def freshness(self) -> Freshness:
@@ -171,11 +204,24 @@ class Finding:
 
 
 def file_system_now_ns(settings: Settings) -> int:
-    """Return the time by the clock of the file system, which may be another machine's."""
+    """Return the time by the clock of the file system, which may be another machine's.
+
+    That clock may move in steps. The next one is waited for, so that nothing that was there before
+    bears the same time; at most some hundredths of a second.
+    """
     try:
         with tempfile.NamedTemporaryFile(prefix=".clock-", dir=settings.state_dir) as file:
             if os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev:  # noqa: PTH116
-                return os.fstat(file.fileno()).st_mtime_ns
+                first = now = _last_change_ns(file.fileno())
+                deadline = time.monotonic() + _LONGEST_STEP_SECONDS
+                while now == first and time.monotonic() < deadline:
+                    os.utime(file.fileno() if os.utime in os.supports_fd else file.name)
+                    now = _last_change_ns(file.fileno())
+                return now
     except OSError as error:
         logger.debug("the file system's clock cannot be read: %s", error)
     return time.time_ns()
+
+
+def _last_change_ns(descriptor: int) -> int:
+    return last_change_ns(os.fstat(descriptor), sys.maxsize)

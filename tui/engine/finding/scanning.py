@@ -1,71 +1,76 @@
-"""Compares the directory with the ledger, a directory at a time: what events missed is found."""
+"""Scans the directory again and again: what events missed is found, whatever was lost."""
 
 from __future__ import annotations
 
 import logging
-import os
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable
 
-from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection
+from tui.engine.finding.comparing import Comparing
+from tui.engine.finding.patience import HangError, Patient
+from tui.engine.finding.root import UploadRoot
+from tui.engine.finding.selection import NOT_UTF8, Selection
+from tui.engine.finding.walking import Batch, walk
 from tui.engine.finding.watching import Watching
-from tui.engine.model import EventKind, FileState, KnownFile, Observation
-from tui.engine.operating_system import is_link
-from tui.engine.paths import is_utf8
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: A file that rested so much longer than the lag at the first scan is queued without waiting.
-_SURELY_AT_REST_SECONDS = 120.0
 _MOST_OF_THE_TIME = 0.05
 _LOOK_SECONDS = 1.0
-_FOLLOW_UP_SECONDS = 0.5
+#: A new directory is looked into so long after it was heard of.
+_LOOK_INTO_SECONDS = 0.5
+#: A clean stop waits no longer than this for its last scan.
+_LAST_SCAN_SECONDS = 5.0
+_MOST_NEW_DIRECTORIES = 10_000
 
 
 class ScanningThread(StoppableThread):
-    """Scans at start, every ``--rescan_seconds``, and when asked to.
+    """Scans at start, every ``--rescan_seconds``, when asked to, and once more at a clean stop.
 
     Args:
-        settings: the period, and what to do with files that are there at start.
+        settings: the period.
         selection: judges names.
-        ledger: what is known.
+        comparing: judges files.
+        root: the upload directory.
         watching: is looked after between scans.
-        touch: told of each file that is new or has changed.
-        on_queued: told how many files were put in line without settling.
+        has_room: waits for room for what a scan finds, as many seconds as it is told.
         on_refused: told a path and why it can never be uploaded.
-        start_ns: the program's start by the file system's own clock, nanoseconds.
+        on_refused_seen: told all such paths that a whole scan saw.
         on_death: see :class:`StoppableThread`.
+        is_first: whether no scan has been completed since the start.
     """
 
-    def __init__(self, settings: Settings, selection: Selection, ledger: FileLedger,
-                 watching: Watching, touch: Callable[[str, EventKind], None],
-                 on_queued: Callable[[int], None], on_refused: Callable[[str, str], None],
-                 start_ns: int, on_death: Callable[[str, BaseException], None], *,
-                 is_first: bool = True) -> None:
+    def __init__(self, settings: Settings, selection: Selection, comparing: Comparing,
+                 root: UploadRoot, watching: Watching, has_room: Callable[[float], bool],
+                 on_refused: Callable[[str, str], None],
+                 on_refused_seen: Callable[[set[str]], None],
+                 on_death: Callable[[str, BaseException], None], *, knew_files: bool,
+                 is_first: bool) -> None:
         super().__init__("scanning", on_death)
         self._period = settings.rescan_seconds
-        self._lag = settings.lag_seconds
         self._upload_existing = settings.upload_existing
-        self._root = settings.upload_dir
         self._selection = selection
-        self._ledger = ledger
+        self._comparing = comparing
+        self._root = root
         self._watching = watching
-        self._touch = touch
-        self._on_queued = on_queued
+        self._has_room = has_room
         self._on_refused = on_refused
-        self._start_ns = start_ns
+        self._on_refused_seen = on_refused_seen
+        self._knew_files = knew_files
+        self._patient = Patient("scanning", lambda path: self.look_into(path.rpartition("/")[0]))
         self._asked = threading.Event()
+        self._lock = threading.Lock()
+        self._new_directories: dict[str, float] = {}
         self.is_first = is_first
-        self._knew_files = not ledger.is_new
-        self._n_left_alone = self._n_left_alone_new = 0
+        self._never_read: set[str] = set()
         self._unreadable: dict[str, str] = {}
-        self._root_id: tuple[int, int] | None = None
         self._ended: float | None = None
         self._next: float | None = None
+        self._is_last = False
         self.last_seconds: float | None = None
         self.n_missed = 0
         self.source_offline = ""
@@ -76,6 +81,14 @@ class ScanningThread(StoppableThread):
         """Ask for a scan at once."""
         logger.warning("%s; the directory is scanned again", why)
         self._asked.set()
+
+    def look_into(self, directory: str) -> None:
+        """Ask for a look into a directory that has just appeared; events in it may be missing."""
+        with self._lock:
+            if len(self._new_directories) < _MOST_NEW_DIRECTORIES:
+                self._new_directories.setdefault(directory, time.monotonic() + _LOOK_INTO_SECONDS)
+            else:
+                self._asked.set()
 
     @property
     def last_age(self) -> float | None:
@@ -90,10 +103,20 @@ class ScanningThread(StoppableThread):
     def problems(self) -> list[str]:
         """Return what could not be scanned, and why, one sentence each."""
         found = [self.source_offline] if self.source_offline else []
-        return found + [f"the directory {name or '.'} cannot be read: {why}"
-                        for name, why in list(self._unreadable.items())[:3]]
+        unreadable = list(self._unreadable.items())
+        found += [f"{name or 'the upload directory'} cannot be read: {why}; the next scan tries "
+                  "again" for name, why in unreadable[:3]]
+        if len(unreadable) > 3:
+            found.append(f"{len(unreadable) - 3:,} more files and directories cannot be read")
+        return found
 
-    def stop(self) -> None:
+    def stop(self, *, last_scan: bool = False) -> None:
+        """Ask the thread to end.
+
+        Args:
+            last_scan: have it look once more, so that nothing is forgotten that is there.
+        """
+        self._is_last = last_scan and not self.is_first
         super().stop()
         self._asked.set()
 
@@ -103,218 +126,153 @@ class ScanningThread(StoppableThread):
         while not self.stopping.is_set():
             self._asked.clear()
             if self._is_root_there():
-                self._scan_once()
+                self._scan(time.monotonic() + 1e9)
             self._wait()
+        if self._is_last and not self.source_offline:
+            self._scan(time.monotonic() + _LAST_SCAN_SECONDS)
+        self._patient.stop()
 
     def _wait(self) -> None:
         """Wait for the next scan, looking after root and observer meanwhile."""
-        if self._period <= 0 and not self.source_offline:
-            self._next = None
-        else:
-            period = self._period if self._period > 0 else 60.0
-            self._next = time.monotonic() + max(
-                period, (self.last_seconds or 0.0) / _MOST_OF_THE_TIME)
-        while not self.stopping.is_set() and not self._asked.wait(_LOOK_SECONDS):
+        cost = (self.last_seconds or 0.0) / _MOST_OF_THE_TIME
+        period = self._period if self._period > 0 or not self.source_offline else 60.0
+        self._next = time.monotonic() + max(period, cost) if period > 0 else None
+        # Even when asked, scans must not follow one another without a pause.
+        self.stopping.wait(min(cost * _MOST_OF_THE_TIME, 60.0) if self._asked.is_set() else 0)
+        while not self.stopping.is_set() and not self._asked.wait(self._seconds_to_look()):
             was_offline = bool(self.source_offline)
             is_there = self._is_root_there()
-            if is_there and was_offline:
+            if is_there and (was_offline or self._is_watching_restarted()):
                 return
-            if is_there and not self._watching.problem and not self._watching.is_well():
-                self._watching.restart()
-                return
+            if is_there:
+                self._look_into_new_directories()
             if self._next is not None and time.monotonic() >= self._next:
-                if self._watching.problem:
-                    self._watching.restart()
                 return
+
+    def _seconds_to_look(self) -> float:
+        with self._lock:
+            first = next(iter(self._new_directories.values()), None)
+        if first is None:
+            return _LOOK_SECONDS
+        return min(_LOOK_SECONDS, max(0.01, first - time.monotonic()))
+
+    def _is_watching_restarted(self) -> bool:
+        """Listen anew where the observer is deaf, or could not watch and now may."""
+        if self._watching.is_well():
+            self._watching.look_for_unwatched()
+            return False
+        is_due = self._next is not None and time.monotonic() >= self._next
+        if self._watching.problem and not is_due:
+            return False
+        self._watching.restart()
+        return True
 
     def _is_root_there(self) -> bool:
         """Look whether the upload directory is there, and is still the same one."""
         try:
-            status = self._root.stat()
+            why = self._patient.run(lambda at: self._root.why_offline())
+            is_another = not why and self._patient.run(lambda at: self._root.is_another())
+        except HangError as error:
+            why = f"source offline: {self._root.path} cannot be seen ({error.what})"
         except OSError as error:
-            self._offline(f"source offline: {self._root} cannot be seen ({error.strerror})")
+            why = f"source offline: {self._root.path} cannot be seen ({error.strerror})"
+        if why:
+            if not self.source_offline:
+                logger.error("%s; nothing is taken for deleted, and watching goes on when it is "
+                             "back", why)
+            self.source_offline = why
             return False
-        found = (status.st_dev, status.st_ino)
-        if self._root_id is not None and found != self._root_id:
-            logger.warning("%s was replaced by another directory of that name: it is watched "
-                           "and scanned anew", self._root)
-            self._root_id = found
-            self._watching.restart()
-            self._asked.set()
-        self._root_id = found
         if self.source_offline:
-            logger.warning("%s can be seen again", self._root)
+            logger.warning("%s can be seen again", self._root.path)
+        elif is_another:
+            logger.warning("%s was replaced by another directory of that name: it is watched "
+                           "and scanned anew", self._root.path)
+        if self.source_offline or is_another:
             self.source_offline = ""
             self._watching.restart()
             self._asked.set()
         return True
 
-    def _offline(self, why: str) -> None:
-        if not self.source_offline:
-            logger.error("%s; nothing is taken for deleted, and watching goes on when it is back",
-                         why)
-        self.source_offline = why
+    # Scanning.
 
-    def _scan_once(self) -> None:
+    def _scan(self, deadline: float) -> None:
+        """Compare everything that is there with the ledger."""
         began = time.monotonic()
-        self._n_left_alone = self._n_left_alone_new = n_found = 0
-        unreadable, self._unreadable = self._unreadable, {}
-        for directory, entries in self._walk(unreadable):
-            if self.stopping.is_set():
+        self._comparing.n_left_alone = self._comparing.n_left_alone_new = n_found = 0
+        unreadable: dict[str, str] = {}
+        inodes = array("Q")
+        refused: set[str] = set()
+        for batch in walk(self._selection, self._patient):
+            if self.stopping.is_set() and not self._is_last or time.monotonic() > deadline:
                 return
-            n_found += self._compare(directory, entries)
+            inodes.append(batch.inode)
+            refused.update(batch.not_utf8)
+            n_found += self._take(batch, unreadable)
+        if not self._is_root_there():
+            return  # the walk may have seen nothing for want of an upload directory
+        self._unreadable = unreadable
+        self._never_read &= set(unreadable)
+        self._on_refused_seen(refused)
+        self._watching.seen(inodes)
         self.last_seconds = time.monotonic() - began
         self._ended = time.monotonic()
-        if self.is_first:
-            self._say_left_alone()
-        else:
+        self._say_found(n_found)
+        self.is_first = False
+
+    def _take(self, batch: Batch, unreadable: dict[str, str]) -> int:
+        while not self._has_room(1.0) and not self.stopping.is_set():
+            pass
+        for name, why in batch.unreadable:
+            unreadable[name] = why
+            if self.is_first:
+                self._never_read.add(name)
+            if self._unreadable.get(name) != why:
+                logger.warning("%s cannot be read: %s; it is tried again with every scan",
+                               name or "the upload directory", why)
+                self._unreadable[name] = why
+        for rel_path in batch.not_utf8:
+            self._on_refused(rel_path, NOT_UTF8)
+        return self._comparing.compare(batch, is_first=self._is_first_look(batch))
+
+    def _is_first_look(self, batch: Batch) -> bool:
+        """Return whether what is in a directory may have been there before the program."""
+        if self.is_first or not self._never_read:
+            return self.is_first
+        if batch.directory in self._never_read:
+            return True
+        directory = batch.directory
+        while directory:
+            directory = directory.rpartition("/")[0]
+            if directory in self._never_read:
+                return True
+        return any(f"{batch.directory}/{name}".removeprefix("/") in self._never_read
+                   for name, _ in batch.files)
+
+    def _say_found(self, n_found: int) -> None:
+        if not self.is_first:
             self.n_missed = n_found
             if n_found:
                 logger.info("the scan found %d files that no event had told of", n_found)
-        self.is_first = False
-
-    def _say_left_alone(self) -> None:
-        if self._n_left_alone and not self._upload_existing:
-            new = f", {self._n_left_alone_new:,} of them new since the last run" \
-                if self._knew_files else ""
-            what = "1 file was here already and is" if self._n_left_alone == 1 \
-                else f"{self._n_left_alone:,} files were here already and are"
+            return
+        n, n_new = self._comparing.n_left_alone, self._comparing.n_left_alone_new
+        if n and not self._upload_existing:
+            new = f", {n_new:,} of them new since the last run" if self._knew_files else ""
+            what = "1 file was here already and is" if n == 1 \
+                else f"{n:,} files were here already and are"
             logger.info("%s left alone%s; --upload_existing sends %s", what, new,
-                        "it" if self._n_left_alone == 1 else "them")
+                        "it" if n == 1 else "them")
 
-    def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-        """Yield each directory, POSIX and relative, with its entries that are no directories."""
-        root = () if self._root_id is None else (self._root_id,)
-        pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", root)]
-        while pending:
-            directory, above = pending.pop()
-            files = []
-            try:
-                with os.scandir(self._root / directory if directory else self._root) as entries:
-                    for entry in entries:
-                        below = self._below(directory, entry, above)
-                        if below is not None:
-                            pending.append(below)
-                        elif not entry.is_dir(follow_symlinks=False):
-                            files.append(entry)
-            except OSError as error:
-                self._cannot_read(directory, error, unreadable)
+    def _look_into_new_directories(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            due = [name for name, at in self._new_directories.items() if at <= now]
+            for name in due:
+                del self._new_directories[name]
+        seen: set[str] = set()
+        for name in sorted(due):
+            if any(name.startswith(other + "/") for other in seen):
                 continue
-            yield directory, files
-
-    def _below(self, directory: str, entry: os.DirEntry[str],
-               above: tuple[tuple[int, int], ...]) \
-            -> tuple[str, tuple[tuple[int, int], ...]] | None:
-        """Return a subdirectory that is to be entered; None for anything else."""
-        rel_path = f"{directory}/{entry.name}" if directory else entry.name
-        is_directory = entry.is_dir(follow_symlinks=False)
-        if is_directory and is_link(entry.stat(follow_symlinks=False)):
-            is_directory = False  # a junction
-        if not is_directory:
-            if not self._selection.follow_symlinks or not entry.is_symlink() \
-                    or not entry.is_dir():
-                return None
-            if not self._is_inside(rel_path):
-                self._selection.say_once(rel_path, "it leads outside the upload directory")
-                return None
-        if self._selection.why_not_directory(rel_path):
-            return None
-        if not self._selection.follow_symlinks:
-            return rel_path, ()
-        status = entry.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            self._selection.say_once(rel_path, "it is a link to a directory above it")
-            return None
-        return rel_path, (*above, identity)
-
-    def _is_inside(self, rel_path: str) -> bool:
-        real = os.path.realpath(self._root / rel_path)
-        root = os.path.realpath(self._root)
-        return real == root or real.startswith(os.path.join(root, ""))  # noqa: PTH118
-
-    def _cannot_read(self, directory: str, error: OSError, before: dict[str, str]) -> None:
-        if isinstance(error, FileNotFoundError):
-            return  # deleted while we looked
-        why = error.strerror or str(error)
-        self._unreadable[directory] = why
-        if before.get(directory) != why:
-            logger.warning("the directory %s cannot be read: %s; it is tried again with every "
-                           "scan", directory or ".", why)
-
-    def _compare(self, directory: str, entries: list[os.DirEntry[str]]) -> int:
-        """Compare the files of one directory with the ledger; return how many were news."""
-        if not entries:
-            return 0
-        known = self._ledger.known_in(directory) if is_utf8(directory) else {}
-        prefix = f"{directory}/" if directory else ""
-        left_alone: list[Observation] = []
-        at_rest: list[Observation] = []
-        n_found = 0
-        for entry in entries:
-            rel_path = prefix + entry.name
-            if self._is_out(entry, rel_path):
-                continue
-            try:
-                status = os.stat(entry.path, follow_symlinks=self._selection.follow_symlinks)  # noqa: PTH116
-            except OSError as error:
-                if not isinstance(error, FileNotFoundError) and is_utf8(rel_path):
-                    self._ledger.record_held(rel_path, f"it cannot be read: {error.strerror}")
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                self._selection.say_once(rel_path, "it is no regular file")
-                continue
-            was = known.get(entry.name)
-            if was is not None and (was.n_bytes, was.mtime_ns) == (
-                    status.st_size, status.st_mtime_ns) and not self._is_wanted_now(was):
-                self._n_left_alone += was.state is FileState.LEFT_ALONE
-                continue
-            observation = Observation(rel_path, status.st_size, status.st_mtime_ns, status.st_ino)
-            if self._is_left_alone(was, status):
-                left_alone.append(observation)
-            elif self._is_surely_at_rest(status):
-                at_rest.append(observation)
-            else:
-                n_found += was is None or was.state is not FileState.SETTLING
-                self._touch(rel_path, EventKind.CREATED if was is None or self.is_first
-                            else EventKind.FOUND)
-        self._record(left_alone, at_rest)
-        return n_found
-
-    def _record(self, left_alone: list[Observation], at_rest: list[Observation]) -> None:
-        self._n_left_alone += len(left_alone)
-        self._n_left_alone_new += len(left_alone)
-        self._ledger.record_left_alone(left_alone)
-        self._ledger.record_waiting(at_rest)
-        if at_rest:
-            self._on_queued(len(at_rest))
-
-    def _is_out(self, entry: os.DirEntry[str], rel_path: str) -> bool:
-        if self._selection.why_not_name(rel_path):
-            return True
-        if not is_utf8(rel_path):
-            self._on_refused(rel_path, NOT_UTF8)
-            return True
-        if entry.is_symlink():
-            if not self._selection.follow_symlinks:
-                self._selection.say_once(rel_path, "it is a symbolic link")
-                return True
-            if not self._is_inside(rel_path):
-                self._selection.say_once(rel_path, "it leads outside the upload directory")
-                return True
-        return False
-
-    def _is_wanted_now(self, was: KnownFile) -> bool:
-        """Return whether a file that has not changed is to be sent all the same."""
-        return self.is_first and self._upload_existing and was.state is FileState.LEFT_ALONE
-
-    def _is_left_alone(self, was: KnownFile | None, status: os.stat_result) -> bool:
-        if was is not None or not self.is_first or self._upload_existing:
-            return False
-        return max(status.st_mtime_ns, status.st_ctime_ns) < self._start_ns
-
-    def _is_surely_at_rest(self, status: os.stat_result) -> bool:
-        if not self.is_first:
-            return False
-        age_ns = self._start_ns - max(status.st_mtime_ns, status.st_ctime_ns)
-        return age_ns > (self._lag + _SURELY_AT_REST_SECONDS) * 1e9
+            seen.add(name)
+            if not self._selection.why_not_directory(name):
+                for batch in walk(self._selection, self._patient, name):
+                    self._take(batch, {})

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
-from tui.engine.model import KnownFile, Observation
-from tui.engine.operating_system import is_link
+from tui.engine.model import FileState, KnownFile, Observation, is_ledger_name
+from tui.engine.operating_system import (
+    file_system_kind,
+    is_link,
+    keeps_file_numbers,
+    mtime_in_64_bits,
+)
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
 
 NOT_UTF8 = "its name is not valid UTF-8, which messages need"
-_LEDGER_NAME = re.compile(r"upload_to_.+\.sqlite3")
 _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"),
           (stat.S_ISCHR, "a device"), (stat.S_ISDIR, "a directory"))
 
@@ -28,12 +30,14 @@ class FileLedger(Protocol):
     is_new: bool
 
     def known(self, rel_path: str) -> KnownFile | None: ...
-    def known_in(self, directory: str) -> dict[str, KnownFile]: ...
+    def known_among(self, directory: str, names: Sequence[str]) -> dict[str, KnownFile]: ...
     def record_left_alone(self, observations: Sequence[Observation]) -> None: ...
-    def record_settling(self, observations: Sequence[Observation]) -> None: ...
+    def record_settling(self, observations: Sequence[Observation], *,
+                        is_new: bool = False) -> None: ...
     def record_waiting(self, observations: Sequence[Observation]) -> None: ...
     def record_unchanged(self, rel_paths: Sequence[str]) -> None: ...
     def record_held(self, rel_path: str, reason: str) -> None: ...
+    def make_durable(self) -> None: ...
     def forget(self, rel_paths: Sequence[str]) -> None: ...
     def settling_paths(self) -> Iterator[str]: ...
 
@@ -53,17 +57,19 @@ class Selection:
         self._state_dir = ""
         if settings.state_dir.is_relative_to(settings.upload_dir):
             self._state_dir = settings.state_dir.relative_to(settings.upload_dir).as_posix()
+        self._has_file_numbers = keeps_file_numbers(file_system_kind(settings.upload_dir))
         self._said: set[str] = set()
         self._names: dict[str, tuple[int, list[str]]] = {}
 
     def why_not_name(self, rel_path: str) -> str:
         """Return why a path is never uploaded whatever it holds; empty where it may be."""
-        parent, _, name = rel_path.rpartition("/")
-        if name.startswith("."):
+        return self.why_not_file_name(rel_path) \
+            or self.why_not_directory(rel_path.rpartition("/")[0])
+
+    def why_not_file_name(self, rel_path: str) -> str:
+        """Return what speaks against a path, its directory apart; asks no file system."""
+        if rel_path.rpartition("/")[2].startswith("."):
             return "its name begins with a dot"
-        reason = self.why_not_directory(parent)
-        if reason:
-            return reason
         if not self._regex.match(rel_path):
             if self._is_default:
                 return "names ending in .log, and directories beginning with a dot, are left out" \
@@ -89,7 +95,7 @@ class Selection:
             names = self._cached_names(directory)
         except OSError:
             return False
-        return any(_LEDGER_NAME.fullmatch(name) for name in names)
+        return any(is_ledger_name(name) for name in names)
 
     def _cached_names(self, directory: str) -> list[str]:
         """List a directory's names, again only when the directory has changed."""
@@ -116,24 +122,78 @@ class Selection:
         path = self.upload_dir / rel_path
         try:
             status = os.lstat(path)
+            reason = self._why_not_way(rel_path)
+            if is_link(status) and not reason:
+                reason = self.why_not_link(rel_path)
+            if reason:
+                self.say_once(rel_path, reason)
+                return None, reason
             if is_link(status):
-                if not self.follow_symlinks:
-                    self.say_once(rel_path, "it is a symbolic link")
-                    return None, "it is a symbolic link, and --follow_symlinks is off"
-                real = os.path.realpath(path)
-                if not Path(real).is_relative_to(os.path.realpath(self.upload_dir)):
-                    self.say_once(rel_path, "it leads outside the upload directory")
-                    return None, "it is a symbolic link that leads outside the upload directory"
                 status = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None, ""
         if not stat.S_ISREG(status.st_mode):
-            kind = next((word for test, word in _KINDS if test(status.st_mode)), "a special file")
-            return None, f"it is {kind}"
-        return Observation(rel_path, status.st_size, status.st_mtime_ns, status.st_ino), ""
+            return None, f"it is {kind_of(status)}"
+        return self.observation(rel_path, status), ""
+
+    def observation(self, rel_path: str, status: os.stat_result) -> Observation:
+        """Return what a ``stat`` told of a regular file."""
+        return Observation(rel_path, status.st_size, mtime_in_64_bits(status),
+                           status.st_ino if self._has_file_numbers else 0)
+
+    def why_not_link(self, rel_path: str) -> str:
+        """Return why what a link leads to is not uploaded; empty where it may be."""
+        if not self.follow_symlinks:
+            return "it is a symbolic link, and --follow_symlinks is off"
+        real = os.path.realpath(self.upload_dir / rel_path)
+        root = os.path.join(os.path.realpath(self.upload_dir), "")  # noqa: PTH118 (a prefix)
+        if not os.path.join(real, "").startswith(root):  # noqa: PTH118
+            return "it leads outside the upload directory"
+        inside = real[len(root):].replace(os.sep, "/")
+        reason = self.why_not_directory(inside) or self.why_not_directory(
+            inside.rpartition("/")[0])
+        return f"it leads to a place that is never uploaded: {reason}" if reason else ""
+
+    def _why_not_way(self, rel_path: str) -> str:
+        """Return what speaks against the directories that a path goes through."""
+        parts = rel_path.split("/")
+        if not all(part not in ("", ".", "..") for part in parts):
+            return "it is no path below the upload directory"
+        if len(parts) == 1:
+            return ""
+        above = [os.stat(self.upload_dir)] if self.follow_symlinks else []  # noqa: PTH116
+        has_link = False
+        path = str(self.upload_dir)
+        for i, part in enumerate(parts[:-1]):
+            path = os.path.join(path, part)  # noqa: PTH118 (hot, strings)
+            status = os.lstat(path)
+            if is_link(status):
+                reason = self.why_not_link("/".join(parts[:i + 1]))
+                if reason:
+                    return f"a directory above it is left out: {reason}"
+                status = os.stat(path)  # noqa: PTH116
+                has_link = True
+            if self.follow_symlinks:
+                if has_link and any(os.path.samestat(status, other) for other in above):
+                    return "it is below a link to a directory above it"
+                above.append(status)
+        return ""
 
     def say_once(self, rel_path: str, reason: str) -> None:
         """Log that a path is skipped, once."""
         if rel_path not in self._said and len(self._said) < 100_000:
             self._said.add(rel_path)
             logger.info("%s is skipped: %s", rel_path, reason)
+
+
+def kind_of(status: os.stat_result) -> str:
+    """Return what a file is that is no regular one, in words."""
+    return next((word for test, word in _KINDS if test(status.st_mode)), "a special file")
+
+
+def is_replaced(known: KnownFile, observation: Observation) -> bool:
+    """Return whether another file of the same size and time may have taken a path.
+
+    A file left alone is known by size and time alone; of an uploaded one, the content decides.
+    """
+    return known.rest_state is not FileState.LEFT_ALONE and known.is_replaced_by(observation)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection
+from tui.engine.finding.lags import Lags
+from tui.engine.finding.patience import At, HangError, Patient
+from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection, is_replaced
 from tui.engine.model import EventKind, FileState, FileStatus, KnownFile, Observation
 from tui.engine.paths import is_utf8, matches
 from tui.engine.threads import StoppableThread
@@ -19,16 +20,29 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 _INTAKE_PATHS = 200_000
-_LONGEST_LAG_SECONDS = 300.0
+_BATCH_PATHS = 2000
 _SAY_CHANGING_SECONDS = 60.0
-_FORCING = (EventKind.CREATED, EventKind.MOVED)
+_COMMIT_SECONDS = 0.1
+#: After these, a file is looked at even if size and time are as before.
+_FORCING = (EventKind.CREATED, EventKind.MOVED, EventKind.MODIFIED)
+
+#: What a look at one path gave.
+_Look = tuple[str, Observation | None, str]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What was heard of a path since the last time: that it may be another file, or only seen."""
+
+    is_forced: bool = False
+    is_event: bool = False
 
 
 @dataclass(slots=True)
 class _Settling:
     """A file that was seen to change. Times are monotonic seconds, but for ``since``."""
 
-    observation: Observation | None
+    observation: Observation
     due: float
     first: float
     since: float
@@ -44,53 +58,75 @@ class SettlingThread(StoppableThread):
         settings: the lag time.
         selection: judges names and looks at the disk.
         ledger: where everything is recorded.
+        lags: how long each path has to rest.
         on_queued: told how many files were put in line.
         ask_for_scan: too much came at once; a scan has to find it again.
         on_refused: told a path and why it can never be uploaded.
+        why_offline: asked before a file is taken for gone; empty where the directory is there.
         on_death: see :class:`StoppableThread`.
     """
 
-    def __init__(self, settings: Settings, selection: Selection, ledger: FileLedger,
+    def __init__(self, settings: Settings, selection: Selection, ledger: FileLedger, lags: Lags,
                  on_queued: Callable[[int], None], ask_for_scan: Callable[[str], None],
-                 on_refused: Callable[[str, str], None],
+                 on_refused: Callable[[str, str], None], why_offline: Callable[[], str],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("settling", on_death)
-        self._lag = settings.lag_seconds
         self._max_settle = settings.max_settle_seconds
         self._selection = selection
         self._ledger = ledger
+        self._lags = lags
         self._on_queued = on_queued
         self._ask_for_scan = ask_for_scan
         self._on_refused = on_refused
+        self._why_offline = why_offline
+        self._patient = Patient("settling", lambda path: self.touch(path, EventKind.FOUND))
         self._changed = threading.Condition()
-        self._intake: dict[str, bool] = {}
+        self._intake: dict[str, _Heard] = {}
         self._settling: dict[str, _Settling] = {}
         self._heap: list[tuple[float, str]] = []
-        self._longer_lags: dict[str, float] = {}
+        self._committed = 0.0
+        self._is_uncommitted = False
+        self._overdue: set[str] = set()
 
     # From other threads.
 
     def touch(self, rel_path: str, kind: EventKind) -> None:
         """Say that something happened to a path; cheap."""
         with self._changed:
-            if len(self._intake) >= _INTAKE_PATHS:
-                self._intake.clear()
-                self._ask_for_scan("more happened at once than could be taken in")
-            self._intake[rel_path] = self._intake.get(rel_path, False) or kind in _FORCING
+            heard = self._intake.get(rel_path)
+            if heard is None:
+                if len(self._intake) >= _INTAKE_PATHS:
+                    self._ask_for_scan("more happened at once than could be taken in")
+                    return
+                heard = self._intake[rel_path] = _Heard()
+            heard.is_forced = heard.is_forced or kind in _FORCING
+            heard.is_event = heard.is_event or kind is not EventKind.FOUND
             self._changed.notify()
 
+    def has_room(self, timeout_seconds: float) -> bool:
+        """Wait until a scan, which finds more at once than events tell, may go on."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: len(self._intake) < _INTAKE_PATHS // 2, timeout_seconds)
+
     def touch_again(self, rel_path: str) -> None:
-        """Say that a path changed while it was sent: it has to rest longer from now on."""
-        lag = self._longer_lags.get(rel_path, self._lag)
-        self._longer_lags[rel_path] = min(_LONGEST_LAG_SECONDS, max(lag, 0.5) * 2)
-        if len(self._longer_lags) > 10_000:
-            self._longer_lags.pop(next(iter(self._longer_lags)))
+        """Say that a path changed while it was sent: it may have to rest longer from now on."""
+        self._lags.changed_while_sent(rel_path)
         self.touch(rel_path, EventKind.MODIFIED)
+
+    def is_overdue(self, rel_path: str) -> bool:
+        """Return whether a path is to be sent although it has not come to rest."""
+        return rel_path in self._overdue
 
     @property
     def n_settling(self) -> int:
         """Number of files that have not come to rest."""
         return len(self._settling) + len(self._intake)
+
+    @property
+    def hanging(self) -> list[tuple[str, float]]:
+        """See :attr:`Patient.hanging`."""
+        return self._patient.hanging
 
     def status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands, if it is settling."""
@@ -109,134 +145,248 @@ class SettlingThread(StoppableThread):
 
     def _status(self, rel_path: str, entry: _Settling) -> FileStatus:
         now = time.monotonic()
-        is_restless = entry.n_changes > 0 and now - entry.first > 3 * max(1.0, self._lag)
+        is_restless = entry.n_changes > 0 and now - entry.first > 3 * max(1.0, self._lags.common)
         return FileStatus(
-            rel_path=rel_path, state=FileState.SETTLING,
-            n_bytes=entry.observation.n_bytes if entry.observation else 0,
+            rel_path=rel_path, state=FileState.SETTLING, n_bytes=entry.observation.n_bytes,
             settles_in_seconds=max(0.0, entry.due - now), since=entry.since,
-            changing_since=entry.since if is_restless else None)
+            changing_since=entry.since if is_restless else None, reason=self._lags.why(rel_path))
 
     # The thread.
 
     def work(self) -> None:
-        for rel_path in list(self._ledger.settling_paths()):
-            self._intake.setdefault(rel_path, False)
+        self._take_up()
         while not self.stopping.is_set():
             with self._changed:
                 self._changed.wait_for(self._has_work, self._seconds_to_next())
-                intake, self._intake = self._intake, {}
-            self._take_in(intake)
+            self._take_in()
+            self._make_durable()
             self._settle()
+        self._take_in()  # what was heard of last is recorded, too
+        self._patient.stop()
 
     def stop(self) -> None:
         super().stop()
         with self._changed:
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def _take_up(self) -> None:
+        """Go on with what the last run left settling, unless it is no longer wanted."""
+        unwanted = []
+        for rel_path in list(self._ledger.settling_paths()):
+            if self._selection.why_not_name(rel_path):
+                unwanted.append(rel_path)
+            else:
+                self.touch(rel_path, EventKind.FOUND)
+        self._ledger.forget(unwanted)
 
     def _has_work(self) -> bool:
         return bool(self._intake) or self.stopping.is_set()
 
     def _seconds_to_next(self) -> float:
+        longest = _COMMIT_SECONDS if self._is_uncommitted else 0.5
         if not self._heap:
-            return 0.5
-        return min(0.5, max(0.0, self._heap[0][0] - time.monotonic()))
+            return longest
+        return min(longest, max(0.0, self._heap[0][0] - time.monotonic()))
 
-    def _observe(self, rel_path: str) -> Observation | None:
-        """Look at the disk; what cannot be looked at is held, what is refused is said."""
+    def _make_durable(self) -> None:
+        """Commit what was recognized at once, but no more often than disks like."""
+        now = time.monotonic()
+        if self._is_uncommitted and now - self._committed > _COMMIT_SECONDS:
+            self._is_uncommitted, self._committed = False, now
+            self._ledger.make_durable()
+
+    # Looking at the disk.
+
+    def _look_at(self, rel_paths: Sequence[str]) -> list[_Look]:
+        """Look at files; (path, None, why) where there is nothing to send or no answer."""
+        looks: list[_Look] = []
+        while len(looks) < len(rel_paths):  # again after each that hangs
+            found: list[_Look] = []
+            rest = rel_paths[len(looks):]
+
+            def look(at: At, rest: Sequence[str] = rest, found: list[_Look] = found) -> None:
+                for rel_path in rest:
+                    at(rel_path)
+                    found.append(self._look_at_one(rel_path))
+
+            try:
+                self._patient.run(look)
+                looks += found
+                return looks
+            except HangError as error:
+                answered = list(found)  # the call that was left behind may go on adding to it
+                hung = rest[len(answered)]
+                self._hold(hung, error.what)
+                looks += [*answered, (hung, None, error.what)]
+        return looks
+
+    def _look_at_one(self, rel_path: str) -> _Look:
         try:
-            observation, reason = self._selection.observe(rel_path)
+            return (rel_path, *self._selection.observe(rel_path))
         except OSError as error:
-            self._ledger.record_held(rel_path, f"it cannot be looked at: {error.strerror}")
-            return None
-        if observation is None and not reason:
+            reason = f"it cannot be looked at: {error.strerror or error}"
+            self._hold(rel_path, reason)
+            return rel_path, None, reason
+
+    def _hold(self, rel_path: str, reason: str) -> None:
+        self._ledger.record_held(rel_path, reason)
+        logger.warning("%s is held: %s; it is tried again by itself", rel_path, reason)
+
+    def _drop(self, look: _Look) -> None:
+        """End the settling of a path that holds nothing to send."""
+        rel_path, _, reason = look
+        known = self._ledger.known(rel_path)
+        if known is not None and known.state is FileState.HELD and reason:
+            pass  # held just now, or before
+        elif self._why_offline():
+            return  # nothing is taken for gone while nothing can be seen
+        else:
             self._ledger.forget([rel_path])
-        return observation
+        with self._changed:
+            self._settling.pop(rel_path, None)
 
-    def _take_in(self, intake: dict[str, bool]) -> None:
-        new = []
-        for rel_path, is_forced in intake.items():
-            if not is_utf8(rel_path):
+    # Taking in.
+
+    def _take_in(self) -> None:
+        with self._changed:
+            intake, self._intake = self._intake, {}
+            self._changed.notify_all()
+        wanted = []
+        for rel_path in intake:
+            if is_utf8(rel_path):
+                wanted.append(rel_path)
+            else:
                 self._on_refused(rel_path, NOT_UTF8)
-                continue
-            observation = self._observe(rel_path)
-            if observation is None:
-                with self._changed:
-                    self._settling.pop(rel_path, None)
-                continue
-            if self._enter(observation, is_forced):
-                new.append(observation)
-        self._ledger.record_settling(new)
+        for start in range(0, len(wanted), _BATCH_PATHS):
+            self._begin(self._look_at(wanted[start:start + _BATCH_PATHS]), intake)
 
-    def _enter(self, observation: Observation, is_forced: bool) -> bool:
-        """Begin, or begin anew, to wait for a file; False where it has not changed at all."""
-        rel_path, now = observation.rel_path, time.monotonic()
-        lag = self._longer_lags.get(rel_path, self._lag)
+    def _begin(self, looks: list[_Look], intake: dict[str, _Heard]) -> None:
+        changed: list[Observation] = []
+        new: list[Observation] = []
+        for look in looks:
+            rel_path, observation, _ = look
+            if observation is None:
+                self._drop(look)
+                continue
+            heard = intake[rel_path]
+            if self._enter(observation, heard):
+                (new if heard.is_forced else changed).append(observation)
+        self._ledger.record_settling(changed)
+        self._ledger.record_settling(new, is_new=True)
+        self._is_uncommitted = self._is_uncommitted or bool(changed or new)
+
+    def _enter(self, observation: Observation, heard: _Heard) -> bool:
+        """Begin, or begin anew, to wait for a file; False where nothing is to be recorded."""
+        rel_path = observation.rel_path
         with self._changed:
             entry = self._settling.get(rel_path)
-            if entry is not None:
-                if entry.observation != observation:
-                    entry.n_changes += 1
-                entry.observation, entry.due = observation, now + lag
-                entry.is_forced = entry.is_forced or is_forced
-                heapq.heappush(self._heap, (entry.due, rel_path))
-                return True
+        if entry is not None:
+            self._begin_anew(entry, observation, heard)
+            return heard.is_forced and not entry.is_forced
         known = self._ledger.known(rel_path)
         if known is not None and known.state is not FileState.SETTLING \
-                and (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
-                and not (is_forced and known.state is FileState.LEFT_ALONE) \
-                and rel_path not in self._longer_lags:
+                and _is_as_seen(known, observation) and not heard.is_forced:
             return False  # an event that changed nothing, such as an open for writing
+        if known is not None:
+            self._lags.stirred(observation)
+        now = time.monotonic()
+        due = self._due(rel_path, now)
         with self._changed:
-            self._settling[rel_path] = _Settling(observation, now + lag, now, time.time(),
-                                                 is_forced)
-            heapq.heappush(self._heap, (now + lag, rel_path))
+            self._settling[rel_path] = _Settling(observation, due, now, time.time(),
+                                                 heard.is_forced)
+            heapq.heappush(self._heap, (due, rel_path))
         return True
 
-    def _settle(self) -> None:
-        """Look at every file whose time has come."""
-        queued: list[Observation] = []
-        unchanged: list[str] = []
-        while self._heap and self._heap[0][0] <= time.monotonic() and len(queued) < 2000:
-            due, rel_path = heapq.heappop(self._heap)
-            entry = self._settling.get(rel_path)
-            if entry is None or entry.due != due:
-                continue  # began anew since; a later entry stands for it
-            observation = self._observe(rel_path)
-            if observation is not None and observation != entry.observation \
-                    and not self._has_settled_long_enough(entry):
-                self._enter(observation, False)
-                self._say_changing(rel_path, entry)
-                continue
-            with self._changed:
-                self._settling.pop(rel_path, None)
-            if observation is None:
-                continue
-            self._longer_lags.pop(rel_path, None) if entry.n_changes == 0 else None
-            if _is_as_before(self._ledger.known(rel_path), observation, entry.is_forced):
-                unchanged.append(rel_path)
-            else:
-                queued.append(observation)
-        self._ledger.record_unchanged(unchanged)
-        self._ledger.record_waiting(queued)
-        if queued:
-            self._on_queued(len(queued))
+    def _begin_anew(self, entry: _Settling, observation: Observation, heard: _Heard) -> None:
+        if entry.observation != observation:
+            entry.n_changes += 1
+        elif not heard.is_event:
+            return  # seen once more, as it was: that is no modification
+        rel_path = observation.rel_path
+        due = self._due(rel_path, entry.first)
+        with self._changed:
+            entry.observation, entry.due = observation, due
+            entry.is_forced = entry.is_forced or heard.is_forced
+            heapq.heappush(self._heap, (due, rel_path))
+        self._say_changing(rel_path, entry)
 
-    def _has_settled_long_enough(self, entry: _Settling) -> bool:
-        return 0 < self._max_settle <= time.monotonic() - entry.first
+    def _due(self, rel_path: str, first: float) -> float:
+        now = time.monotonic()
+        due = now + self._lags.of(rel_path)
+        return due if self._max_settle <= 0 else min(due, max(now, first + self._max_settle))
 
     def _say_changing(self, rel_path: str, entry: _Settling) -> None:
         now = time.monotonic()
-        if now - max(entry.first, entry.said) >= _SAY_CHANGING_SECONDS:
+        if entry.n_changes and now - max(entry.first, entry.said) >= _SAY_CHANGING_SECONDS:
             entry.said = now
-            since = datetime.datetime.fromtimestamp(entry.since).strftime("%H:%M")
+            since = time.strftime("%H:%M", time.localtime(entry.since))
             logger.info("%s is still changing since %s; it is sent once it rests", rel_path,
                         since)
 
+    # Settling.
 
-def _is_as_before(known: KnownFile | None, observation: Observation, is_forced: bool) -> bool:
+    def _settle(self) -> None:
+        """Look at every file whose time has come."""
+        due: dict[str, _Settling] = {}
+        while self._heap and self._heap[0][0] <= time.monotonic() and len(due) < _BATCH_PATHS:
+            at, rel_path = heapq.heappop(self._heap)
+            entry = self._settling.get(rel_path)
+            if entry is not None and entry.due == at:  # else it began anew since
+                due[rel_path] = entry
+        if not due:
+            return
+        queued: list[Observation] = []
+        unchanged: list[str] = []
+        for look in self._look_at(list(due)):
+            rel_path, observation, _ = look
+            entry = due[rel_path]
+            if observation is None:
+                self._drop(look)
+                self._wait_for_source(rel_path, entry)
+            elif observation != entry.observation and not self._is_long_enough(entry):
+                self._begin_anew(entry, observation, _Heard())
+            else:
+                self._end(entry, observation, queued, unchanged)
+        self._ledger.record_unchanged(unchanged)
+        self._ledger.record_waiting(queued)
+        with self._changed:
+            for rel_path in [*unchanged, *(o.rel_path for o in queued)]:
+                self._settling.pop(rel_path, None)
+        if queued:
+            self._on_queued(len(queued))
+
+    def _end(self, entry: _Settling, observation: Observation, queued: list[Observation],
+             unchanged: list[str]) -> None:
+        known = None if entry.is_forced else self._ledger.known(observation.rel_path)
+        if known is not None and _is_as_at_rest(known, observation):
+            unchanged.append(observation.rel_path)
+            return
+        self._lags.queued(observation)
+        if observation != entry.observation or self._is_long_enough(entry):
+            self._overdue.add(observation.rel_path)
+        else:
+            self._overdue.discard(observation.rel_path)
+        queued.append(observation)
+
+    def _wait_for_source(self, rel_path: str, entry: _Settling) -> None:
+        """Come back later to a file that is not taken for gone."""
+        with self._changed:
+            if rel_path in self._settling:
+                entry.due = time.monotonic() + max(1.0, self._lags.of(rel_path))
+                heapq.heappush(self._heap, (entry.due, rel_path))
+
+    def _is_long_enough(self, entry: _Settling) -> bool:
+        return 0 < self._max_settle <= time.monotonic() - entry.first
+
+
+def _is_as_seen(known: KnownFile, observation: Observation) -> bool:
+    """Return whether a file is as it was last seen."""
+    return (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
+        and not is_replaced(known, observation)
+
+
+def _is_as_at_rest(known: KnownFile, observation: Observation) -> bool:
     """Return whether a file that seemed to change is what was uploaded, or left alone."""
-    if known is None or known.rest_state is None:
-        return False
-    if (known.rest_n_bytes, known.rest_mtime_ns) != (observation.n_bytes, observation.mtime_ns):
-        return False
-    return known.rest_state is FileState.UPLOADED or not is_forced
+    return known.rest_state is not None and not is_replaced(known, observation) \
+        and (known.rest_n_bytes, known.rest_mtime_ns) == (
+            observation.n_bytes, observation.mtime_ns)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileModifiedEvent,
@@ -19,54 +23,89 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.polling import PollingObserverVFS
 
 from tui.engine.model import EventKind
-from tui.engine.operating_system import delivers_events, file_system_kind
+from tui.engine.operating_system import delivers_events, file_system_kind, watched_inodes
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 #: Only these: our own reads must not come back as events.
 EVENT_TYPES: list[type[FileSystemEvent]] = [
-    FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent]
+    FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, DirCreatedEvent,
+    DirMovedEvent]
+
+
+#: Where it is said how to make room for more.
+_MORE_EVENTS = "on Linux, raise fs.inotify.max_queued_events with sysctl"
+_MORE_WATCHES = "on Linux, raise fs.inotify.max_user_watches with sysctl"
+_MORE_OBSERVERS = "on Linux, raise fs.inotify.max_user_watches and max_user_instances with sysctl"
+#: Overflows reported within this time are one.
+_ONE_OVERFLOW_SECONDS = 1.0
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, root: Path, heard: Callable[[str, EventKind], None]) -> None:
+    def __init__(self, root: Path, heard: Callable[[str, EventKind], None],
+                 heard_of_directory: Callable[[str], None]) -> None:
         self._root = os.path.join(root, "")  # noqa: PTH118 (a prefix, with its separator)
         self._heard = heard
+        self._heard_of_directory = heard_of_directory
 
-    def _tell(self, path: bytes | str, kind: EventKind) -> None:
+    def _relative(self, path: bytes | str) -> str:
+        """Return a path as the ledger writes it; empty for one that is not below the root."""
         text = os.fsdecode(path)
-        if text.startswith(self._root):
-            self._heard(text[len(self._root):].replace(os.sep, "/"), kind)
+        if not text.startswith(self._root):
+            return ""
+        return text[len(self._root):].replace(os.sep, "/")
+
+    def _tell(self, path: bytes | str, kind: EventKind, is_directory: bool) -> None:
+        rel_path = self._relative(path)
+        if rel_path and is_directory:
+            self._heard_of_directory(rel_path)
+        elif rel_path:
+            self._heard(rel_path, kind)
 
     def on_created(self, event: FileSystemEvent) -> None:
-        self._tell(event.src_path, EventKind.CREATED)
+        self._tell(event.src_path, EventKind.CREATED, event.is_directory)
 
     def on_modified(self, event: FileSystemEvent) -> None:
-        self._tell(event.src_path, EventKind.MODIFIED)
+        self._tell(event.src_path, EventKind.MODIFIED, event.is_directory)
 
     def on_closed(self, event: FileSystemEvent) -> None:
-        self._tell(event.src_path, EventKind.CLOSED)
+        self._tell(event.src_path, EventKind.CLOSED, event.is_directory)
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        self._tell(event.src_path, EventKind.MODIFIED)  # gone from there, unless made anew
-        self._tell(event.dest_path, EventKind.MOVED)
+        if not event.is_directory:
+            # It is gone from there, unless it was made anew.
+            self._tell(event.src_path, EventKind.MODIFIED, False)
+        self._tell(event.dest_path, EventKind.MOVED, event.is_directory)
 
 
 class _OverflowHandler(logging.Handler):
     """Watchdog drops events when the kernel's or its own queue is full, and only logs that."""
 
-    def __init__(self, on_overflow: Callable[[str], None]) -> None:
+    def __init__(self, on_overflow: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
         self._on_overflow = on_overflow
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage().lower()
         if "overflow" in text or "queue" in text:
-            self._on_overflow("events were lost: the system's event queue overflowed")
+            self._on_overflow()
+
+
+def _without_errors(root: str) -> Callable[[str | None], Iterator[os.DirEntry[str]]]:
+    """Return a listing for the polling observer, which a single bad directory must not blind."""
+    def listing(path: str | None) -> Iterator[os.DirEntry[str]]:
+        try:
+            return os.scandir(path)
+        except OSError:
+            if path == root:
+                raise
+            return iter(())  # the scan says what is wrong with it
+
+    return listing
 
 
 class Watching:
@@ -74,25 +113,32 @@ class Watching:
 
     Args:
         settings: the directory and the kind of observer.
-        touch: told of each path, relative and POSIX, and what happened.
+        heard: told of each path, relative and POSIX, and what happened.
         on_overflow: told why events may have been lost.
+        heard_of_directory: told of each directory that appeared.
     """
 
-    def __init__(self, settings: Settings, touch: Callable[[str, EventKind], None],
-                 on_overflow: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, heard: Callable[[str, EventKind], None],
+                 on_overflow: Callable[[str], None],
+                 heard_of_directory: Callable[[str], None] = lambda rel_path: None) -> None:
         self._root = settings.upload_dir
-        self._touch = touch
+        self._heard_by = heard
+        self._heard_of_directory = heard_of_directory
         self._on_overflow = on_overflow
         self._overflows = _OverflowHandler(self._overflowed)
-        kind = file_system_kind(self._root)
-        self._is_polling = settings.use_polling_observer or not delivers_events(kind)
-        if self._is_polling and not settings.use_polling_observer:
+        self._kind = file_system_kind(self._root)
+        self.is_polling = settings.use_polling_observer or not delivers_events(self._kind)
+        if self.is_polling and not settings.use_polling_observer:
             logger.info("the file system (%s) does not tell of every change: the directory is "
-                        "polled", kind)
+                        "polled", self._kind)
         self._observer: BaseObserver | None = None
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._last_event: float | None = None
+        self._last_overflow = float("-inf")
+        self._seen: frozenset[int] = frozenset()
         self.n_overflows = 0
+        self.n_unwatched = 0
         self.problem = ""
 
     @property
@@ -100,12 +146,20 @@ class Watching:
         """Which observer is at work, in a word or two."""
         if self._observer is None:
             return "none"
-        return "polling" if self._is_polling else "native"
+        return "polling" if self.is_polling else "native"
 
     @property
     def last_event_age(self) -> float | None:
         """Seconds since the last event; None before the first."""
         return None if self._last_event is None else time.monotonic() - self._last_event
+
+    def problems(self) -> list[str]:
+        """Return why events do not tell of everything, one sentence each."""
+        found = [f"{self.problem}: only scans find files"] if self.problem else []
+        if self.n_unwatched:
+            found.append(f"{self.n_unwatched:,} directories are not watched, only scanned; "
+                         f"{_MORE_WATCHES}")
+        return found
 
     def start(self) -> None:
         """Begin to listen; where the system cannot, the scans go on alone."""
@@ -114,35 +168,78 @@ class Watching:
             self._start()
 
     def _start(self) -> None:
-        observer: BaseObserver = PollingObserver() if self._is_polling else Observer()
+        root = str(self._root)
+        # It warns, on the terminal, of directories that it heard of twice; that does no harm.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+        # Links are not followed: what they lead to is watched where it is, if it is inside.
+        observer: BaseObserver = PollingObserverVFS(os.lstat, _without_errors(root)) \
+            if self.is_polling else Observer()
         try:
-            observer.schedule(_Handler(self._root, self._heard), str(self._root),
+            observer.schedule(_Handler(self._root, self._heard, self._heard_of_directory), root,
                               recursive=True, event_filter=EVENT_TYPES)
             observer.start()
         except OSError as error:
             problem = f"the directory cannot be watched ({error.strerror or error})"
             if self.problem != problem:
-                logger.warning("%s: only scans find files now; on Linux, raise "
-                               "fs.inotify.max_user_watches and max_user_instances with sysctl",
-                               problem)
+                logger.warning("%s: only scans find files now; %s", problem, _MORE_OBSERVERS)
             self.problem = problem
             return
         self.problem = ""
+        self._threads = [thread for thread in threading.enumerate()
+                         if type(thread).__module__.startswith("watchdog.")]
         self._observer = observer
 
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         self._last_event = time.monotonic()
-        self._touch(rel_path, kind)
+        self._heard_by(rel_path, kind)
 
-    def _overflowed(self, why: str) -> None:
-        self.n_overflows += 1
-        self._on_overflow(why)
+    def is_sure(self, kind: EventKind) -> bool:
+        """Return whether an event of a kind means what it says.
+
+        A polling observer takes a share that comes back for new files. Only inotify tells writing
+        from other changes; elsewhere our own reading may be reported as a modification.
+        """
+        if self.is_polling:
+            return kind is not EventKind.CREATED
+        return kind is not EventKind.MODIFIED or sys.platform == "linux"
+
+    def _overflowed(self) -> None:
+        now, last = time.monotonic(), self._last_overflow
+        self._last_overflow = now
+        if now - last > _ONE_OVERFLOW_SECONDS:
+            self.n_overflows += 1
+            self._on_overflow(f"events lost, scanned again: the queue of file events overflowed; "
+                              f"{_MORE_EVENTS}")
+
+    # What the scan saw, against what is watched.
+
+    def seen(self, inodes: Iterable[int]) -> None:
+        """Take the file numbers of all directories that a scan went through."""
+        self._seen = frozenset(inodes) - {0}
+
+    def look_for_unwatched(self) -> None:
+        """Compare what the last scan saw with what the kernel watches; once after each scan.
+
+        At its limit of watches, an observer watches a part and says nothing.
+        """
+        seen, self._seen = self._seen, frozenset()
+        if self.is_polling or not seen:
+            return
+        watched = watched_inodes()
+        if watched is None:
+            return
+        # The numbers of an overlay's directories are not those that the kernel watches.
+        n_unwatched = len(seen - watched) if self._kind != "overlay" else len(seen) - len(watched)
+        if n_unwatched > 0 and not self.n_unwatched:
+            logger.warning("%s of %s directories are not watched: only scans find files in them; "
+                           "%s", f"{n_unwatched:,}", f"{len(seen):,}", _MORE_WATCHES)
+        elif n_unwatched <= 0 and self.n_unwatched:
+            logger.info("all directories are watched again")
+        self.n_unwatched = max(0, n_unwatched)
 
     def is_well(self) -> bool:
         """Return whether the observer is at work."""
-        observer = self._observer
-        return observer is not None and observer.is_alive() \
-            and all(emitter.is_alive() for emitter in observer.emitters)
+        return self._observer is not None and all(t.is_alive() for t in self._threads)
 
     def restart(self) -> None:
         """Listen with a new observer, because the old one is deaf."""

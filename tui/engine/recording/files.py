@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from tui.engine.model import Counts, FileState, FileStatus, KnownFile, Observation, WaitingFile
+from tui.engine.model import (
+    Counts,
+    FileState,
+    FileStatus,
+    KnownFile,
+    Observation,
+    WaitingFile,
+    back_off_seconds,
+)
 from tui.engine.recording.database import Database, Row
 from tui.engine.recording.schema import COMPLETE_VERSIONS, join, split
+from tui.errors import LedgerError
 
 _SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state)
     VALUES (?, ?, ?, ?, ?, ?, {state}) ON CONFLICT (directory, name) DO UPDATE SET
     n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
     since = excluded.since, state = excluded.state, reason = ''"""
-_SETTLING = _SEEN.format(state=int(FileState.SETTLING))
+# The file number stays that of the file at rest, so that a kill does not forget a replacement.
+_SETTLING = _SEEN.format(state=int(FileState.SETTLING)).replace(
+    "inode = excluded.inode",
+    "inode = CASE WHEN rest_state IS NULL THEN excluded.inode ELSE inode END")
+_FOUND_AT_START = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state,
+    rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?3, ?4)
+    ON CONFLICT (directory, name) DO NOTHING"""
 _LEFT_ALONE = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state,
     rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?3, ?4)
     ON CONFLICT (directory, name) DO UPDATE SET
@@ -26,6 +42,7 @@ _WAITING = """INSERT INTO files
     n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
     since = excluded.since, state = 2, position = excluded.position, acks = excluded.acks,
     reason = '', next_attempt = NULL"""
+_KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _STATUS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
 
@@ -53,27 +70,46 @@ class FileRows:
 
     def known(self, rel_path: str) -> KnownFile | None:
         """Return what is held of a path; None for a path never seen."""
-        rows = self._database.query(
-            "SELECT state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns "
-            f"FROM files {_AT_PATH}", split(rel_path))
+        rows = self._database.query(f"SELECT {_KNOWN} FROM files {_AT_PATH}", split(rel_path))
         return _known(rows[0]) if rows else None
 
-    def known_in(self, directory: str) -> dict[str, KnownFile]:
-        """Return what is held of the files directly in a directory, by file name."""
+    def known_among(self, directory: str, names: Sequence[str]) -> dict[str, KnownFile]:
+        """Return what is held of some files directly in a directory, by file name."""
+        marks = ", ".join("?" * len(names))
         rows = self._database.query(
-            "SELECT state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, name "
-            "FROM files WHERE directory = ?", (directory,))
-        return {row[6]: _known(row) for row in rows}
+            f"SELECT {_KNOWN}, name FROM files WHERE directory = ? AND name IN ({marks})",
+            (directory, *names))
+        return {row[-1]: _known(row) for row in rows}
 
     def record_left_alone(self, observations: Sequence[Observation]) -> None:
-        """Record files that were there before and are not sent unless they change."""
-        self._database.wait_for_room()
-        self._database.write(_LEFT_ALONE, _seen_rows(observations))
+        """Record files that were there before and are not sent unless they change.
 
-    def record_settling(self, observations: Sequence[Observation]) -> None:
-        """Record files that were seen to change."""
+        One that was heard of meanwhile stays as it was recorded then.
+        """
         self._database.wait_for_room()
-        self._database.write(_SETTLING, _seen_rows(observations))
+        self._database.write(_FOUND_AT_START, _seen_rows(observations))
+
+    def record_settling(self, observations: Sequence[Observation], *,
+                        is_new: bool = False) -> None:
+        """Record files that were seen to change.
+
+        Args:
+            observations: what was seen.
+            is_new: they are others than those left alone there before, whatever they look like.
+        """
+        self._database.wait_for_room()
+        with self._database.together():
+            self._database.write(_SETTLING, _seen_rows(observations))
+            if is_new:
+                self._database.write(
+                    "UPDATE files SET rest_state = NULL "
+                    f"{_AT_PATH} AND rest_state = {FileState.LEFT_ALONE:d}",
+                    [split(o.rel_path) for o in observations])
+
+    def make_durable(self) -> None:
+        """Commit what was recorded; where the disk refuses, the next commit tries again."""
+        with contextlib.suppress(LedgerError):  # said by the database itself
+            self._database.commit()
 
     def record_settling_again(self, rel_path: str) -> None:
         """Take a file out of the line that changed while its turn came."""
@@ -115,18 +151,22 @@ class FileRows:
             f"SELECT directory, name FROM files WHERE state = {FileState.SETTLING:d}")
         return (join(directory, name) for directory, name in rows)
 
-    def record_held(self, rel_path: str, reason: str, retry_after_seconds: float = 60.0) -> None:
-        """Record that a path cannot be sent just now, and when it is tried again."""
+    def record_held(self, rel_path: str, reason: str) -> None:
+        """Record that a path cannot be looked at just now, and when it is tried again."""
         now = time.time()
         directory, name = split(rel_path)
-        self._database.write(
-            "INSERT INTO files (directory, name, n_bytes, mtime_ns, since, state) "
-            "VALUES (?, ?, 0, 0, ?, 5) ON CONFLICT (directory, name) DO UPDATE SET state = 5",
-            [(directory, name, now)])
-        self._database.write(
-            "UPDATE files SET since = ?, reason = ?, next_attempt = ?, "
-            f"n_attempts = n_attempts + 1 {_AT_PATH}",
-            [(now, reason, now + retry_after_seconds, directory, name)])
+        with self._database.together():
+            rows = self._database.query(f"SELECT n_attempts FROM files {_AT_PATH}",
+                                        (directory, name))
+            again = now + back_off_seconds(rows[0][0] if rows else 0)
+            self._database.write(
+                "INSERT INTO files (directory, name, n_bytes, mtime_ns, since, state) "
+                "VALUES (?, ?, 0, 0, ?, 5) ON CONFLICT (directory, name) DO UPDATE SET state = 5",
+                [(directory, name, now)])
+            self._database.write(
+                "UPDATE files SET since = ?, reason = ?, next_attempt = ?, "
+                f"n_attempts = n_attempts + 1 {_AT_PATH}",
+                [(now, reason, again, directory, name)])
 
     # What sending needs.
 
@@ -293,9 +333,10 @@ def _as_sql(number: int) -> int:
 
 
 def _known(row: Row) -> KnownFile:
+    inode = row[6] % (1 << 64)
     if row[3] is None:
-        return KnownFile(FileState(row[0]), row[1], row[2])
-    return KnownFile(FileState(row[0]), row[1], row[2], FileState(row[3]), row[4], row[5])
+        return KnownFile(FileState(row[0]), row[1], row[2], inode=inode)
+    return KnownFile(FileState(row[0]), row[1], row[2], FileState(row[3]), row[4], row[5], inode)
 
 
 def _status(row: Row) -> FileStatus:

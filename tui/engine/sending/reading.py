@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -10,7 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.engine.operating_system import open_for_reading, read_at
+from tui.engine.model import is_ledger_name
+from tui.engine.operating_system import (
+    mtime_in_64_bits,
+    open_below,
+    open_for_reading,
+    path_of_descriptor,
+    read_at,
+)
 from tui.errors import (
     SourceChangedError,
     SourceGoneError,
@@ -31,6 +39,7 @@ class Source:
         n_bytes, mtime_ns, mtime_seconds, inode: as ``fstat`` told when it was opened.
         slice_bytes: size of the slices that ``checksums`` speak of.
         checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
+        n_hashed: bytes that this pass has seen so far.
     """
 
     rel_path: str
@@ -41,6 +50,7 @@ class Source:
     inode: int
     slice_bytes: int = SLICE_BYTES
     checksums: list[int] = field(default_factory=list)
+    n_hashed: int = 0
 
     def close(self) -> None:
         """Close the descriptor; harmless when done twice."""
@@ -54,25 +64,30 @@ class Source:
             now = os.fstat(self.descriptor)
         except OSError as error:
             raise unreadable(self.rel_path, error) from error
-        return now.st_size == self.n_bytes and now.st_mtime_ns == self.mtime_ns
+        return now.st_size == self.n_bytes and mtime_in_64_bits(now) == self.mtime_ns
 
-    def read_whole(self) -> bytes:
+    def read_whole(self, *, may_change: bool = False) -> bytes:
         """Return all bytes of a file that fits one slice.
+
+        Args:
+            may_change: take the bytes as they are now, even if more are being written.
 
         Raises:
             SourceChangedError: it changed while it was read.
             SourceUnreadableError: reading failed.
         """
         data = self._read(0, self.n_bytes)
-        if len(data) != self.n_bytes or not self.is_unchanged():
+        if len(data) != self.n_bytes or not (may_change or self.is_unchanged()):
             raise SourceChangedError("it changed while it was read", where=self.rel_path)
         return data
 
-    def hash_whole(self, is_stopping: Callable[[], bool]) -> bytes | None:
+    def hash_whole(self, is_stopping: Callable[[], bool], *,
+                   may_change: bool = False) -> bytes | None:
         """Return the SHA-512 of the whole file, and keep each slice's checksum.
 
         Args:
             is_stopping: asked between slices; where it says so, None is returned.
+            may_change: take the bytes as they are now, even if more are being written.
 
         Raises:
             SourceChangedError: it changed while it was read.
@@ -86,7 +101,8 @@ class Source:
             data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
             digest.update(data)
             checksums.append(zlib.crc32(data))
-        if not self.is_unchanged():
+            self.n_hashed = offset + len(data)
+        if not (self.n_hashed == self.n_bytes and (may_change or self.is_unchanged())):
             raise SourceChangedError("it changed while it was read", where=self.rel_path)
         self.checksums = checksums
         return digest.digest()
@@ -132,41 +148,55 @@ def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> So
         SourceUnreadableError: it cannot be opened.
         SourceRefusedError: it is no regular file, a link, or resolves outside the directory.
     """
-    path = upload_dir / rel_path
     try:
-        descriptor = open_for_reading(path, follow_symlinks=follow_symlinks)
+        descriptor = _open_link(upload_dir, rel_path) if follow_symlinks \
+            else open_below(upload_dir, rel_path)
     except OSError as error:
         raise unreadable(rel_path, error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise SourceRefusedError("it is no regular file", where=rel_path)
-        _refuse_outside(upload_dir, path, rel_path, status)
+        if follow_symlinks:
+            _refuse_outside(upload_dir, rel_path, descriptor)
     except OSError as error:
         os.close(descriptor)
         raise unreadable(rel_path, error) from error
     except BaseException:
         os.close(descriptor)
         raise
-    return Source(rel_path, descriptor, status.st_size, status.st_mtime_ns, status.st_mtime,
-                  status.st_ino)
+    return Source(rel_path, descriptor, status.st_size, mtime_in_64_bits(status),
+                  status.st_mtime, status.st_ino)
 
 
-def _refuse_outside(upload_dir: Path, path: Path, rel_path: str, status: os.stat_result) -> None:
+def _open_link(upload_dir: Path, rel_path: str) -> int:
+    """Open what a path leads to, but never a ledger: closing it again would drop its lock."""
+    if is_ledger_name(os.path.basename(os.path.realpath(upload_dir / rel_path))):  # noqa: PTH119
+        raise SourceRefusedError("it leads to a ledger of this program", where=rel_path)
+    return open_for_reading(upload_dir / rel_path)
+
+
+def _refuse_outside(upload_dir: Path, rel_path: str, descriptor: int) -> None:
     """Judge the opened file, not its name: what was swapped in between must not escape."""
-    real = os.path.realpath(path)
+    real = path_of_descriptor(descriptor)
+    if real is None:
+        real = os.path.realpath(upload_dir / rel_path)
+        if not os.path.samestat(os.stat(real), os.fstat(descriptor)):  # noqa: PTH116
+            real = ""
     inside = os.path.join(os.path.realpath(upload_dir), "")  # noqa: PTH118 (hot, strings)
-    if real.startswith(inside) and os.path.samestat(os.stat(real), status):  # noqa: PTH116
-        return
-    raise SourceRefusedError(
-        "it resolves to a place outside the upload directory", where=rel_path,
-        remedy="Move the file into the directory, or leave the link out")
+    if not real.startswith(inside):
+        raise SourceRefusedError(
+            "it resolves to a place outside the upload directory", where=rel_path,
+            remedy="Move the file into the directory, or leave the link out")
 
 
 def unreadable(rel_path: str, error: OSError) -> Exception:
     """Return the error of ours that says the same as an OSError about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return SourceGoneError("it is no longer there", where=rel_path)
+    if error.errno == errno.ELOOP:
+        return SourceRefusedError("it is a symbolic link, or behind one", where=rel_path,
+                                  remedy="--follow_symlinks uploads what links lead to")
     return SourceUnreadableError(
         f"it cannot be read: {error.strerror or error}", where=rel_path,
         remedy="Check its permissions and the disk; it is tried again by itself")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tui.engine.model import FileState, FileVersion, PastVersion, VersionState, WaitingFile
+from tui.engine.model import (
+    FileState,
+    FileVersion,
+    PastVersion,
+    VersionState,
+    WaitingFile,
+    back_off_seconds,
+)
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.planning import cut, is_sent_already, resumable
@@ -319,8 +325,3 @@ class UploadingThread(StoppableThread):
         n_slices = min(size // source.slice_bytes, len(source.checksums) - number)
         return (b"".join(source.read_slice(number + i) for i in range(n_slices)),
                 number * source.slice_bytes)
-
-
-def back_off_seconds(n_attempts: int) -> float:
-    """Return the time to the next attempt at reading: doubling, jittered, ten minutes at most."""
-    return float(min(600.0, 2.0 * 2 ** min(n_attempts, 9)) * random.uniform(0.75, 1.25))

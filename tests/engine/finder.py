@@ -1,0 +1,141 @@
+"""The real finding with a real ledger on a real directory, without Kafka."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.waiting import wait_until
+from tui.engine.finding.finding import Finding
+from tui.engine.model import FileState
+from tui.engine.recording.ledger import Ledger
+from tui.settings import PeriodicMessages, Settings
+
+#: Short enough for tests, long enough for a test to act within it.
+LAG_SECONDS = 0.2
+
+
+def settings_for(upload_dir: Path, **changes: Any) -> Settings:
+    """Return settings with a short lag and without periodic scans."""
+    off = PeriodicMessages(None, "", 60.0)
+    state_dir = changes.get("state_dir", upload_dir / "LOGS")
+    settings = Settings(
+        upload_dir=upload_dir, state_dir=state_dir, topic_name="t", producer_config={},
+        heartbeat=off, log_messages=off, log_file=state_dir / "upload_to_t.log",
+        config_path=upload_dir, lag_seconds=LAG_SECONDS, rescan_seconds=0.0)
+    if "upload_regex" in changes:
+        changes = {**changes, "upload_regex": re.compile(changes["upload_regex"]),
+                   "upload_regex_is_default": False}
+    return dataclasses.replace(settings, **changes)
+
+
+class Finder:
+    """Finds files until it is closed; nothing is sent.
+
+    Args:
+        upload_dir: the directory.
+        changes: of the settings.
+    """
+
+    def __init__(self, upload_dir: Path, **changes: Any) -> None:
+        self.settings = settings_for(upload_dir, **changes)
+        self.ledger = Ledger(self.settings.state_dir, "t", upload_dir, "all")
+        self.deaths: list[str] = []
+        self._log = _Lines()
+        self._logger = logging.getLogger("tui")
+        self._level = self._logger.level
+        self._logger.addHandler(self._log)
+        self._logger.setLevel(logging.INFO)
+        self.finding = Finding(self.settings, self.ledger.files, lambda n_files: None,
+                               lambda name, error: self.deaths.append(f"{name}: {error!r}"))
+
+    def __enter__(self) -> Finder:
+        self.finding.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> list[str]:
+        """The lines logged so far."""
+        return self._log.lines
+
+    def stop(self, *, last_scan: bool = True) -> None:
+        """Stop as a clean quit does."""
+        self.finding.stop(last_scan=last_scan)
+        self._logger.removeHandler(self._log)
+        self._logger.setLevel(self._level)
+        self.ledger.close()
+        assert self.deaths == []
+
+    def wait_scanned(self) -> None:
+        """Wait for the first scan."""
+        self.wait(lambda: self.finding.freshness().last_scan_age is not None, "the first scan")
+
+    def scan(self) -> None:
+        """Scan once more, and wait for its end."""
+        def ended() -> float:
+            age = self.finding.freshness().last_scan_age
+            return 0.0 if age is None else time.monotonic() - age
+
+        before = ended()
+        self.finding._scanning.scan_soon("the test asks for it")
+        wait_until(lambda: ended() > before + 0.001, "another scan")
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each path in the ledger."""
+        rows = self.ledger.database.query("SELECT directory, name, state FROM files")
+        return {f"{d}/{n}".removeprefix("/"): FileState(s).name.lower() for d, n, s in rows}
+
+    def queued(self) -> set[str]:
+        """Return the paths in line."""
+        return {path for path, state in self.states().items() if state == "waiting"}
+
+    def upload(self, *rel_paths: str) -> None:
+        """Record files in line as uploaded, as they are in line."""
+        wanted = [f for f in self.ledger.files.next_in_line(0, 100_000)
+                  if f.rel_path in rel_paths]
+        assert {f.rel_path for f in wanted} == set(rel_paths)
+        self.ledger.files.set_at_rest([(f, f.n_bytes, f.mtime_ns) for f in wanted])
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for a condition; say what is known where it does not come."""
+        try:
+            wait_until(condition, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{str(self.states())[:2000]}\n"
+                                 + "\n".join(self.log[-50:])) from None
+
+    def wait_queued(self, *rel_paths: str) -> None:
+        """Wait until just these paths are in line."""
+        self.wait(lambda: self.queued() == set(rel_paths), f"{rel_paths} in line")
+
+    def wait_log(self, pattern: str) -> None:
+        """Wait for a log line that has the pattern in it."""
+        self.wait(lambda: any(re.search(pattern, line) for line in self.log), f"{pattern!r}")
+
+    def wait_settled(self) -> None:
+        """Wait until nothing settles any more."""
+        self.wait(lambda: self.finding.n_settling == 0
+                  and "settling" not in self.states().values(), "all is settled")
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def left_from_before(upload_dir: Path, **changes: Any) -> None:
+    """Run over the directory once, so that the ledger knows it."""
+    with Finder(upload_dir, **changes) as finder:
+        finder.wait_scanned()

@@ -1,0 +1,149 @@
+"""Calls to a file system that may never answer: made on a thread that can be left behind."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+#: A call that has not returned after this time is given up.
+PATIENCE_SECONDS = 30.0
+#: So many threads may be left behind; further calls then wait until one of them returns.
+_MOST_LEFT_BEHIND = 16
+
+#: Told which path is touched next.
+At = Callable[[str], None]
+
+
+class HangError(Exception):
+    """The file system does not answer.
+
+    Args:
+        path: the one that was being looked at.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+        self.what = "the file system does not answer"
+
+
+class Patient:
+    """Runs one call at a time on a thread of its own, and stops waiting for one that hangs.
+
+    Args:
+        name: of the thread.
+        on_return: told a path that hung, once its call has come back after all.
+        patience_seconds: how long a call may stay with one path.
+    """
+
+    def __init__(self, name: str, on_return: Callable[[str], None],
+                 patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._name = name
+        self._on_return = on_return
+        self._patience = patience_seconds
+        self._worker: _Worker | None = None
+        self._left_behind: list[_Worker] = []
+
+    def run(self, work: Callable[[At], Any]) -> Any:
+        """Return what the call returns, or raise what it raises.
+
+        Args:
+            work: called with a function, to which it names each path before it touches it; the
+                patience begins anew each time.
+
+        Raises:
+            HangError: it has stayed with one path for too long.
+        """
+        worker = self._worker or self._new_worker()
+        self._worker = worker
+        worker.begin(work)
+        while not worker.done.wait(self._patience / 4):
+            if time.monotonic() - worker.since > self._patience:
+                break
+        if worker.leave_behind():
+            self._worker = None
+            self._left_behind.append(worker)
+            raise HangError(worker.path)
+        error, result = worker.error, worker.result
+        worker.error = worker.result = None
+        if error is not None:
+            raise error
+        return result
+
+    def _new_worker(self) -> _Worker:
+        while True:
+            self._left_behind = [w for w in self._left_behind if w.is_alive()]
+            if len(self._left_behind) < _MOST_LEFT_BEHIND:
+                break
+            self._left_behind[0].join(1.0)
+        worker = _Worker(self._name, self._on_return)
+        worker.start()
+        return worker
+
+    @property
+    def hanging(self) -> list[tuple[str, float]]:
+        """The paths that have not answered, and for how many seconds."""
+        now = time.monotonic()
+        return [(w.path, now - w.since) for w in list(self._left_behind) if w.is_alive()]
+
+    def stop(self) -> None:
+        """Let the thread end; one that hangs ends with the process."""
+        if self._worker is not None:
+            self._worker.end()
+            self._worker.join(1.0)
+            self._worker = None
+
+
+class _Worker(threading.Thread):
+    """Makes calls until it is ended, or left behind with one of them."""
+
+    def __init__(self, name: str, on_return: Callable[[str], None]) -> None:
+        super().__init__(name=f"{name}-calls", daemon=True)
+        self._on_return = on_return
+        self._calls: queue.SimpleQueue[Callable[[At], Any] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_left_behind = False
+        self.done = threading.Event()
+        self.path = ""
+        self.since = 0.0
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+    def begin(self, work: Callable[[At], Any]) -> None:
+        self.done.clear()
+        self.at("")
+        self._calls.put(work)
+
+    def at(self, path: str) -> None:
+        self.path, self.since = path, time.monotonic()
+
+    def end(self) -> None:
+        self._calls.put(None)
+
+    def leave_behind(self) -> bool:
+        """Give the present call up; False where it has returned by now."""
+        with self._lock:
+            if self.done.is_set():
+                return False
+            self._is_left_behind = True
+            return True
+
+    def run(self) -> None:
+        while (work := self._calls.get()) is not None:
+            try:
+                self.result = work(self.at)
+            except BaseException as error:  # handed to whoever waits for the call
+                self.error = error
+            with self._lock:
+                if not self._is_left_behind:
+                    self.done.set()
+                    continue
+            logger.info("%s answers again", self.path or "the file system")
+            self._on_return(self.path)
+            return

@@ -1,0 +1,178 @@
+"""Walks the upload directory, some entries at a time, entering no loop and nothing outside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from tui.engine.finding.patience import At, HangError, Patient
+from tui.engine.finding.selection import Selection, kind_of
+from tui.engine.operating_system import is_link
+from tui.engine.paths import is_utf8
+
+_BATCH_ENTRIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory to be entered: its path, POSIX and relative, and who is above it.
+
+    Attributes:
+        rel_path: empty for the upload directory itself.
+        above: device and file number of each directory above; kept only where links are followed.
+    """
+
+    rel_path: str = ""
+    above: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some entries of one directory.
+
+    Attributes:
+        directory: its path. inode: its file number; 0 unless this is its first batch.
+        files: name and ``stat`` of regular files that are wanted.
+        below: directories to be entered.
+        unreadable: path and reason, where something is there and cannot be looked at.
+        not_utf8: paths that no message can carry.
+    """
+
+    directory: str
+    inode: int = 0
+    files: list[tuple[str, os.stat_result]] = field(default_factory=list)
+    below: list[Directory] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    not_utf8: list[str] = field(default_factory=list)
+
+
+class _Listing:
+    """One directory that is being read."""
+
+    def __init__(self, directory: Directory, selection: Selection) -> None:
+        self._directory = directory
+        self._selection = selection
+        self._path = os.path.join(selection.upload_dir, directory.rel_path)  # noqa: PTH118
+        self._entries: Iterator[os.DirEntry[str]] | None = None
+        self.is_over = False
+        self.close: Callable[[], None] = lambda: None
+
+    def read_some(self, at: At) -> Batch:
+        """Read up to a thousand entries and ``stat`` each; never by a listing's cached stat."""
+        rel_path = self._directory.rel_path
+        batch = Batch(rel_path)
+        at(rel_path)
+        try:
+            if self._entries is None:
+                scan = os.scandir(self._path)
+                self._entries, self.close = scan, scan.close
+                batch.inode = os.stat(self._path).st_ino  # noqa: PTH116
+            n_read = 0
+            for entry in islice(self._entries, _BATCH_ENTRIES):
+                n_read += 1
+                self._look(entry, batch, at)
+            self.is_over = n_read < _BATCH_ENTRIES
+        except FileNotFoundError:
+            self.is_over = True  # deleted while we looked
+        except OSError as error:
+            self.is_over = True
+            batch.unreadable.append((rel_path, error.strerror or str(error)))
+        return batch
+
+    def _look(self, entry: os.DirEntry[str], batch: Batch, at: At) -> None:
+        directory = self._directory.rel_path
+        rel_path = f"{directory}/{entry.name}" if directory else entry.name
+        at(rel_path)
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                self._look_at_directory(entry, rel_path, batch)
+            elif not self._selection.why_not_file_name(rel_path):
+                self._look_at_file(entry, rel_path, batch)
+            elif self._selection.follow_symlinks and entry.is_symlink() and entry.is_dir():
+                self._look_at_directory(entry, rel_path, batch)
+        except FileNotFoundError:
+            pass  # deleted while we looked, or a link to nothing
+        except OSError as error:
+            batch.unreadable.append((rel_path, error.strerror or str(error)))
+
+    def _look_at_file(self, entry: os.DirEntry[str], rel_path: str, batch: Batch) -> None:
+        if not is_utf8(rel_path):
+            batch.not_utf8.append(rel_path)
+            return
+        status = os.lstat(entry.path)
+        if is_link(status):
+            reason = self._selection.why_not_link(rel_path)
+            if reason:
+                self._selection.say_once(rel_path, reason)
+                return
+            try:
+                status = os.stat(entry.path)  # noqa: PTH116
+            except FileNotFoundError:
+                self._selection.say_once(rel_path, "it is a link to nothing")
+                return
+            if stat.S_ISDIR(status.st_mode):
+                self._look_at_directory(entry, rel_path, batch)
+                return
+        if stat.S_ISREG(status.st_mode):
+            batch.files.append((entry.name, status))
+        elif not stat.S_ISDIR(status.st_mode):
+            self._selection.say_once(rel_path, f"it is {kind_of(status)}")
+
+    def _look_at_directory(self, entry: os.DirEntry[str], rel_path: str, batch: Batch) -> None:
+        if is_link(os.lstat(entry.path)):
+            reason = self._selection.why_not_link(rel_path)
+            if reason:
+                self._selection.say_once(rel_path, reason)
+                return
+        if self._selection.why_not_directory(rel_path):
+            return
+        if not self._selection.follow_symlinks:
+            batch.below.append(Directory(rel_path))
+            return
+        status = os.stat(entry.path)  # noqa: PTH116
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._directory.above:
+            self._selection.say_once(rel_path, "it is a link to a directory above it")
+            return
+        batch.below.append(Directory(rel_path, (*self._directory.above, identity)))
+
+
+def walk(selection: Selection, patient: Patient, start: str = "") -> Iterator[Batch]:
+    """Yield everything below the upload directory, or below a directory in it, in batches.
+
+    Args:
+        selection: judges names and links.
+        patient: makes the calls to the file system.
+        start: POSIX path relative to the upload directory.
+    """
+    try:
+        pending = [patient.run(lambda at: _starting_at(selection, start))]
+    except (OSError, HangError):
+        return  # said by whoever looks after the upload directory
+    while pending:
+        directory = pending.pop()
+        listing = _Listing(directory, selection)
+        try:
+            while not listing.is_over:
+                batch = patient.run(listing.read_some)
+                pending += batch.below
+                yield batch
+        except HangError as error:
+            listing.close = lambda: None  # the call that hangs still uses it
+            yield Batch(directory.rel_path, unreadable=[(error.path, error.what)])
+        finally:
+            listing.close()
+
+
+def _starting_at(selection: Selection, start: str) -> Directory:
+    if not selection.follow_symlinks:
+        return Directory(start)
+    path, above = selection.upload_dir, []
+    for part in ("", *start.split("/")) if start else ("",):
+        path = path / part
+        status = path.stat()
+        above.append((status.st_dev, status.st_ino))
+    return Directory(start, tuple(above))
