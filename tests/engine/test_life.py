@@ -12,10 +12,11 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.engine import connecting
+from tui.engine.finding.comparing import Comparing
 from tui.engine.finding.finding import Finding
-from tui.engine.finding.selection import Selection
 from tui.engine.model import FileState, Notice, NoticeKind, Observation, Phase
 from tui.engine.recording.database import Database
+from tui.engine.recording.files import FileRows
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables import InProgressTable
 from tui.engine.sending import heartbeats, reading, uploading
@@ -59,8 +60,8 @@ def state_of(rel_path: str, state_dir: Path, upload_dir: Path) -> FileState | No
 ESSENTIAL = {
     "producing": (TrafficMeter, "tick"),
     "recording": (Database, "commit"),
-    "settling": (Selection, "observe"),
-    "scanning": (Selection, "why_not_name"),
+    "settling": (FileRows, "record_settling"),
+    "scanning": (Comparing, "compare"),
     "connecting": (connecting, "ask"),
 }
 
