@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.unit.test_messages import version_of
 from tui.engine.model import WaitingFile
 from tui.engine.sending.delivery import Sending
+from tui.engine.sending.gate import Gate
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.queue import UploadQueue
 
@@ -30,7 +31,7 @@ def take(queue: UploadQueue) -> list[WaitingFile]:
 
 def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> None:
     line = ListedFiles(waiting(1))
-    queue = UploadQueue(line, 2)
+    queue = UploadQueue(line, 2, Gate(10**6))
     first, = take(queue)
     line.files.append(waiting(2))
     queue.wake()
@@ -42,7 +43,7 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
 
 
 def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2)
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, Gate(10**6))
     first, = take(queue)
     queue.release("a")
     second, = take(queue)
@@ -50,7 +51,7 @@ def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
 
 
 def test_versions_count_as_uploading_until_they_have_ended() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2)
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, Gate(10**6))
     for file in take(queue):
         version = version_of(b"x", file.rel_path, 10, 0.0)
         queue.hold(Sending(version, file, MessageMaker(version), data=b"x"))

@@ -107,5 +107,6 @@ def reupload(ledger: Ledger, finding: Finding, rel_path: str) -> None:
     if observation is None:
         raise UploadError("there is no such file", where=rel_path,
                           remedy="Give the path relative to the upload directory")
-    ledger.files.record_waiting([replace(observation, rel_path=rel_path)])
-    ledger.files.must_send(rel_path)
+    with ledger.database.together():  # nobody may take it from the line in between
+        ledger.files.record_waiting([replace(observation, rel_path=rel_path)])
+        ledger.files.must_send(rel_path)

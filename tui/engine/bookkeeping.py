@@ -61,6 +61,7 @@ class Bookkeeper:
             sending.completed = time.time()
             self._traffic.n_files += 1
         sending.close()
+        self._queue.let_go(sending.version.rel_path)
         self._ended.append(sending)
 
     def gather(self) -> None:
@@ -80,6 +81,7 @@ class Bookkeeper:
             for sending in ended:
                 if not sending.is_complete:
                     self._record_unfinished(sending)
+        self._say_held([s for s in ended if not s.is_complete and not s.is_abandoned])
         self._unreleased.extend(ended)
         self._look_at_held()
         self._ledger.files.refresh_counts()
@@ -97,12 +99,19 @@ class Bookkeeper:
         if sending.is_abandoned:
             self._ledger.versions.close(version.version_id, VersionState.ABANDONED)
             return
-        if version.n_chunks > 1 and sending.n_accepted == 0:
+        if version.n_chunks > 1 and not sending.may_be_on_topic:
             self._ledger.versions.close(version.version_id, VersionState.REFUSED)
         self._ledger.files.set_unsent(sending.file, FileState.HELD, sending.refusal,
                                       sending.retry_after_seconds)
-        logger.error("%s is held: %s", version.rel_path, sending.refusal)
-        self._notify(NoticeKind.FILE_HELD, sending.refusal, version.rel_path)
+
+    def _say_held(self, held: list[Sending]) -> None:
+        """Log a few versions one by one; what struck many at once is said once."""
+        for sending in held[:_MOST_SINGLE_LINES]:
+            logger.error("%s is held: %s", sending.version.rel_path, sending.refusal)
+            self._notify(NoticeKind.FILE_HELD, sending.refusal, sending.version.rel_path)
+        if len(held) > _MOST_SINGLE_LINES:
+            logger.error("and %s more files are held: %s",
+                         f"{len(held) - _MOST_SINGLE_LINES:,}", held[-1].refusal)
 
     def _look_at_held(self) -> None:
         now = time.monotonic()

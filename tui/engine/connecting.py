@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable
 
 from tui.engine.model import BrokerState, NoticeKind
 from tui.engine.recording.ledger import Ledger
-from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask
+from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask, is_alive
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.threads import StoppableThread
 from tui.errors import WrongClusterError
@@ -17,6 +18,8 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0
+#: An idle cluster is asked for a sign of life so often.
+_QUIET_SECONDS = 20.0
 
 
 class ConnectingThread(StoppableThread):
@@ -48,13 +51,15 @@ class ConnectingThread(StoppableThread):
         self._notify = notify
         self._said = ""
         self._was_connected = False
+        self._last_sign = 0.0
         self.n_partitions = 1
 
     def work(self) -> None:
         n_failures = 0
         while not self.stopping.is_set():
             if self._producing.trusted.is_set():
-                self._producing.lost.wait(0.5)
+                if not self._producing.lost.wait(0.5):
+                    self._look()
                 continue
             self._producing.lost.clear()
             try:
@@ -69,8 +74,19 @@ class ConnectingThread(StoppableThread):
             n_failures = 0
             if not self._check(cluster):
                 return
-            if not self._producing.lost.is_set():
-                self._connected(cluster)
+            self._was_connected = True
+            self._connected(cluster)
+
+    def _look(self) -> None:
+        """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""
+        last = self._producing.traffic.last_acknowledgement or 0.0
+        now = time.monotonic()
+        if self._producing.gate.n_messages or now - max(last, self._last_sign) < _QUIET_SECONDS:
+            return
+        if is_alive(self._producing.client, self._settings.topic_name):
+            self._last_sign = now
+        else:
+            self._producing.distrust()
 
     def _not_connected(self, error: NotConnectedError) -> None:
         health = self._producing.health
@@ -87,6 +103,9 @@ class ConnectingThread(StoppableThread):
     def _connected(self, cluster: Cluster) -> None:
         self.n_partitions = cluster.n_partitions
         self._was_connected = True
+        self._last_sign = time.monotonic()
+        if not self._producing.trust():
+            return  # lost again meanwhile
         if self._producing.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
                                         cluster.n_brokers):
             logger.info("connected to %s: cluster %s, topic %s with %d partitions",
@@ -94,7 +113,6 @@ class ConnectingThread(StoppableThread):
                         self._settings.topic_name, cluster.n_partitions)
             self._notify(NoticeKind.BROKER_UP, f"connected to {self._settings.broker_address}")
         self._said = ""
-        self._producing.trust()
 
     def _check(self, cluster: Cluster) -> bool:
         """Compare the ids with the ledger's, and record them where it has none."""

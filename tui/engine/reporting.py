@@ -94,6 +94,8 @@ class Reporting:
         found = []
         if broker.state is BrokerState.UNREACHABLE:
             found.append(f"the broker is unreachable: {broker.reason}")
+        if broker.state is BrokerState.REFUSED:
+            found.append(f"the broker refuses: {broker.reason}")
         if self.ledger.database.problem:
             found.append(self.ledger.database.problem)
         found += self.finding.problems()

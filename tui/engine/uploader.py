@@ -35,6 +35,7 @@ from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.reporting import Reporting
 from tui.engine.sending.cluster import addresses
+from tui.engine.sending.gate import Gate
 from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
 from tui.engine.sending.heartbeats import Surroundings as PeriodicSurroundings
 from tui.engine.sending.producing import ProducingThread
@@ -104,10 +105,11 @@ class Uploader:
     def _make_threads(self, new_since_ns: int | None) -> None:
         settings, ledger, died = self.settings, self.ledger, self._on_death
         client_logger = logging.getLogger("tui.kafka")
-        self.queue = UploadQueue(ledger.files, settings.n_threads)
-        self._producing = ProducingThread(settings, client_logger,
-                                          lambda sending: self._books.over(sending),
-                                          self.queue.again, died)
+        gate = Gate(settings.queue_max_bytes)
+        self.queue = UploadQueue(ledger.files, settings.n_threads, gate)
+        self._producing = ProducingThread(
+            settings, gate, client_logger, lambda sending: self._books.over(sending),
+            self.queue.again, self.queue.refused, self.queue.doubt, died)
         self._connecting = ConnectingThread(
             settings, self._producing, ledger, client_logger, self._on_wrong_cluster,
             self._on_new_cluster, self._notify, died)
@@ -255,7 +257,9 @@ class Uploader:
         if self.ledger.database.problem:
             return "the ledger cannot be written", UNREACHABLE_SECONDS
         if self._producing.health.state is not BrokerState.CONNECTED:
-            return "the broker is unreachable", UNREACHABLE_SECONDS
+            is_refused = self._producing.health.state is BrokerState.REFUSED
+            return f"the broker {'refuses' if is_refused else 'is unreachable'}", \
+                UNREACHABLE_SECONDS
         return None
 
     def look_after_threads(self) -> None:
@@ -301,6 +305,7 @@ class Uploader:
 
     def _stop_threads(self) -> None:
         self.stop_finding()
+        self._producing.halt()
         late = stop_all([*(r.thread for r in self._uploading), self._connecting], _JOIN_SECONDS)
         late += stop_all([self._producing], _JOIN_SECONDS)
         if self._is_forced:

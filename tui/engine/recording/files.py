@@ -44,6 +44,8 @@ _WAITING = """INSERT INTO files
     reason = '', next_attempt = NULL"""
 _KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
 _AT_PATH = "WHERE directory = ? AND name = ?"
+_LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
+         "n_attempts")
 _STATUS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
 
 
@@ -173,16 +175,15 @@ class FileRows:
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
         """Return waiting files behind a place in line, in order."""
         rows = self._database.query(
-            "SELECT file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, "
-            "must_send, n_attempts FROM files WHERE state = 2 AND position > ? "
+            f"SELECT {_LINE} FROM files WHERE state = 2 AND position > ? "
             "ORDER BY position LIMIT ?", (after_position, n_rows))
-        return [WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9])
-                for r in rows]
+        return [_waiting(row) for row in rows]
 
-    def partition(self, file_id: int) -> int | None:
-        """Return the partition of a path; None until its first version."""
-        rows = self._database.query("SELECT partition FROM files WHERE file_id = ?", (file_id,))
-        return rows[0][0] if rows else None
+    def in_line(self, rel_path: str) -> WaitingFile | None:
+        """Return a path's row as it is now, if it is waiting."""
+        rows = self._database.query(
+            f"SELECT {_LINE} FROM files {_AT_PATH} AND state = 2", split(rel_path))
+        return _waiting(rows[0]) if rows else None
 
     def set_partitions(self, files: Sequence[WaitingFile]) -> None:
         """Record the partitions that all versions of these paths go to."""
@@ -325,6 +326,11 @@ def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
     now = time.time()
     return [(*split(o.rel_path), o.n_bytes, o.mtime_ns, _as_sql(o.inode), now)
             for o in observations]
+
+
+def _waiting(row: Row) -> WaitingFile:
+    r = row
+    return WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9])
 
 
 def _as_sql(number: int) -> int:

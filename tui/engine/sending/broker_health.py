@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,14 +16,8 @@ from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: What the broker or the certificates object to, by error code: which setting to look at.
-_REMEDIES = {
-    KafkaError._AUTHENTICATION: "Check sasl.mechanism, sasl.username and sasl.password",
-    KafkaError._SSL: "Check security.protocol, ssl.ca.location and the certificates",
-    KafkaError._RESOLVE: "Check the host name in bootstrap.servers",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "Grant the principal Write and Describe on the topic",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "Grant the principal the IdempotentWrite right",
-}
+#: A broker that owes an answer for so long counts as unreachable, connected or not.
+_STALLED_SECONDS = 15.0
 
 
 class BrokerHealth:
@@ -35,7 +30,11 @@ class BrokerHealth:
     def __init__(self, settings: Settings) -> None:
         self.n_retried_chunks = 0
         self._redact = settings.redact
+        self.trouble = ""  #: what the client complained of since it was connected last
         self._n_connects: dict[str, int] = {}
+        self._answers: dict[str, tuple[int, float]] = {}
+        self._is_stalled = False
+        self._lock = threading.Lock()
         self._status = BrokerStatus(address=settings.broker_address, since=time.time(),
                                     is_embedded=settings.is_embedded_broker)
 
@@ -51,6 +50,14 @@ class BrokerHealth:
     def enter(self, state: BrokerState, reason: str = "", cluster_id: str = "",
               n_brokers: int = 0) -> bool:
         """Note a state; return whether it is another than before."""
+        with self._lock:
+            self._is_stalled = False
+            if state is BrokerState.CONNECTED:
+                self.trouble = ""
+            return self._enter(state, reason, cluster_id, n_brokers)
+
+    def _enter(self, state: BrokerState, reason: str, cluster_id: str = "",
+               n_brokers: int = 0) -> bool:
         before = self._status
         is_new = state != before.state
         self._status = replace(
@@ -58,26 +65,34 @@ class BrokerHealth:
             cluster_id=cluster_id or before.cluster_id, n_brokers=n_brokers or before.n_brokers)
         return is_new
 
-    def error(self, error: KafkaError) -> None:
+    def error(self, code: int, text: str) -> None:
         """Note an error that the client reported by itself."""
-        remedy = _REMEDIES.get(error.code(), "")
-        reason = self._redact(error.str())
-        text = f"{reason}. {remedy}" if remedy else reason
-        self._status = replace(self._status, n_errors=self._status.n_errors + 1, last_error=text)
+        text = self._redact(text)
+        with self._lock:
+            # Once all brokers are down, the first reason says more than that they are.
+            if code != KafkaError._ALL_BROKERS_DOWN or not self.trouble:
+                self.trouble = text
+            self._status = replace(self._status, n_errors=self._status.n_errors + 1,
+                                   last_error=text)
 
     def statistics(self, found: Mapping[str, Any]) -> bool:
         """Note librdkafka's statistics; return whether a connection was made anew."""
         brokers = [b for b in found.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
+        with self._lock:
+            reconnected = False
+            for broker in brokers:
+                name, n = broker["name"], broker.get("connects", 0)
+                reconnected |= self._status.state == BrokerState.CONNECTED \
+                    and n > self._n_connects.get(name, n)
+                self._n_connects[name] = n
+            self._note_figures(found, brokers)
+            self._note_stall(max(map(self._seconds_without_answer, brokers), default=0.0))
+        return reconnected
+
+    def _note_figures(self, found: Mapping[str, Any], brokers: list[dict[str, Any]]) -> None:
         up = [b for b in brokers if b.get("state") == "UP"]
         busy = [b for b in up if b.get("rtt", {}).get("cnt")]
-        sent = sum(t.get("batchsize", {}).get("sum", 0) for t in found.get("topics", {}).values())
         payload = found.get("txmsg_bytes", 0)
-        was_connected = self._status.state == BrokerState.CONNECTED
-        reconnected = False
-        for broker in brokers:
-            name, n = broker["name"], broker.get("connects", 0)
-            reconnected |= was_connected and n > self._n_connects.get(name, n)
-            self._n_connects[name] = n
         self._status = replace(
             self._status,
             n_brokers_up=len(up),
@@ -89,9 +104,28 @@ class BrokerHealth:
             throttle_avg_ms=max((b.get("throttle", {}).get("avg", 0) for b in up), default=0),
             n_retries=sum(b.get("txretries", 0) for b in brokers) + self.n_retried_chunks,
             compression_ratio=payload / found["tx_bytes"]
-            if sent and found.get("tx_bytes") and payload > 1_000_000 else None,
+            if found.get("tx_bytes") and payload > 1_000_000 else None,
         )
-        return reconnected
+
+    def _seconds_without_answer(self, broker: Mapping[str, Any]) -> float:
+        """Return since when a broker owes an answer and has sent nothing."""
+        now = time.monotonic()
+        n_answers, since = self._answers.get(broker["name"], (-1, now))
+        received = broker.get("rxbytes", 0)
+        if received != n_answers or not broker.get("waitresp_cnt") or broker.get("state") != "UP":
+            since = now
+        self._answers[broker["name"]] = (received, since)
+        return now - since
+
+    def _note_stall(self, seconds: float) -> None:
+        if seconds >= _STALLED_SECONDS and self._status.state is BrokerState.CONNECTED:
+            self._is_stalled = True
+            self._enter(BrokerState.UNREACHABLE, "it is connected and answers nothing")
+            logger.warning("%s has answered nothing for %d s", self._status.address, seconds)
+        elif seconds < _STALLED_SECONDS and self._is_stalled:
+            self._is_stalled = False
+            self._enter(BrokerState.CONNECTED, "")
+            logger.info("%s answers again", self._status.address)
 
 
 def _mean(values: Any) -> float:

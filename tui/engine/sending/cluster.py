@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata
 
 from tui.errors import UploadError
 
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
 _ASK_SECONDS = 8.0
+#: Properties that say how to reach the cluster, by how they begin.
+_CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
+                    "client.", "socket", "broker.", "reconnect")
 
 
 class NotConnectedError(UploadError):
@@ -40,27 +44,32 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
         logger: logging.Logger) -> Cluster:
     """Ask for the ids and the partitions of the topic.
 
+    A connection of its own is asked, since an answer to the producer may queue for minutes behind
+    its messages on a slow line. A producer that has nothing on the way is asked as well.
+
     Args:
-        producer: the client that will send; its own connection is asked.
+        producer: the client that sends.
         topic_name: topic to produce to; it may be created by being asked for.
-        config: librdkafka properties, for the client that asks for the topic's id.
+        config: librdkafka properties, for the client that asks.
         logger: for that client.
 
     Raises:
         NotConnectedError: no broker answers, or the topic cannot be used.
     """
-    try:
-        found = producer.list_topics(topic_name, timeout=_ASK_SECONDS)
-    except KafkaException as error:
-        cause = error.args[0]
-        raise NotConnectedError(cause.str() if isinstance(cause, KafkaError) else str(cause)) \
-            from error
+    is_embedded = "test.mock.num.brokers" in config  # a second client would start a second one
+    admin = None if is_embedded else AdminClient(
+        {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
+        logger=logger)
+    found = _list(producer if admin is None else admin, topic_name)
+    if admin is not None and not len(producer) \
+            and _list(producer, topic_name).cluster_id != found.cluster_id:
+        raise NotConnectedError("two clusters answer under one name")
     topic = found.topics.get(topic_name)
     if topic is None or topic.error is not None or not topic.partitions:
         raise _unusable(topic_name, None if topic is None else topic.error)
     return Cluster(
         cluster_id=found.cluster_id or NO_ID,
-        topic_id=_topic_id(topic_name, config, logger),
+        topic_id=NO_ID if admin is None else _topic_id(admin, topic_name, logger),
         n_partitions=len(topic.partitions),
         n_brokers=len(found.brokers),
     )
@@ -79,6 +88,24 @@ def addresses(producer: Producer) -> str:
     return ",".join(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
 
 
+def _list(client: Producer | AdminClient, topic_name: str) -> ClusterMetadata:
+    try:
+        return client.list_topics(topic_name, timeout=_ASK_SECONDS)
+    except KafkaException as error:
+        cause = error.args[0]
+        raise NotConnectedError(cause.str() if isinstance(cause, KafkaError) else str(cause)) \
+            from error
+
+
+def is_alive(producer: Producer, topic_name: str) -> bool:
+    """Return whether any broker answers a question."""
+    try:
+        producer.list_topics(topic_name, timeout=_ASK_SECONDS)
+    except KafkaException:
+        return False
+    return True
+
+
 def _unusable(topic_name: str, error: KafkaError | None) -> NotConnectedError:
     code = None if error is None else error.code()
     if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
@@ -93,15 +120,9 @@ def _unusable(topic_name: str, error: KafkaError | None) -> NotConnectedError:
         f"the topic {topic_name} cannot be used yet: {'' if error is None else error.str()}")
 
 
-def _topic_id(topic_name: str, config: Mapping[str, str | int | float | bool],
-              logger: logging.Logger) -> str:
+def _topic_id(admin: AdminClient, topic_name: str, logger: logging.Logger) -> str:
     """Return the topic's id; :data:`NO_ID` where broker or client cannot tell it."""
-    if "test.mock.num.brokers" in config:
-        return NO_ID  # a second client would start a second embedded broker
-    shared = {key: value for key, value in config.items() if key.startswith(
-        ("bootstrap", "security", "sasl", "ssl", "client.", "socket", "broker.address"))}
     try:
-        admin = AdminClient(shared, logger=logger)
         futures = admin.describe_topics(TopicCollection([topic_name]),
                                         request_timeout=_ASK_SECONDS)
         return str(futures[topic_name].result(timeout=_ASK_SECONDS).topic_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
 import time
-from collections import deque
+from collections.abc import Sequence
 
 from tui.engine.model import (
     ChunkMap,
@@ -35,7 +36,7 @@ class Sending:
         source: where its bytes come from, unless ``data`` holds them all.
         data: the whole content of a version that fits one slice.
         delivered: bitmap of the chunks that earlier runs delivered.
-        started: epoch seconds of when it was begun first.
+        started: epoch seconds of when an earlier run or attempt began it; None for a new one.
     """
 
     def __init__(self, version: FileVersion, file: WaitingFile, maker: MessageMaker, *,
@@ -53,7 +54,7 @@ class Sending:
         self.delivered = bytearray(delivered or bytes(n_bytes_of_map))
         self.n_delivered = self.delivered_before = int.from_bytes(self.delivered).bit_count()
         self.next_index = 0  #: chunks below were produced, or delivered before
-        self.again: deque[int] = deque()  #: chunks to be produced again
+        self.again: list[int] = []  #: chunks to be produced again
         self.n_in_flight = 0
         self.is_dirty = False
         self.is_abandoned = False
@@ -64,7 +65,8 @@ class Sending:
         self.doubt_is_recorded = False
         self.refusal = ""  #: why the broker will not have it; empty while it may
         self.retry_after_seconds: float | None = None
-        self.n_accepted = self.n_delivered  #: chunks that may be on the topic
+        #: Whether chunks of it may be on the topic, acknowledged or not.
+        self.may_be_on_topic = started is not None
         self.sent_twice = version.sent_twice
         self._first_copies = 2 if version.is_recovery else 1
         self._offsets = {r.partition: [r.first, r.last] for r in offsets}
@@ -96,6 +98,40 @@ class Sending:
         """Return how often a chunk is produced: the first one of a recovery goes twice."""
         return self._first_copies if index == 0 else 1
 
+    def next_unit(self, unit_chunks: int) -> list[int]:
+        """Return the chunks to produce next, all within one unit; empty where none is left.
+
+        Chunks whose delivery failed come first, and are taken; see :meth:`put_back`.
+
+        Args:
+            unit_chunks: chunks that are read together.
+        """
+        with self._lock:
+            if self.again:
+                self.again.sort()
+                end = self.again[0] - self.again[0] % unit_chunks + unit_chunks
+                n_taken = bisect.bisect_left(self.again, end)
+                taken = sorted(set(self.again[:n_taken]))
+                del self.again[:n_taken]
+                return [index for index in taken if not self.is_delivered(index)]
+        while self.next_index < self.version.n_chunks:
+            first = self.next_index
+            end = min(self.version.n_chunks, first - first % unit_chunks + unit_chunks)
+            unit = [index for index in range(first, end) if not self.is_delivered(index)]
+            if unit:
+                return unit
+            self.next_index = end
+        return []
+
+    def produced(self, index: int) -> None:
+        """Note that a chunk of the unit in work was produced."""
+        self.next_index = max(self.next_index, index + 1)
+
+    def put_back(self, indexes: Sequence[int]) -> None:
+        """Return chunks of the unit in work that were not produced after all."""
+        with self._lock:
+            self.again.extend(index for index in indexes if index < self.next_index)
+
     def launch(self) -> None:
         """Count one message as produced; call it before producing."""
         with self._lock:
@@ -113,7 +149,8 @@ class Sending:
         elif not self.is_delivered(index):
             self.delivered[index >> 3] |= 1 << (index & 7)
             self.n_delivered += 1
-        self.n_accepted += 1
+        self.may_be_on_topic = True
+        self.n_failures = 0
         known = self._offsets.get(partition)
         if known is None:
             self._offsets[partition] = [offset, offset]
@@ -128,10 +165,9 @@ class Sending:
     def send_again(self, index: int, *, may_have_arrived: bool) -> None:
         """Note a chunk whose delivery failed for now, on the polling thread."""
         if may_have_arrived:
-            self.n_accepted += 1
-            self.sent_twice = True
-        self.again.append(index)
+            self.may_be_on_topic = self.sent_twice = True
         with self._lock:
+            self.again.append(index)
             self.n_in_flight -= 1
 
     def refuse(self, reason: str, retry_after_seconds: float | None) -> None:

@@ -8,6 +8,8 @@ import threading
 class Gate:
     """Lets bytes through until so many are on their way; the first one always passes.
 
+    While it is shut, for whatever reason, nothing passes, and whoever waits is sent away.
+
     Args:
         max_bytes: the limit (``--queue_max_size``).
     """
@@ -16,39 +18,57 @@ class Gate:
         self.max_bytes = max_bytes
         self.n_bytes = 0
         self.n_messages = 0
-        self._freed = threading.Condition()
+        self._changed = threading.Condition()
         self._n_blocked = 0
+        self._shut_for: set[str] = set()
 
-    def enter(self, n_bytes: int, timeout_seconds: float) -> bool:
-        """Take room for a message; False where there was none within the time."""
-        with self._freed:
+    def shut(self, reason: str) -> None:
+        """Let nothing more through until :meth:`open` is called for the same reason."""
+        with self._changed:
+            self._shut_for.add(reason)
+            self._changed.notify_all()
+
+    def open(self, reason: str) -> None:
+        """Take one reason for being shut away."""
+        with self._changed:
+            self._shut_for.discard(reason)
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing may pass just now, room or not."""
+        return bool(self._shut_for)
+
+    def enter(self, n_bytes: int) -> bool:
+        """Take room for a message, waiting for it; False once the gate is shut."""
+        with self._changed:
             if self.n_bytes and self.n_bytes + n_bytes > self.max_bytes:
                 self._n_blocked += 1
                 try:
-                    self._freed.wait_for(
-                        lambda: not self.n_bytes or self.n_bytes + n_bytes <= self.max_bytes,
-                        timeout_seconds)
+                    self._changed.wait_for(lambda: self._shut_for or not self.n_bytes
+                                           or self.n_bytes + n_bytes <= self.max_bytes)
                 finally:
                     self._n_blocked -= 1
-                if self.n_bytes and self.n_bytes + n_bytes > self.max_bytes:
-                    return False
+            if self._shut_for:
+                return False
             self.n_bytes += n_bytes
             self.n_messages += 1
             return True
 
     def leave(self, n_bytes: int) -> None:
         """Give the room of one message back."""
-        with self._freed:
+        with self._changed:
             self.n_bytes -= n_bytes
             self.n_messages -= 1
             if self._n_blocked:
-                self._freed.notify_all()
+                self._changed.notify_all()
 
     def wait_for_room(self, timeout_seconds: float) -> None:
         """Wait until some message has left; for a client whose own queue is full."""
-        with self._freed:
+        with self._changed:
+            if self._shut_for:
+                return
             self._n_blocked += 1
             try:
-                self._freed.wait(timeout_seconds)
+                self._changed.wait(timeout_seconds)
             finally:
                 self._n_blocked -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError
@@ -25,20 +25,30 @@ class Verdict:
         remedy: what a person can do; empty for transient errors.
         may_have_arrived: whether the message may be on the topic all the same.
         retry_after_seconds: for ``LATER``, the time to the next attempt.
+        strikes_all: any other message would be refused as well.
+        asks_for_check: the topic may be another one now.
     """
 
     cure: Cure
     remedy: str = ""
     may_have_arrived: bool = False
-    retry_after_seconds: float = 60.0
+    retry_after_seconds: float = 30.0
+    strikes_all: bool = False
+    asks_for_check: bool = False
 
 
 _SIZE_REMEDY = (
     "Raise max.message.bytes of the topic, message.max.bytes of the brokers and "
     "message.max.bytes of the producer, or choose a smaller --chunk_size"
 )
-_ACL_REMEDY = "Grant the principal the Write and Describe rights on the topic"
+#: ``{principal}`` and ``{topic}`` are filled in.
+WRITE_REMEDY = (
+    "The principal {principal} lacks the Write right on the topic {topic}: grant it "
+    "(kafka-acls --add --allow-principal {principal} --operation Write --topic {topic}); "
+    "sending goes on by itself"
+)
 
+#: Refusals of one message, which another one may escape.
 _LATER: Mapping[int, str] = {
     KafkaError.MSG_SIZE_TOO_LARGE: _SIZE_REMEDY,
     KafkaError.RECORD_LIST_TOO_LARGE: _SIZE_REMEDY,
@@ -46,19 +56,21 @@ _LATER: Mapping[int, str] = {
     KafkaError._BAD_MSG: "Look at the broker's log for what it does not accept",
     KafkaError.INVALID_MSG: "Look at the broker's log for what it does not accept",
     KafkaError.INVALID_RECORD: "Look at the topic's settings (a compacted topic needs keys)",
+    KafkaError._UNKNOWN_PARTITION: "The topic has fewer partitions than it had; restore them",
+    KafkaError.POLICY_VIOLATION: "Ask the cluster's administrators which policy forbids it",
+}
+#: Refusals that strike every message until somebody changes something.
+_LATER_FOR_ALL: Mapping[int, str] = {
     KafkaError.TOPIC_EXCEPTION: "Use a topic name that the cluster accepts",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: _ACL_REMEDY,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "Grant the principal the IdempotentWrite right",
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _ACL_REMEDY,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: WRITE_REMEDY,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+        "Grant the principal {principal} the IdempotentWrite right on the cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: WRITE_REMEDY,
     KafkaError._AUTHENTICATION: "Check sasl.username and sasl.password in the config",
     KafkaError.SASL_AUTHENTICATION_FAILED: "Check sasl.username and sasl.password in the config",
-    KafkaError._UNKNOWN_TOPIC: "Create the topic; sending starts by itself",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "Create the topic; sending starts by itself",
-    KafkaError._UNKNOWN_PARTITION: "The topic has fewer partitions than it had; restore them",
     KafkaError.UNSUPPORTED_VERSION: "The brokers are too old for the producer's settings",
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: "Choose another compression.type in the config",
     KafkaError.INVALID_REQUIRED_ACKS: "Choose another value for acks in the config",
-    KafkaError.POLICY_VIOLATION: "Ask the cluster's administrators which policy forbids it",
 }
 
 #: Transient errors after which the message may be on the topic: the answer got lost, not it.
@@ -66,15 +78,34 @@ _AMBIGUOUS = frozenset({
     KafkaError._MSG_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,
     KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     KafkaError._PURGE_INFLIGHT, KafkaError._FATAL, KafkaError.NETWORK_EXCEPTION,
+    KafkaError._INCONSISTENT, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    KafkaError.UNKNOWN_PRODUCER_ID,
 })
 
-#: Refusals that end the moment somebody creates or grants something are asked for more often.
-_SOON = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
+#: The topic is gone, or was made anew: who it is now has to be asked before more is sent.
+_TOPIC_IN_DOUBT = frozenset({
+    KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION,
+})
 
 
 def judge(code: int) -> Verdict:
     """Return what the error code of a delivery report means."""
-    remedy = _LATER.get(code)
-    if remedy is None:
-        return Verdict(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS)
-    return Verdict(Cure.LATER, remedy, retry_after_seconds=20.0 if code in _SOON else 60.0)
+    asks_for_check = code in _TOPIC_IN_DOUBT
+    if code in _LATER_FOR_ALL:
+        return Verdict(Cure.LATER, _LATER_FOR_ALL[code], strikes_all=True)
+    if code in _LATER:
+        return Verdict(Cure.LATER, _LATER[code], retry_after_seconds=60.0,
+                       asks_for_check=asks_for_check)
+    return Verdict(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
+
+
+def principal_of(config: Mapping[str, object], secrets: Collection[str]) -> str:
+    """Return as whom the client speaks to the cluster, as ACLs name it; never a secret."""
+    name = str(config.get("sasl.username") or "")
+    if name and name in secrets:
+        return "User:(sasl.username of the config)"
+    if name:
+        return f"User:{name}"
+    if config.get("ssl.certificate.location") or config.get("ssl.keystore.location"):
+        return "User:(subject of the client's certificate)"
+    return "User:ANONYMOUS"

@@ -25,12 +25,14 @@ class Cut:
         n_chunks: number of chunks.
         is_recovery: the first chunk goes twice.
         may_not_rebuild: it cannot be cut into enough chunks to be sure of every consumer.
+        sent_twice: its chunks may meet copies of themselves on the topic.
     """
 
     chunk_size: int
     n_chunks: int
     is_recovery: bool = False
     may_not_rebuild: bool = False
+    sent_twice: bool = False
 
 
 def resumable(history: Sequence[PastVersion], sha512: bytes) -> PastVersion | None:
@@ -40,7 +42,7 @@ def resumable(history: Sequence[PastVersion], sha512: bytes) -> PastVersion | No
         history: versions of the path, newest first.
         sha512: of the whole file as it is now.
     """
-    last = next((p for p in history if p.state != VersionState.REFUSED), None)
+    last = _last(history)
     if last and last.state == VersionState.BEGUN and last.version.sha512 == sha512:
         return last
     return None
@@ -48,9 +50,14 @@ def resumable(history: Sequence[PastVersion], sha512: bytes) -> PastVersion | No
 
 def is_sent_already(history: Sequence[PastVersion], sha512: bytes) -> bool:
     """Return whether the last thing that consumers saw of the path is this content, whole."""
-    last = next((p for p in history if p.state != VersionState.REFUSED), None)
+    last = _last(history)
     return last is not None and last.state == VersionState.COMPLETE \
         and last.version.sha512 == sha512 and not last.version.may_not_rebuild
+
+
+def _last(history: Sequence[PastVersion]) -> PastVersion | None:
+    """Return the newest version of which something may be on the topic."""
+    return next((p for p in history if p.state != VersionState.REFUSED), None)
 
 
 def cut(history: Sequence[PastVersion], sha512: bytes, n_bytes: int, chunk_size: int) -> Cut:
@@ -67,6 +74,10 @@ def cut(history: Sequence[PastVersion], sha512: bytes, n_bytes: int, chunk_size:
                    if p.version.sha512 == sha512 and p.state != VersionState.REFUSED), None)
     size = frozen or chunk_size
     n_chunks = count_chunks(n_bytes, size)
+    last = _last(history)
+    if last is not None and is_sent_already(history, sha512):
+        # Consumers have it whole, and hold at most some chunks of this very content and cut.
+        return Cut(size, n_chunks, sent_twice=last.version.sent_twice)
     if n_to_exceed == 0:
         return Cut(size, n_chunks)
     if n_chunks > n_to_exceed:

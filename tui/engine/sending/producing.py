@@ -7,7 +7,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -16,7 +17,7 @@ from tui.engine.model import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
-from tui.engine.sending.kafka_errors import Cure, judge
+from tui.engine.sending.kafka_errors import Cure, judge, principal_of
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
@@ -24,41 +25,65 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 _Report = tuple[Sending, int, int, int, int, int]
+_UNCHECKED, _STOPPED = "the cluster is not checked", "the program stops"
+
+#: In force once the cluster has denied the IdempotentWrite right. Retries are then our own, so
+#: that every chunk that may be on the topic twice is known to be.
+WITHOUT_IDEMPOTENCE: Mapping[str, str | int | float | bool] = {
+    "enable.idempotence": False, "max.in.flight.requests.per.connection": 1, "retries": 0}
+
+#: Reported by the client itself: the connection was lost, or never was.
+_LOSSES = frozenset({
+    KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE,
+    KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
 class ProducingThread(StoppableThread):
     """Owns the client and polls it: delivery reports, errors and statistics arrive only here.
 
     Nothing is produced until :meth:`trust` says that the cluster is the ledger's own; after a lost
-    connection (:meth:`_on_error`) acknowledgements wait until that is known again.
+    connection acknowledgements wait until that is known again.
 
     Args:
         settings: which topic, which properties.
+        gate: bounds the bytes on their way.
         client_logger: for librdkafka's own records.
         on_over: called when nothing more will happen to a version.
         on_again: called when a version has chunks to be produced again.
+        on_refusal: called with the time to the next attempt, in seconds, when the broker refuses
+            what it would refuse any other version as well; with None when it accepts again.
+        on_doubt: called when what is in flight may reach the topic twice.
         on_death: see :class:`StoppableThread`.
     """
 
-    def __init__(self, settings: Settings, client_logger: logging.Logger,
+    def __init__(self, settings: Settings, gate: Gate, client_logger: logging.Logger,
                  on_over: Callable[[Sending], None], on_again: Callable[[Sending], None],
+                 on_refusal: Callable[[float | None], None], on_doubt: Callable[[], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("producing", on_death)
         self._topic = settings.topic_name
         self._config = dict(settings.producer_config)
         self._redact = settings.redact
+        self._principal = principal_of(settings.producer_config, settings.secrets)
         self._client_logger = client_logger
         self._on_over = on_over
         self._on_again = on_again
-        self.gate = Gate(settings.queue_max_bytes)
+        self._on_refusal = on_refusal
+        self._on_doubt = on_doubt
+        self.gate = gate
         self.traffic = TrafficMeter()
         self.health = BrokerHealth(settings)
         self.trusted = threading.Event()  #: the cluster is known to be the ledger's
         self.lost = threading.Event()  #: the connection was lost since it was last checked
-        self._unverified: list[_Report] = []
         self._trust_lock = threading.Lock()
-        self._fatal = ""
+        self._unverified: deque[_Report] = deque()  # only this thread touches it
+        self._fatal: KafkaError | None = None
+        self._refused = False
+        self._largest_accepted = 0
+        self._retired: deque[Producer] = deque()
+        self._number = 0
         self.is_idempotent = settings.idempotent
+        gate.shut(_UNCHECKED)
         self.client = self._build()
 
     @property
@@ -67,96 +92,150 @@ class ProducingThread(StoppableThread):
         return self._config
 
     def _build(self) -> Producer:
-        callbacks: dict[str, Any] = {"error_cb": self._on_error, "stats_cb": self._on_statistics}
+        self._number += 1
+        callbacks: dict[str, Any] = {
+            "error_cb": functools.partial(self._on_error, self._number),
+            "stats_cb": functools.partial(self._on_statistics, self._number)}
         return Producer({**self._config, **callbacks}, logger=self._client_logger)
 
     def work(self) -> None:
         while not self.stopping.is_set():
-            self.client.poll(0.1)
+            self._poll(self.client, 0.1)
             self.traffic.tick()
-            if self._fatal:
-                self._rebuild()
+            if self._fatal is not None:
+                self._rebuild(self._fatal)
+            if self._retired:
+                self._drain_retired()
+            while self._unverified and self.trusted.is_set():
+                self._acknowledged(self._unverified.popleft())
+
+    def _poll(self, client: Producer, seconds: float) -> None:
+        try:
+            client.poll(seconds)
+        except KafkaException as error:  # a fatal error arrives so, and not at the callback
+            if client is self.client:
+                self._fatal = error.args[0]
+                self.distrust()
+
+    # Producing, on the uploading threads.
 
     def produce(self, sending: Sending, index: int, data: bytes) -> bool:
-        """Produce one chunk, waiting for room; False where the program stops before there is any.
+        """Produce one chunk, waiting for room.
 
         Args:
             sending: whose chunk.
             index: from 0.
             data: all bytes of the chunk.
+
+        Returns:
+            False where nothing more of this version may be produced for now.
         """
+        if len(data) < sending.version.chunk_size and not self._are_longer_taken(sending):
+            return False
         value = sending.maker.value(index, data)
         key = sending.maker.key(index)
-        for copy in range(sending.n_copies(index)):
-            if copy and not self.is_idempotent and not self._wait_for_first(sending):
-                return False
+        if index or not sending.version.is_recovery:
+            return self._produce_one(sending, index, key, value, len(data))
+        # Consumers drop what makes them let go of an older version. That must be a copy of the
+        # first chunk, so no other chunk goes before both of its copies are acknowledged.
+        if not self._wait_for_reports(sending):
+            return False
+        if sending.is_delivered(index):
+            return True
+        for _ in range(sending.n_copies(index)):
             if not self._produce_one(sending, index, key, value, len(data)):
                 return False
-        if sending.n_copies(index) > 1 and not self.is_idempotent:
-            return self._wait_for_first(sending)
-        return True
+        return self._wait_for_reports(sending) and sending.is_delivered(index)
 
-    def _wait_for_first(self, sending: Sending) -> bool:
-        """Wait until what was produced of a version is reported: keeps the order by itself."""
-        while sending.n_in_flight and not self.stopping.is_set():
+    def _are_longer_taken(self, sending: Sending) -> bool:
+        """Wait until the broker is known to take chunks of a full length.
+
+        Of a version with chunks that are too long for the topic nothing may be accepted, or it
+        could not be cut smaller any more: so its short last chunk does not go first.
+        """
+        if sending.version.n_chunks == 1 or sending.n_delivered \
+                or sending.version.chunk_size <= self._largest_accepted:
+            return True
+        return self._wait_for_reports(sending) and not sending.refusal
+
+    def _wait_for_reports(self, sending: Sending) -> bool:
+        while sending.n_in_flight and not self.gate.is_shut:
             self.gate.wait_for_room(0.1)
-        return not self.stopping.is_set()
+        return sending.n_in_flight == 0
 
     def _produce_one(self, sending: Sending, index: int, key: bytes, value: bytes,
                      n_bytes: int) -> bool:
-        while not self.gate.enter(n_bytes, 0.5):
-            if self.stopping.is_set():
-                return False
+        if not self.gate.enter(n_bytes):
+            return False
         sending.launch()
         report = functools.partial(self._on_delivery, sending, index, n_bytes, len(value))
         arguments: dict[str, Any] = {"on_delivery": report}
         if sending.version.partition >= 0:
             arguments["partition"] = sending.version.partition
         while True:
+            client = self.client
             try:
-                self.client.produce(self._topic, value, key, **arguments)
-                return True
+                client.produce(self._topic, value, key, **arguments)
             except BufferError:
-                if self.stopping.is_set():
-                    sending.take_back()
-                    self.gate.leave(n_bytes)
-                    return False
-                self.gate.wait_for_room(0.1)
+                if not self.gate.is_shut:
+                    self.gate.wait_for_room(0.1)
+                    continue
             except KafkaException as error:
-                self._not_taken(sending, index, n_bytes, error)
+                if not self._is_poisoned(error):
+                    self._not_taken(sending, index, n_bytes, error)
+                    return True
+                self.distrust()
+            else:
+                if client is not self.client:
+                    # Replaced in this very moment: what it took is reported as not delivered.
+                    self._retired.append(client)
                 return True
+            sending.take_back()
+            self.gate.leave(n_bytes)
+            return False
+
+    def _is_poisoned(self, error: KafkaException) -> bool:
+        """Return whether the client, not the message, is the trouble: it is replaced soon."""
+        cause = error.args[0]
+        return isinstance(cause, KafkaError) and (
+            cause.fatal() or cause.code() == KafkaError._FATAL)
 
     def _not_taken(self, sending: Sending, index: int, n_bytes: int,
                    error: KafkaException) -> None:
         """The client refuses the message itself: the same as a delivery that failed."""
         self.gate.leave(n_bytes)
         cause = error.args[0]
-        if isinstance(cause, KafkaError) and cause.fatal():
-            self._fatal = cause.str()
         code = cause.code() if isinstance(cause, KafkaError) else KafkaError._FAIL
         text = cause.str() if isinstance(cause, KafkaError) else str(cause)
         self._failed(sending, index, code, text, was_sent=False)
 
+    # Delivery reports, on this thread.
+
     def _on_delivery(self, sending: Sending, index: int, n_bytes: int, n_value_bytes: int,
                      error: KafkaError | None, message: Message) -> None:
-        self.gate.leave(n_bytes)
         if error is not None:
             self._failed(sending, index, error.code(), error.str(), was_sent=True)
+            self.gate.leave(n_bytes)
             return
         partition, offset = message.partition(), message.offset()
         report = (sending, index, n_bytes, n_value_bytes, -1 if partition is None else partition,
                   -1 if offset is None else offset)
         if self.trusted.is_set():
             self._acknowledged(report)
-            return
-        with self._trust_lock:
+        else:
             self._unverified.append(report)
 
     def _acknowledged(self, report: _Report) -> None:
         sending, index, n_bytes, n_value_bytes, partition, offset = report
         sending.acknowledge(index, partition, offset)
+        self.gate.leave(n_bytes)
+        self._largest_accepted = max(self._largest_accepted, n_bytes)
         self.traffic.count(n_bytes, n_value_bytes)
         self.traffic.last_acknowledgement = time.monotonic()
+        if self._refused:
+            self._refused = False
+            self.health.enter(BrokerState.CONNECTED)
+            self._on_refusal(None)
         if sending.is_over:
             self._on_over(sending)
 
@@ -167,61 +246,84 @@ class ProducingThread(StoppableThread):
             sending.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
             self.health.n_retried_chunks += 1
         else:
-            sending.refuse(f"{self._redact(text)}. {verdict.remedy}", verdict.retry_after_seconds)
+            remedy = verdict.remedy.format(principal=self._principal, topic=self._topic)
+            sending.refuse(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
+        if verdict.asks_for_check:
+            self.distrust()
+        if verdict.strikes_all:
+            self._refused = True
+            self.health.enter(BrokerState.REFUSED, sending.refusal)
+            self._on_refusal(verdict.retry_after_seconds)
         if sending.is_over:
             self._on_over(sending)
         elif sending.again:
             self._on_again(sending)
 
-    def trust(self) -> None:
-        """Say that the cluster is the ledger's own: what it acknowledged meanwhile counts."""
-        while True:
-            with self._trust_lock:
-                if not self._unverified:
-                    self.trusted.set()
-                    return
-                reports, self._unverified = self._unverified, []
-            for report in reports:
-                self._acknowledged(report)
+    # The connection.
 
-    def _on_error(self, error: KafkaError) -> None:
-        code = error.code()
-        self.health.error(error)
-        if code in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT,
-                    KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._SSL):
+    def trust(self) -> bool:
+        """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
+        with self._trust_lock:
+            if self.lost.is_set():
+                return False
+            self.trusted.set()
+            self.gate.open(_UNCHECKED)
+            return True
+
+    def distrust(self) -> None:
+        """Produce and count nothing more until the cluster was checked again."""
+        with self._trust_lock:
             self.trusted.clear()
             self.lost.set()
-        if error.fatal() or code == KafkaError._FATAL:
-            self._fatal = error.str()
+            self.gate.shut(_UNCHECKED)
 
-    def _on_statistics(self, text: str) -> None:
+    def halt(self) -> None:
+        """Let nothing more be produced, for good."""
+        self.gate.shut(_STOPPED)
+
+    def _on_error(self, number: int, error: KafkaError) -> None:
+        if number != self._number:
+            return
+        self.health.error(error.code(), error.str())
+        if error.code() in _LOSSES:
+            self._doubt_retries()
+            self.distrust()
+
+    def _on_statistics(self, number: int, text: str) -> None:
+        if number != self._number:
+            return
+        n_retries = self.health.status().n_retries
         if self.health.statistics(json.loads(text)):
-            self.trusted.clear()
-            self.lost.set()
+            self.distrust()
+        if self.health.status().n_retries > n_retries:
+            self._doubt_retries()
 
-    def _rebuild(self) -> None:
+    def _doubt_retries(self) -> None:
+        """Without idempotence, what librdkafka sends again by itself may arrive twice."""
+        if not self.is_idempotent:
+            self._on_doubt()
+
+    def _rebuild(self, error: KafkaError) -> None:
         """Build a new client after a fatal error; what was not acknowledged is sent again."""
-        why, self._fatal = self._fatal, ""
-        logger.error("the producer has failed (%s): a new one is built, and only what is not "
-                     "acknowledged goes again", why)
-        if "authoriz" in why.lower() and self.is_idempotent:
+        self._fatal = None
+        self.health.error(error.code(), error.str())
+        if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED and self.is_idempotent:
             logger.warning("the cluster denies the IdempotentWrite right: sending goes on without "
                            "idempotence and with one request in flight at a time")
-            self._config["enable.idempotence"] = False
-            self._config["max.in.flight.requests.per.connection"] = 1
+            self._config.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
-        self.trusted.clear()
+        else:
+            logger.error("the producer has failed (%s): a new one is built, and only what is not "
+                         "acknowledged goes again", error.str())
+        self.distrust()
         old, self.client = self.client, self._build()
-        old.purge()
-        deadline = time.monotonic() + 10
-        while len(old) and time.monotonic() < deadline:
-            old.poll(0.1)
-        self.lost.set()
+        self._retired.append(old)
 
-    def purge(self) -> None:
-        """Give up everything that is not acknowledged; reports arrive as failures."""
-        self.client.purge()
-
-    def is_connected(self) -> bool:
-        """Whether the cluster was reached and checked."""
-        return self.health.state == BrokerState.CONNECTED
+    def _drain_retired(self) -> None:
+        """Have clients that were replaced report everything that they still hold."""
+        for _ in range(len(self._retired)):
+            old = self._retired.popleft()
+            old.purge()
+            self._poll(old, 0.05)
+            if len(old):
+                self._retired.append(old)

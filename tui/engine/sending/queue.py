@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tui.engine.model import WaitingFile
 from tui.engine.sending.delivery import Sending
+from tui.engine.sending.gate import Gate
 from tui.engine.sending.reading import SLICE_BYTES
 
 _WINDOW_FILES = 4096
@@ -20,6 +21,9 @@ _LARGE_FILES = 1024
 _BATCH_FILES = 64
 _BATCH_BYTES = 8 * 1024 * 1024
 _LONGEST_BACK_OFF_SECONDS = 30.0
+#: Paths in hand at most: empty files cost no bytes, but each of them costs memory.
+_MOST_IN_HAND = 16_384
+_PAUSED = "paused"
 
 
 class Line(Protocol):
@@ -34,16 +38,19 @@ class UploadQueue:
 
     Only a window of the line is in memory. A path has one version in hand at a time; another one
     waits until :meth:`release`. At most ``n_threads`` + 2 large versions are in hand, and they
-    take turns with the small files, so that neither starves.
+    take turns with the small files, so that neither starves. Small files are held in memory until
+    they are acknowledged, and together they stay within the gate's limit.
 
     Args:
         line: the waiting files.
         n_threads: number of uploading threads.
+        gate: is shut while paused, so that a thread in the middle of a version stops as well.
     """
 
-    def __init__(self, line: Line, n_threads: int) -> None:
+    def __init__(self, line: Line, n_threads: int, gate: Gate) -> None:
         self._line = line
         self._n_large_allowed = n_threads + 2
+        self._gate = gate
         self._changed = threading.Condition()
         self._window: deque[WaitingFile] = deque()
         self._large: deque[WaitingFile] = deque()
@@ -54,6 +61,10 @@ class UploadQueue:
         self._numbers = itertools.count()
         self._in_hand: dict[str, Sending | None] = {}
         self._large_in_hand: set[str] = set()
+        self._held_bytes: dict[str, int] = {}
+        self._n_held_bytes = 0
+        self._refusal_seconds: float | None = None  #: between two attempts, while all is refused
+        self._next_attempt = 0.0
         self._last_position = 0
         self._n_uploading = 0
         self._may_have_more = True
@@ -71,12 +82,33 @@ class UploadQueue:
         """Hand out nothing until :meth:`resume`."""
         with self._changed:
             self.is_paused = True
+            self._gate.shut(_PAUSED)
 
     def resume(self) -> None:
         """Hand out work again."""
         with self._changed:
             self.is_paused = False
+            self._gate.open(_PAUSED)
             self._changed.notify_all()
+
+    def refused(self, seconds: float | None) -> None:
+        """Hand out one version an interval, because the broker would refuse any.
+
+        Args:
+            seconds: the interval; None once the broker accepts again.
+        """
+        with self._changed:
+            self._refusal_seconds = seconds
+            if seconds is not None:
+                self._next_attempt = time.monotonic() + seconds
+            self._changed.notify_all()
+
+    def doubt(self) -> None:
+        """Note that what is in flight just now may reach the topic twice."""
+        with self._changed:
+            for sending in self._in_hand.values():
+                if sending is not None and sending.n_in_flight:
+                    sending.sent_twice = True
 
     def take(self, timeout_seconds: float) -> Sending | list[WaitingFile] | None:
         """Return a large version to go on with, or files to begin; None where there is nothing.
@@ -87,7 +119,7 @@ class UploadQueue:
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
             while True:
-                work = None if self.is_paused or self.is_blocked else self._choose()
+                work = None if self.is_paused or self.is_blocked else self._choose_if_accepted()
                 if work:
                     return work
                 left = deadline - time.monotonic()
@@ -97,14 +129,24 @@ class UploadQueue:
                     left = min(left, max(0.01, self._later[0][0] - time.monotonic()))
                 self._changed.wait(left)
 
-    def _choose(self) -> Sending | list[WaitingFile] | None:
+    def _choose_if_accepted(self) -> Sending | list[WaitingFile] | None:
+        if self._refusal_seconds is None:
+            return self._choose(_BATCH_FILES)
+        if time.monotonic() < self._next_attempt:
+            return None
+        work = self._choose(1)
+        if work:
+            self._next_attempt = time.monotonic() + self._refusal_seconds
+        return work
+
+    def _choose(self, n_files: int) -> Sending | list[WaitingFile] | None:
         while self._later and self._later[0][0] <= time.monotonic():
             self._ready.append(heapq.heappop(self._later)[2])
         self._refill()
         self._large_turn = not self._large_turn
         if self._large_turn:
-            return self._choose_large() or self._choose_small()
-        return self._choose_small() or self._choose_large()
+            return self._choose_large() or self._choose_small(n_files)
+        return self._choose_small(n_files) or self._choose_large()
 
     def _choose_large(self) -> Sending | list[WaitingFile] | None:
         if self._large and len(self._large_in_hand) < self._n_large_allowed:
@@ -118,11 +160,13 @@ class UploadQueue:
                 return [file]
         return self._ready.popleft() if self._ready else None
 
-    def _choose_small(self) -> list[WaitingFile] | None:
+    def _choose_small(self, n_files: int) -> list[WaitingFile] | None:
         batch: list[WaitingFile] = []
         n_bytes = 0
-        while self._window and len(batch) < _BATCH_FILES and n_bytes < _BATCH_BYTES:
+        while self._window and len(batch) < n_files and n_bytes < _BATCH_BYTES:
             file = self._window[0]
+            if file.n_bytes <= SLICE_BYTES and not self._has_room(file):
+                break
             if file.n_bytes > SLICE_BYTES:
                 if len(self._large) >= _LARGE_FILES:
                     break
@@ -134,9 +178,17 @@ class UploadQueue:
                 self._park(file)
                 continue
             self._in_hand[file.rel_path] = None
+            self._held_bytes[file.rel_path] = file.n_bytes
+            self._n_held_bytes += file.n_bytes
             batch.append(file)
             n_bytes += file.n_bytes
         return batch or None
+
+    def _has_room(self, file: WaitingFile) -> bool:
+        if len(self._in_hand) >= _MOST_IN_HAND:
+            return False
+        return not self._n_held_bytes or \
+            self._n_held_bytes + file.n_bytes <= self._gate.max_bytes
 
     def _refill(self) -> None:
         if not self._may_have_more or len(self._window) >= _WINDOW_FILES // 4:
@@ -170,14 +222,13 @@ class UploadQueue:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
         with self._changed:
             sending.is_in_hand = False
-            if not sending.is_ended and not sending.is_produced and not sending.refusal \
-                    and not sending.is_abandoned:
+            if not sending.is_produced and _goes_on(sending):
                 self._put_in_line(sending)
 
     def again(self, sending: Sending) -> None:
         """Note that a version has chunks to be produced again."""
         with self._changed:
-            if not sending.is_in_hand and not sending.is_ended:
+            if not sending.is_in_hand and _goes_on(sending):
                 self._put_in_line(sending)
 
     def _put_in_line(self, sending: Sending) -> None:
@@ -191,11 +242,18 @@ class UploadQueue:
             self._ready.append(sending)
         self._changed.notify_all()
 
+    def let_go(self, rel_path: str) -> None:
+        """Note that the bytes of a path in hand are no longer held in memory."""
+        with self._changed:
+            self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
+            self._changed.notify_all()
+
     def release(self, rel_path: str) -> None:
         """Note that nothing of a path is in hand any more."""
         with self._changed:
             self._in_hand.pop(rel_path, None)
             self._large_in_hand.discard(rel_path)
+            self.let_go(rel_path)
             parked = self._parked.pop(rel_path, None)
             if parked is not None:
                 self._window.appendleft(parked)
@@ -221,3 +279,7 @@ class UploadQueue:
     def n_in_hand(self) -> int:
         """Number of paths in hand."""
         return len(self._in_hand)
+
+
+def _goes_on(sending: Sending) -> bool:
+    return not (sending.is_ended or sending.is_abandoned or sending.refusal)

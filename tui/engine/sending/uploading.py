@@ -36,6 +36,8 @@ from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_UNEXPECTED = "it met an unexpected error"
+_UNEXPECTED_SECONDS = 60.0
 #: Bytes that one large version sends before others get their turn.
 _TURN_BYTES = 64 * 1024 * 1024
 
@@ -43,7 +45,7 @@ _TURN_BYTES = 64 * 1024 * 1024
 class FilesInLine(Protocol):
     """What uploading tells the ledger of paths."""
 
-    def partition(self, file_id: int) -> int | None: ...
+    def in_line(self, rel_path: str) -> WaitingFile | None: ...
     def set_partitions(self, files: Sequence[WaitingFile]) -> None: ...
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None: ...
@@ -121,29 +123,30 @@ class UploadingThread(StoppableThread):
 
     def _begin(self, files: list[WaitingFile]) -> None:
         """Read and hash files, make their versions durable, and send."""
-        sendings = []
-        for file in files:
-            if self.stopping.is_set():
+        sendings: list[Sending] = []
+        left = list(files)
+        try:
+            while left:
+                if self.stopping.is_set():
+                    return
+                sending = self._prepare_or_release(left[0])
+                del left[0]
+                if sending is not None:
+                    sendings.append(sending)
+            if not self._make_durable(sendings):
                 return
-            try:
-                sending = self._prepare(file)
-            except SourceError as error:
-                self._not_prepared(file, error)
-                continue
-            if sending is None:
-                self._a.queue.release(file.rel_path)
-            else:
-                sendings.append(sending)
-        new = [s for s in sendings if s.is_new and s.version.n_chunks > 1]
-        if not self._make_durable(new, sendings):
-            return
+        except BaseException as error:  # the thread ends by it; its files must not wait for ever
+            self._put_off([*left, *(sending.file for sending in sendings)],
+                          f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
+            raise
         for sending in sendings:
             self._a.queue.hold(sending)
         for sending in sendings:
             self._send(sending)
 
-    def _make_durable(self, new: list[Sending], all_of_them: list[Sending]) -> bool:
+    def _make_durable(self, sendings: list[Sending]) -> bool:
         """Commit what begins before its first message; put all back where that fails."""
+        new = [s for s in sendings if s.is_new and s.version.n_chunks > 1]
         try:
             if new:
                 self._a.files.set_partitions([s.file for s in new])
@@ -152,14 +155,29 @@ class UploadingThread(StoppableThread):
                     sending.started = started  # the same in the ledger and in the tables
                 self._a.versions.begin([s.version for s in new], started)
         except LedgerError as error:
-            for sending in all_of_them:
+            for sending in sendings:
                 sending.close()
-                self._a.files.set_unsent(sending.file, FileState.HELD, error.what, 5.0)
-                self._a.queue.release(sending.file.rel_path)
+            self._put_off([sending.file for sending in sendings], error.what, 5.0)
             self.stopping.wait(1.0)
             return False
         self._a.begun_here.update(s.version.version_id for s in new)
         return True
+
+    def _put_off(self, files: list[WaitingFile], reason: str, seconds: float) -> None:
+        for file in files:
+            self._a.files.set_unsent(file, FileState.HELD, reason, seconds)
+            self._a.queue.release(file.rel_path)
+
+    def _prepare_or_release(self, file: WaitingFile) -> Sending | None:
+        """Read and hash a file; where nothing is to be sent of it, its path is released."""
+        try:
+            sending = self._prepare(file)
+        except SourceError as error:
+            self._not_prepared(file, error)
+            return None
+        if sending is None:
+            self._a.queue.release(file.rel_path)
+        return sending
 
     def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
         if isinstance(error, SourceGoneError):
@@ -167,7 +185,9 @@ class UploadingThread(StoppableThread):
             self._close_begun(self._history(file), None)
             self._a.files.forget([file.rel_path])
         elif isinstance(error, SourceChangedError):
-            self._a.touch_again(file.rel_path)
+            now = self._a.files.in_line(file.rel_path)
+            if now is not None and now.position == file.position:
+                self._a.touch_again(file.rel_path)  # else the newer one is in line already
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED
@@ -190,7 +210,10 @@ class UploadingThread(StoppableThread):
         """
         settings = self._a.settings
         if file.is_stale:
-            file = replace(file, partition=self._a.files.partition(file.file_id), is_stale=False)
+            now = self._a.files.in_line(file.rel_path)
+            if now is None or now.position != file.position:
+                return None  # a newer row of the path stands for it
+            file = now
         source = open_source(settings.upload_dir, file.rel_path,
                              follow_symlinks=settings.follow_symlinks)
         try:
@@ -231,7 +254,8 @@ class UploadingThread(StoppableThread):
             n_bytes=source.n_bytes, mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds,
             inode=source.inode, sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
             partition=-1 if is_spread or file.partition is None else file.partition,
-            acks=file.acks, is_recovery=how.is_recovery, may_not_rebuild=how.may_not_rebuild)
+            acks=self._a.settings.acks, is_recovery=how.is_recovery,
+            may_not_rebuild=how.may_not_rebuild, sent_twice=how.sent_twice)
         logger.debug("%s is cut into %d chunks of %d bytes", file.rel_path, how.n_chunks,
                      how.chunk_size)
         return self._sending(version, file, source, data)
@@ -278,41 +302,41 @@ class UploadingThread(StoppableThread):
         except SourceError as error:
             seconds = back_off_seconds(sending.file.n_attempts)
             sending.hold(f"{error.what}. {error.remedy}", seconds)
-        self._a.queue.give_back(sending)
-        if sending.is_over:
-            self._a.on_over(sending)
+        except BaseException as error:  # the thread ends by it; its version must not wait for ever
+            sending.hold(f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
+            raise
+        finally:
+            self._a.queue.give_back(sending)
+            if sending.is_over:
+                self._a.on_over(sending)
 
     def _produce_turn(self, sending: Sending) -> None:
         n_left = _TURN_BYTES
         size = sending.version.chunk_size
-        unit_chunks = max(1, SLICE_BYTES // size)
-        while sending.again:
-            index = sending.again.popleft()
-            if not self._produce_unit(sending, index, index + 1):
-                sending.again.appendleft(index)
+        while n_left > 0:
+            unit = sending.next_unit(max(1, SLICE_BYTES // size))
+            if not unit or not self._produce_unit(sending, unit):
                 return
-        while sending.next_index < sending.version.n_chunks and n_left > 0:
-            first = sending.next_index
-            last = min(sending.version.n_chunks, first - first % unit_chunks + unit_chunks)
-            if not self._produce_unit(sending, first, last):
-                return
-            n_left -= (last - first) * size
+            n_left -= len(unit) * size
 
-    def _produce_unit(self, sending: Sending, first: int, last: int) -> bool:
-        """Produce chunks first..last - 1, all of one slice or one chunk of several slices."""
+    def _produce_unit(self, sending: Sending, unit: list[int]) -> bool:
+        """Produce chunks of one slice, or one chunk of several; False where the turn must end."""
         size = sending.version.chunk_size
         data, start = sending.data, 0
-        for index in range(first, last):
-            if not sending.is_delivered(index):
-                if data is None:
-                    data, start = self._read(sending, first)
+        n_produced = 0
+        try:
+            if data is None:
+                data, start = self._read(sending, unit[0])
+            for index in unit:
                 offset = index * size - start
-                if self.stopping.is_set() or self._a.queue.is_paused or sending.refusal:
+                if sending.refusal or not self._a.producing.produce(
+                        sending, index, data[offset:offset + size]):
                     return False
-                if not self._a.producing.produce(sending, index, data[offset:offset + size]):
-                    return False
-            sending.next_index = max(sending.next_index, index + 1)
-        return True
+                sending.produced(index)
+                n_produced += 1
+            return True
+        finally:
+            sending.put_back(unit[n_produced:])
 
     def _read(self, sending: Sending, first: int) -> tuple[bytes, int]:
         """Return the bytes around a chunk and the offset at which they begin."""
