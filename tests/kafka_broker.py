@@ -10,6 +10,8 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -65,30 +67,55 @@ def java() -> str:
     return str(JAVA)
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One more port on which a node listens.
+
+    Attributes:
+        name: upper case. protocol: as Kafka names it, such as ``SASL_PLAINTEXT``.
+        port: where it listens.
+        advertised_port: the port that clients are told; 0 for the same.
+        properties: of this listener alone, without ``listener.name.X.``.
+    """
+
+    name: str
+    port: int
+    protocol: str = "PLAINTEXT"
+    advertised_port: int = 0
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+
 class KafkaBroker:
     """A node of its own on free loopback ports.
 
     Args:
         proxy_port: a second listener is advertised as this loopback port, for tests that put a
             proxy before the broker.
+        listeners: further ones.
+        properties: of the server, on top of those that the tests need.
     """
 
-    def __init__(self, proxy_port: int | None = None) -> None:
+    def __init__(self, proxy_port: int | None = None, listeners: Sequence[Listener] = (),
+                 properties: Mapping[str, object] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         self.port = free_port()
         self.behind_proxy_port = free_port() if proxy_port else 0
         controller = free_port()
-        listeners = [f"PLAINTEXT://127.0.0.1:{self.port}", f"CONTROLLER://127.0.0.1:{controller}"]
-        advertised = [f"PLAINTEXT://127.0.0.1:{self.port}"]
+        all_listeners = [Listener("PLAINTEXT", self.port), *listeners]
         if proxy_port:
-            listeners.append(f"PROXIED://127.0.0.1:{self.behind_proxy_port}")
-            advertised.append(f"PROXIED://127.0.0.1:{proxy_port}")
-        properties = {
+            all_listeners.append(
+                Listener("PROXIED", self.behind_proxy_port, advertised_port=proxy_port))
+        every = {
             "process.roles": "broker,controller", "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": ",".join(listeners), "advertised.listeners": ",".join(advertised),
-            "listener.security.protocol.map":
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
+            "listeners": ",".join(
+                [f"CONTROLLER://127.0.0.1:{controller}",
+                 *(f"{one.name}://127.0.0.1:{one.port}" for one in all_listeners)]),
+            "advertised.listeners": ",".join(
+                f"{one.name}://127.0.0.1:{one.advertised_port or one.port}"
+                for one in all_listeners),
+            "listener.security.protocol.map": ",".join(
+                ["CONTROLLER:PLAINTEXT", *(f"{one.name}:{one.protocol}" for one in all_listeners)]),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": self.directory / "data", "offsets.topic.replication.factor": 1,
@@ -97,20 +124,26 @@ class KafkaBroker:
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0, "auto.create.topics.enable": "true",
             "num.partitions": 1, "log.cleaner.enable": "false",
-            "controlled.shutdown.enable": "false",
+            "controlled.shutdown.enable": "false", **(properties or {}),
         }
+        for one in listeners:
+            every |= {f"listener.name.{one.name.lower()}.{key}": value
+                      for key, value in one.properties.items()}
         self._properties = self.directory / "server.properties"
-        self._properties.write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
+        self._properties.write_text("".join(f"{k}={v}\n" for k, v in every.items()))
         logs = self.directory / "log4j2.properties"
         logs.write_text(_LOG_CONFIG.format(path=self.directory / "server.log"))
         self._command = [java(), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                          f"-Dlog4j2.configurationFile={logs}", "-cp", class_path()]
-        subprocess.run(
-            [*self._command, "kafka.tools.StorageTool", "format", "-t", _cluster_uuid(), "-c",
-             str(self._properties)], check=True, capture_output=True)
+        self.tool("kafka.tools.StorageTool", "format", "-t", _cluster_uuid(), "-c",
+                  str(self._properties))
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
         self.start()
+
+    def tool(self, name: str, *words: str) -> None:
+        """Run one of Kafka's own command line tools, by the name of its class."""
+        subprocess.run([*self._command, name, *words], check=True, capture_output=True)
 
     @property
     def bootstrap(self) -> str:

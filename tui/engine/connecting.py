@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tui.engine.model import BrokerState, NoticeKind
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask, is_alive
+from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.threads import StoppableThread
 from tui.errors import WrongClusterError
@@ -18,6 +19,7 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0
+_FIRST_ASK_SECONDS, _ASK_SECONDS = 3.0, 8.0
 #: An idle cluster is asked for a sign of life so often.
 _QUIET_SECONDS = 20.0
 
@@ -49,7 +51,8 @@ class ConnectingThread(StoppableThread):
         self._on_wrong = on_wrong
         self._on_new = on_new
         self._notify = notify
-        self._said = ""
+        self._said: set[str] = set()
+        self._diagnosed = ("", "")
         self._was_connected = False
         self._last_sign = 0.0
         self.n_partitions = 1
@@ -64,7 +67,9 @@ class ConnectingThread(StoppableThread):
             self._producing.lost.clear()
             try:
                 cluster = ask(self._producing.client, self._settings.topic_name,
-                              self._producing.config, self._client_logger)
+                              self._producing.config, self._producing.principal,
+                              self._client_logger,
+                              _FIRST_ASK_SECONDS if not n_failures else _ASK_SECONDS)
             except NotConnectedError as error:
                 n_failures += 1
                 self._not_connected(error)
@@ -83,18 +88,22 @@ class ConnectingThread(StoppableThread):
         now = time.monotonic()
         if self._producing.gate.n_messages or now - max(last, self._last_sign) < _QUIET_SECONDS:
             return
-        if is_alive(self._producing.client, self._settings.topic_name):
+        if is_alive(self._producing.client, self._settings.topic_name, _ASK_SECONDS):
             self._last_sign = now
         else:
             self._producing.distrust()
 
     def _not_connected(self, error: NotConnectedError) -> None:
         health = self._producing.health
-        hint = health.status().last_error
-        reason = self._settings.redact(str(error)) if error.remedy or not hint else hint
+        reason = self._settings.redact(str(error))
+        if not error.remedy:
+            if health.trouble != self._diagnosed[0] or not self._diagnosed[1]:
+                self._diagnosed = (health.trouble,
+                                   diagnose(health.trouble, self._producing.config))
+            reason = self._diagnosed[1] or reason
         is_new = health.enter(BrokerState.UNREACHABLE, reason)
-        if is_new or reason != self._said:
-            self._said = reason
+        if is_new or reason not in self._said:
+            self._said.add(reason)
             logger.warning("not connected to %s: %s; files are watched and queued, sending goes "
                            "on by itself", self._settings.broker_address, reason)
         if is_new:
@@ -112,7 +121,7 @@ class ConnectingThread(StoppableThread):
                         self._settings.broker_address, cluster.cluster_id,
                         self._settings.topic_name, cluster.n_partitions)
             self._notify(NoticeKind.BROKER_UP, f"connected to {self._settings.broker_address}")
-        self._said = ""
+        self._said.clear()
 
     def _check(self, cluster: Cluster) -> bool:
         """Compare the ids with the ledger's, and record them where it has none."""

@@ -10,11 +10,14 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollectio
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
+from tui.engine.sending.kafka_errors import WRITE_REMEDY
 from tui.errors import UploadError
 
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
-_ASK_SECONDS = 8.0
+_ADDRESSES_SECONDS = 8.0
+_NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
+                        KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT})
 #: Properties that say how to reach the cluster, by how they begin.
 _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
                     "client.", "socket", "broker.", "reconnect")
@@ -41,7 +44,7 @@ class Cluster:
 
 
 def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | float | bool],
-        logger: logging.Logger) -> Cluster:
+        principal: str, logger: logging.Logger, timeout_seconds: float) -> Cluster:
     """Ask for the ids and the partitions of the topic.
 
     A connection of its own is asked, since an answer to the producer may queue for minutes behind
@@ -51,7 +54,9 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
         producer: the client that sends.
         topic_name: topic to produce to; it may be created by being asked for.
         config: librdkafka properties, for the client that asks.
+        principal: as whom, for the message where that one may not.
         logger: for that client.
+        timeout_seconds: for each answer.
 
     Raises:
         NotConnectedError: no broker answers, or the topic cannot be used.
@@ -60,16 +65,17 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     admin = None if is_embedded else AdminClient(
         {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
         logger=logger)
-    found = _list(producer if admin is None else admin, topic_name)
+    found = _list(producer if admin is None else admin, topic_name, timeout_seconds)
     if admin is not None and not len(producer) \
-            and _list(producer, topic_name).cluster_id != found.cluster_id:
+            and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
         raise NotConnectedError("two clusters answer under one name")
     topic = found.topics.get(topic_name)
     if topic is None or topic.error is not None or not topic.partitions:
-        raise _unusable(topic_name, None if topic is None else topic.error)
+        raise _unusable(topic_name, principal, None if topic is None else topic.error)
     return Cluster(
         cluster_id=found.cluster_id or NO_ID,
-        topic_id=NO_ID if admin is None else _topic_id(admin, topic_name, logger),
+        topic_id=NO_ID if admin is None else _topic_id(
+            admin, topic_name, logger, timeout_seconds),
         n_partitions=len(topic.partitions),
         n_brokers=len(found.brokers),
     )
@@ -82,36 +88,37 @@ def addresses(producer: Producer) -> str:
         producer: its own connection is asked.
     """
     try:
-        found = producer.list_topics(timeout=_ASK_SECONDS)
+        found = producer.list_topics(timeout=_ADDRESSES_SECONDS)
     except KafkaException:
         return ""
     return ",".join(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
 
 
-def _list(client: Producer | AdminClient, topic_name: str) -> ClusterMetadata:
+def _list(client: Producer | AdminClient, topic_name: str,
+          timeout_seconds: float) -> ClusterMetadata:
     try:
-        return client.list_topics(topic_name, timeout=_ASK_SECONDS)
+        return client.list_topics(topic_name, timeout=timeout_seconds)
     except KafkaException as error:
         cause = error.args[0]
         raise NotConnectedError(cause.str() if isinstance(cause, KafkaError) else str(cause)) \
             from error
 
 
-def is_alive(producer: Producer, topic_name: str) -> bool:
+def is_alive(producer: Producer, topic_name: str, timeout_seconds: float) -> bool:
     """Return whether any broker answers a question."""
     try:
-        producer.list_topics(topic_name, timeout=_ASK_SECONDS)
+        producer.list_topics(topic_name, timeout=timeout_seconds)
     except KafkaException:
         return False
     return True
 
 
-def _unusable(topic_name: str, error: KafkaError | None) -> NotConnectedError:
+def _unusable(topic_name: str, principal: str, error: KafkaError | None) -> NotConnectedError:
     code = None if error is None else error.code()
     if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
         return NotConnectedError(
-            f"no right to describe the topic {topic_name}",
-            remedy="Grant the principal the Describe and Write rights on it")
+            f"the topic {topic_name} may not be used",
+            remedy=WRITE_REMEDY.format(principal=principal, topic=topic_name))
     if code in (None, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
         return NotConnectedError(
             f"the topic {topic_name} does not exist",
@@ -120,12 +127,22 @@ def _unusable(topic_name: str, error: KafkaError | None) -> NotConnectedError:
         f"the topic {topic_name} cannot be used yet: {'' if error is None else error.str()}")
 
 
-def _topic_id(admin: AdminClient, topic_name: str, logger: logging.Logger) -> str:
-    """Return the topic's id; :data:`NO_ID` where broker or client cannot tell it."""
+def _topic_id(admin: AdminClient, topic_name: str, logger: logging.Logger,
+              timeout_seconds: float) -> str:
+    """Return the topic's id; :data:`NO_ID` where broker or client cannot tell it.
+
+    Raises:
+        NotConnectedError: no answer came.
+    """
     try:
         futures = admin.describe_topics(TopicCollection([topic_name]),
-                                        request_timeout=_ASK_SECONDS)
-        return str(futures[topic_name].result(timeout=_ASK_SECONDS).topic_id)
-    except (KafkaException, TimeoutError, ValueError, NotImplementedError) as error:
+                                        request_timeout=timeout_seconds)
+        return str(futures[topic_name].result(timeout=timeout_seconds).topic_id)
+    except TimeoutError as error:
+        raise NotConnectedError(f"the id of the topic {topic_name} was not told in time") \
+            from error
+    except (KafkaException, ValueError, NotImplementedError) as error:
+        if isinstance(error, KafkaException) and error.args[0].code() in _NO_ANSWER:
+            raise NotConnectedError(error.args[0].str()) from error
         logger.debug("the broker does not tell the id of the topic: %s", error)
         return NO_ID

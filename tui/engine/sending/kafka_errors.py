@@ -43,7 +43,7 @@ _SIZE_REMEDY = (
 )
 #: ``{principal}`` and ``{topic}`` are filled in.
 WRITE_REMEDY = (
-    "The principal {principal} lacks the Write right on the topic {topic}: grant it "
+    "The principal {principal} lacks the ACL Write on the topic {topic}: grant it "
     "(kafka-acls --add --allow-principal {principal} --operation Write --topic {topic}); "
     "sending goes on by itself"
 )

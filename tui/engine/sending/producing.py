@@ -64,7 +64,7 @@ class ProducingThread(StoppableThread):
         self._topic = settings.topic_name
         self._config = dict(settings.producer_config)
         self._redact = settings.redact
-        self._principal = principal_of(settings.producer_config, settings.secrets)
+        self.principal = principal_of(settings.producer_config, settings.secrets)
         self._client_logger = client_logger
         self._on_over = on_over
         self._on_again = on_again
@@ -246,7 +246,7 @@ class ProducingThread(StoppableThread):
             sending.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
             self.health.n_retried_chunks += 1
         else:
-            remedy = verdict.remedy.format(principal=self._principal, topic=self._topic)
+            remedy = verdict.remedy.format(principal=self.principal, topic=self._topic)
             sending.refuse(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
         if verdict.asks_for_check:
             self.distrust()
