@@ -37,11 +37,18 @@ class KafkaUnavailableError(Exception):
     """Kafka cannot be had here; says why."""
 
 
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a loopback port that nothing listens on, another one each time."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = int(listener.getsockname()[1])
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 def class_path() -> str:
@@ -143,7 +150,8 @@ class KafkaBroker:
 
     def tool(self, name: str, *words: str) -> None:
         """Run one of Kafka's own command line tools, by the name of its class."""
-        subprocess.run([*self._command, name, *words], check=True, capture_output=True)
+        done = subprocess.run([*self._command, name, *words], capture_output=True, text=True)
+        assert done.returncode == 0, f"{name} failed: {done.stdout}{done.stderr}"
 
     @property
     def bootstrap(self) -> str:

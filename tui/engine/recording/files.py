@@ -135,17 +135,26 @@ class FileRows:
             "mtime_ns = rest_mtime_ns, reason = '' "
             f"{_AT_PATH} AND rest_state IS NOT NULL", [split(path) for path in rel_paths])
 
-    def forget(self, rel_paths: Sequence[str]) -> None:
-        """Drop files that are gone; what was uploaded of them stays known."""
+    def forget(self, rel_paths: Sequence[str], *, even_in_line: bool = False) -> None:
+        """Drop files that are gone; what was uploaded of them stays known.
+
+        Args:
+            rel_paths: the files.
+            even_in_line: whether those in line go as well. Their versions may be on their way, and
+                whoever sends them finds out by itself that they are gone.
+        """
         self.record_unchanged(rel_paths)
+        where = f"{_AT_PATH} AND rest_state IS NULL"
+        if not even_in_line:
+            where += f" AND state <> {FileState.WAITING:d}"
         self._database.write(
-            f"DELETE FROM files {_AT_PATH} AND rest_state IS NULL AND NOT EXISTS "
+            f"DELETE FROM files {where} AND NOT EXISTS "
             "(SELECT 1 FROM versions WHERE versions.file_id = files.file_id)",
             [split(path) for path in rel_paths])
         # Gone, never at rest, and yet begun once: its versions are all that is left to tell.
         self._database.write(
-            "UPDATE files SET state = 0, reason = 'it is no longer there' "
-            f"{_AT_PATH} AND rest_state IS NULL", [split(path) for path in rel_paths])
+            f"UPDATE files SET state = 0, reason = 'it is no longer there' {where}",
+            [split(path) for path in rel_paths])
 
     def settling_paths(self) -> Iterator[str]:
         """Yield the paths that a stop left settling."""
@@ -179,7 +188,7 @@ class FileRows:
             "ORDER BY position LIMIT ?", (after_position, n_rows))
         return [_waiting(row) for row in rows]
 
-    def in_line(self, rel_path: str) -> WaitingFile | None:
+    def waiting(self, rel_path: str) -> WaitingFile | None:
         """Return a path's row as it is now, if it is waiting."""
         rows = self._database.query(
             f"SELECT {_LINE} FROM files {_AT_PATH} AND state = 2", split(rel_path))

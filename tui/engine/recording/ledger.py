@@ -77,7 +77,7 @@ class Ledger:
             logger.warning("%s is no longer there: %d of its %d chunks were sent, and the rest "
                            "cannot be", rel_path, past.n_delivered, past.version.n_chunks)
             self.versions.close(past.version.version_id, VersionState.ABANDONED)
-            self.files.forget([rel_path])
+            self.files.forget([rel_path], even_in_line=True)
 
     def begin_anew(self, old_id: str, *, upload_existing: bool) -> Path:
         """Set everything that was sent to another cluster aside; return where it is kept.

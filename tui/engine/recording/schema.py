@@ -21,8 +21,9 @@ SCHEMA = (
         ('last_start', '0')""",
     # One row a path. n_bytes and mtime_ns are what was last seen; rest_* is what counts as
     # unchanged: the uploaded version, or the file as it was left alone.
+    # Numbers are never given again: a version on its way may still speak of a path that is gone.
     """CREATE TABLE files (
-        file_id INTEGER PRIMARY KEY,
+        file_id INTEGER PRIMARY KEY AUTOINCREMENT,
         directory TEXT NOT NULL,
         name TEXT NOT NULL,
         state INTEGER NOT NULL,

@@ -45,12 +45,12 @@ _TURN_BYTES = 64 * 1024 * 1024
 class FilesInLine(Protocol):
     """What uploading tells the ledger of paths."""
 
-    def in_line(self, rel_path: str) -> WaitingFile | None: ...
+    def waiting(self, rel_path: str) -> WaitingFile | None: ...
     def set_partitions(self, files: Sequence[WaitingFile]) -> None: ...
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None: ...
     def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
-    def forget(self, rel_paths: Sequence[str]) -> None: ...
+    def forget(self, rel_paths: Sequence[str], *, even_in_line: bool) -> None: ...
 
 
 class Versions(Protocol):
@@ -183,9 +183,9 @@ class UploadingThread(StoppableThread):
         if isinstance(error, SourceGoneError):
             logger.info("%s is no longer there: nothing is sent", file.rel_path)
             self._close_begun(self._history(file), None)
-            self._a.files.forget([file.rel_path])
+            self._a.files.forget([file.rel_path], even_in_line=True)
         elif isinstance(error, SourceChangedError):
-            now = self._a.files.in_line(file.rel_path)
+            now = self._a.files.waiting(file.rel_path)
             if now is not None and now.position == file.position:
                 self._a.touch_again(file.rel_path)  # else the newer one is in line already
         else:
@@ -210,7 +210,7 @@ class UploadingThread(StoppableThread):
         """
         settings = self._a.settings
         if file.is_stale:
-            now = self._a.files.in_line(file.rel_path)
+            now = self._a.files.waiting(file.rel_path)
             if now is None or now.position != file.position:
                 return None  # a newer row of the path stands for it
             file = now
