@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError
@@ -99,10 +99,10 @@ def judge(code: int) -> Verdict:
     return Verdict(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
 
 
-def principal_of(config: Mapping[str, object], secrets: Collection[str]) -> str:
+def principal_of(config: Mapping[str, object], redact: Callable[[str], str]) -> str:
     """Return as whom the client speaks to the cluster, as ACLs name it; never a secret."""
     name = str(config.get("sasl.username") or "")
-    if name and name in secrets:
+    if name and redact(name) != name:
         return "User:(sasl.username of the config)"
     if name:
         return f"User:{name}"

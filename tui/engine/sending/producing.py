@@ -64,7 +64,7 @@ class ProducingThread(StoppableThread):
         self._topic = settings.topic_name
         self._config = dict(settings.producer_config)
         self._redact = settings.redact
-        self.principal = principal_of(settings.producer_config, settings.secrets)
+        self.principal = principal_of(settings.producer_config, settings.redact)
         self._client_logger = client_logger
         self._on_over = on_over
         self._on_again = on_again
