@@ -216,6 +216,10 @@ class GivenBroker:
 
 
 def _cluster_uuid() -> str:
+    """Return a random id as Kafka writes it; one that began with a dash would be an option."""
     import base64
 
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    text = "-"
+    while text.startswith("-"):
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return text
