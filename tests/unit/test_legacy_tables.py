@@ -16,7 +16,7 @@ from tui.engine.recording.legacy_tables import (
     is_held_by,
     read_legacy,
 )
-from tui.engine.recording.tables import BadRow
+from tui.engine.recording.table_rows import BadRow
 
 UPLOADED = "filename;rel_filepath;n_chunks;started;completed"
 IN_PROGRESS = ("filename;rel_filepath;n_chunks;n_chunks_delivered;n_chunks_to_send;started;"

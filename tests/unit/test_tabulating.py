@@ -9,13 +9,10 @@ from tests.unit.test_logs import settings_in
 from tests.unit.test_tables import row_of
 from tui.engine.model import Delivery
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.tables import (
-    UPLOADED_HEADER,
-    UploadedRow,
-    UploadedTables,
-    read_uploaded,
-)
-from tui.engine.tabulating import Tables, take_over_tables
+from tui.engine.recording.table_rows import UPLOADED_HEADER, UploadedRow, read_uploaded
+from tui.engine.recording.tables import UploadedTables
+from tui.engine.tabulating import Tables
+from tui.engine.taking_over import take_over_tables
 
 
 def record_uploaded(ledger: Ledger, name: str, when: float) -> None:
@@ -65,7 +62,6 @@ def test_a_part_with_rows_that_cannot_be_read_is_not_written_over(tmp_path: Path
     part.write_text(",".join(UPLOADED_HEADER) + "\ngarbage\n")
     take_over_tables(ledger, settings)
     tables = UploadedTables(tmp_path / "LOGS", "t")
-    tables.append([row_of("new")])
-    tables.write()
+    tables.add([row_of("new")])
     ledger.close()
     assert "garbage" in part.read_text()

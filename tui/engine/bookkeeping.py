@@ -31,18 +31,15 @@ class Bookkeeper:
         traffic: counts files.
         touch_again: a version was abandoned, its path has to rest again.
         notify: tells front ends of rare events.
-        on_uploaded: gets the versions that are complete and durable.
     """
 
     def __init__(self, ledger: Ledger, queue: UploadQueue, traffic: TrafficMeter,
-                 touch_again: Callable[[str], None], notify: Notify,
-                 on_uploaded: Callable[[list[Sending]], None]) -> None:
+                 touch_again: Callable[[str], None], notify: Notify) -> None:
         self._ledger = ledger
         self._queue = queue
         self._traffic = traffic
         self._touch_again = touch_again
         self._notify = notify
-        self._on_uploaded = on_uploaded
         self._ended: deque[Sending] = deque()
         self._unreleased: list[Sending] = []
         self._lock = threading.Lock()
@@ -115,7 +112,8 @@ class Bookkeeper:
 
     def _look_at_held(self) -> None:
         now = time.monotonic()
-        if now >= self._next_look:
+        # While the ledger cannot be written they would be found due again and again.
+        if now >= self._next_look and not self._ledger.database.problem:
             self._next_look = now + 1.0
             if self._ledger.files.put_back_due():
                 self._queue.wake()
@@ -137,7 +135,6 @@ class Bookkeeper:
         self._say_uploaded(complete)
         for sending in complete:
             self._announce(sending)
-        self._on_uploaded(complete)
 
     def _say_uploaded(self, complete: list[Sending]) -> None:
         """Log a few versions one by one, and many as one line."""

@@ -42,7 +42,8 @@ from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.uploading import Surroundings, UploadingThread
 from tui.engine.stopping import UNREACHABLE_SECONDS, StoppingThread
-from tui.engine.tabulating import Tables, TabulatingThread, tables_written_ns, take_over_tables
+from tui.engine.tabulating import Tables, TabulatingThread
+from tui.engine.taking_over import new_since_ns, take_over_tables
 from tui.engine.threads import Renewed, StoppableThread, stop_all
 from tui.errors import LedgerError, StartupError, StateDirectoryError
 from tui.settings import Settings
@@ -92,17 +93,23 @@ class Uploader:
         self.ledger = Ledger(settings.state_dir, settings.topic_name, settings.upload_dir,
                              settings.acks)
         try:
-            new_since_ns = tables_written_ns(settings) if self.ledger.damage else None
+            since_ns = new_since_ns(settings) if self.ledger.damage else None
             take_over_tables(self.ledger, settings)
             self.ledger.close_vanished(settings.upload_dir)
-            self._make_threads(new_since_ns)
+            self._make_threads(since_ns)
+        except LedgerError as error:
+            self.ledger.abandon()
+            raise StateDirectoryError(
+                error.what, where=str(settings.state_dir),
+                remedy="Free the disk, or choose another state directory with "
+                "--logger_file_path") from error
         except BaseException:
             self.ledger.close()
             raise
         self._was_started = True
         self._begin()
 
-    def _make_threads(self, new_since_ns: int | None) -> None:
+    def _make_threads(self, since_ns: int | None) -> None:
         settings, ledger, died = self.settings, self.ledger, self._on_death
         client_logger = logging.getLogger("tui.kafka")
         gate = Gate(settings.queue_max_bytes)
@@ -114,12 +121,12 @@ class Uploader:
             settings, self._producing, ledger, client_logger, self._on_wrong_cluster,
             self._on_new_cluster, self._notify, died)
         self.finding = Finding(settings, ledger.files, self._on_queued, died,
-                               new_since_ns=new_since_ns)
+                               new_since_ns=since_ns)
         self._tables = Tables(ledger, settings)
         self._tabulating = Renewed[TabulatingThread](
             lambda _dead: TabulatingThread(self._tables, died))
         self._books = Bookkeeper(ledger, self.queue, self._producing.traffic,
-                                 self._touch_again, self._notify, self._tables.uploaded)
+                                 self._touch_again, self._notify)
         self._recording = RecordingThread(ledger.database, self._books.gather,
                                           self._books.committed, died)
         around = PeriodicSurroundings(

@@ -286,6 +286,30 @@ class Database:
                 raise LedgerError(f"the ledger cannot be copied: {error}",
                                   where=str(path)) from error
 
+    def abandon(self) -> None:
+        """Give the file back without the writes since the last commit."""
+        with self._lock:
+            self._say_whole()
+            self._connection.close()
+        with contextlib.suppress(OSError):
+            self.owner_path.unlink()
+
+    def _say_whole(self) -> None:
+        """Note that nothing is lost with the log, which closing the connection takes away.
+
+        Where the disk is so full that not even this can be written, the log stays.
+        """
+        clean = "UPDATE meta SET value = '1' WHERE key = 'stopped_cleanly'"
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._connection.execute(clean)
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                # What is in the main file makes room in the log.
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                self._connection.execute(clean)
+
     def close(self) -> None:
         """Commit, say that the stop was clean, and give the file back.
 
@@ -294,12 +318,9 @@ class Database:
         """
         with self._lock:
             try:
-                self.set_meta("stopped_cleanly", "1")
                 self.commit()
             finally:
-                self._connection.close()
-        with contextlib.suppress(FileNotFoundError):
-            self.owner_path.unlink()
+                self.abandon()
 
 
 def already_running(path: Path) -> AlreadyRunningError:

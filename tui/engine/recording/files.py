@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from tui.engine.model import (
     Counts,
@@ -43,10 +44,20 @@ _WAITING = """INSERT INTO files
     since = excluded.since, state = 2, position = excluded.position, acks = excluded.acks,
     reason = '', next_attempt = NULL"""
 _KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
+_LINE_ROWS = 2000
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
          "n_attempts")
 _STATUS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
+
+
+class TableFile(NamedTuple):
+    """An unfinished file as the tables tell of it; ``partition`` is -1 before its first version."""
+
+    rel_path: str
+    n_bytes: int
+    mtime_ns: int
+    partition: int
 
 
 class FileRows:
@@ -305,6 +316,25 @@ class FileRows:
         """Return the row of a path."""
         rows = self._database.query(f"SELECT file_id FROM files {_AT_PATH}", split(rel_path))
         return int(rows[0][0]) if rows else None
+
+    def in_line(self, state: FileState) -> Iterator[TableFile]:
+        """Yield the files in one of the unfinished states, in the order of the line.
+
+        Others get their turn at the ledger in between; what changes meanwhile may be missed.
+        """
+        after = (-1, -1)
+        while True:
+            rows = self._database.query(
+                "SELECT directory, name, n_bytes, mtime_ns, partition, position, file_id "
+                "FROM files WHERE state = ? AND state NOT IN (0, 4) "
+                "AND (position, file_id) > (?, ?) "
+                "ORDER BY position, file_id LIMIT ?", (int(state), *after, _LINE_ROWS))
+            for row in rows:
+                yield TableFile(join(row[0], row[1]), row[2], row[3],
+                                -1 if row[4] is None else row[4])
+            if len(rows) < _LINE_ROWS:
+                return
+            after = rows[-1][5:]
 
     def page(self, states: Sequence[FileState], offset: int, n_rows: int,
              like: str = "") -> tuple[int, tuple[FileStatus, ...]]:

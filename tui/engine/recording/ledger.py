@@ -11,7 +11,8 @@ from tui.engine.model import FileState, VersionState
 from tui.engine.recording.database import Database, already_running
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.keeping import kept_name
-from tui.engine.recording.tables import InProgressTable, is_ours
+from tui.engine.recording.table_rows import is_ours
+from tui.engine.recording.tables import InProgressTable
 from tui.engine.recording.versions import VersionRows
 from tui.errors import LedgerDamagedError, StateDirectoryError
 
@@ -110,6 +111,10 @@ class Ledger:
                 database.set_meta(key, "")
             database.commit()
         return kept
+
+    def abandon(self) -> None:
+        """Give the ledger back as it was last committed."""
+        self.database.abandon()
 
     def close(self) -> None:
         """Commit and give the ledger back.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.engine.recording.keeping import kept_name
-from tui.engine.recording.tables import BadRow, is_ours
+from tui.engine.recording.table_rows import BadRow, is_ours
 
 _TIME = "%a %b %d, %Y at %H:%M:%S"
 _UPLOADED = "filename;rel_filepath;n_chunks;started;completed"

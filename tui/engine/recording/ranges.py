@@ -45,11 +45,23 @@ def parse_ranges(text: str, n_chunks: int) -> bytes:
     Raises:
         ValueError: it is no list of ranges within ``n_chunks``.
     """
-    bits = 0
+    bitmap = bytearray((n_chunks + 7) // 8)
     for word in text.split():
         first, _, last = word.partition("-")
         a, b = int(first), int(last or first)
         if not 1 <= a <= b <= n_chunks:
             raise ValueError(f"{word} is no range of chunks from 1 to {n_chunks}")
-        bits |= ((1 << (b - a + 1)) - 1) << (a - 1)
-    return bits.to_bytes((n_chunks + 7) // 8, "little")
+        _set(bitmap, a - 1, b)
+    return bytes(bitmap)
+
+
+def _set(bitmap: bytearray, start: int, end: int) -> None:
+    """Set the bits from start to end - 1, whole bytes at once."""
+    while start < end and start % 8:
+        bitmap[start >> 3] |= 1 << (start & 7)
+        start += 1
+    while end > start and end % 8:
+        end -= 1
+        bitmap[end >> 3] |= 1 << (end & 7)
+    if end > start:
+        bitmap[start >> 3:end >> 3] = b"\xff" * ((end - start) >> 3)

@@ -65,6 +65,8 @@ SCHEMA = (
         n_delivered INTEGER NOT NULL,
         delivered BLOB,
         offsets TEXT NOT NULL)""",
+    # Complete versions that are in no uploaded table yet.
+    "CREATE TABLE untabulated (version_id INTEGER PRIMARY KEY)",
     "CREATE INDEX versions_of_file ON versions (file_id)",
     "CREATE INDEX versions_begun ON versions (state) WHERE state = 0",
     "CREATE INDEX versions_completed ON versions (completed) WHERE state = 1",
@@ -79,11 +81,11 @@ SCHEMA = (
         BEGIN {_MINUS_OLD} {_PLUS_NEW} END""",
     """CREATE TRIGGER versions_in AFTER INSERT ON versions WHEN new.state = 1
         BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
-        WHERE state = 100; END""",
+        WHERE state = 100; INSERT OR IGNORE INTO untabulated VALUES (new.version_id); END""",
     """CREATE TRIGGER versions_done AFTER UPDATE OF state ON versions
         WHEN new.state = 1 AND old.state <> 1
         BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
-        WHERE state = 100; END""",
+        WHERE state = 100; INSERT OR IGNORE INTO untabulated VALUES (new.version_id); END""",
 )
 
 #: Row of ``counts`` that counts complete versions.

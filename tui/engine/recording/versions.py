@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tui.engine.model import (
     Delivery,
+    FileState,
     FileVersion,
     OffsetRange,
     PastVersion,
@@ -107,50 +108,67 @@ class VersionRows:
                      chunk_size: int, n_chunks: int, partition: int, started: float,
                      completed: float) -> bool:
         """Add a complete version that a table tells of; False where the ledger has it."""
-        directory, name = split(rel_path)
         with self._database.together():
             if self._database.query(
                     "SELECT 1 FROM versions v JOIN files f USING (file_id) WHERE f.directory = ? "
                     "AND f.name = ? AND v.sha512 = ? AND abs(v.started - ?) < 0.001 "
-                    "AND v.state = 1", (directory, name, sha512, started)):
+                    "AND v.state = 1", (*split(rel_path), sha512, started)):
                 return False
-            self._database.write(
-                "INSERT INTO files (directory, name, state, n_bytes, mtime_ns, since, partition, "
-                "rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, 4, ?, ?, ?, ?, 4, ?, ?) "
-                "ON CONFLICT (directory, name) DO UPDATE SET "
-                "partition = coalesce(partition, excluded.partition), "
-                "rest_state = 4, rest_n_bytes = excluded.rest_n_bytes, "
-                "rest_mtime_ns = excluded.rest_mtime_ns",
-                [(directory, name, n_bytes, mtime_ns, completed, max(partition, 0), n_bytes,
-                  mtime_ns)])
-            rows = self._database.query(
-                "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))
+            file_id = self._file_of_row(rel_path, n_bytes, mtime_ns, completed, partition)
+            later = self._database.query(
+                "SELECT count(*) FROM versions WHERE file_id = ? "
+                "AND coalesce(completed, started) > ?", (file_id, completed))[0][0]
+            # What was uploaded before a version that is known must not pass for the newest.
+            version_id = self.next_id() if not later else self._older_id()
             version = FileVersion(
-                self.next_id(), rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0,
+                version_id, file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns), 0,
                 sha512, chunk_size, n_chunks, partition, "")
             self._database.write(_INSERT, [_row(version, VersionState.COMPLETE, started, completed,
                                                 n_chunks, None, ())])
+            self.mark_tabulated([version_id])
+            if not later:
+                self._database.write(
+                    "UPDATE files SET rest_state = 4, rest_n_bytes = ?1, rest_mtime_ns = ?2, "
+                    "state = CASE WHEN state = 0 AND n_bytes = ?1 AND mtime_ns = ?2 THEN 4 "
+                    "ELSE state END, n_bytes = CASE state WHEN 4 THEN ?1 ELSE n_bytes END, "
+                    "mtime_ns = CASE state WHEN 4 THEN ?2 ELSE mtime_ns END WHERE file_id = ?3",
+                    [(n_bytes, mtime_ns, file_id)])
         return True
 
     def add_begun(self, rel_path: str, n_bytes: int, mtime_ns: int, sha512: bytes,
                   chunk_size: int, n_chunks: int, partition: int, started: float,
                   delivered: bytes) -> None:
-        """Add a begun version that a table tells of, as one that may have been sent twice."""
-        directory, name = split(rel_path)
+        """Add a begun version that a table tells of, as one that may have been sent twice.
+
+        The table does not tell a recovery generation from others: while its first chunk is
+        missing, that one goes twice, which spares a consumer that drops one.
+        """
         with self._database.together():
-            self._database.write(
-                "INSERT INTO files (directory, name, state, n_bytes, mtime_ns, since, partition) "
-                "VALUES (?, ?, 0, ?, ?, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET "
-                "partition = excluded.partition",
-                [(directory, name, n_bytes, mtime_ns, started, max(partition, 0))])
-            rows = self._database.query(
-                "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))
+            file_id = self._file_of_row(rel_path, n_bytes, mtime_ns, started, partition,
+                                        FileState.LEFT_ALONE)
             version = FileVersion(
-                self.next_id(), rows[0][0], rel_path, n_bytes, mtime_ns, mtime_ns / 1e9, 0,
-                sha512, chunk_size, n_chunks, partition, "", sent_twice=True)
+                self.next_id(), file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns), 0,
+                sha512, chunk_size, n_chunks, partition, "", sent_twice=True,
+                is_recovery=not delivered[0] & 1)
             n_delivered = int.from_bytes(delivered, "little").bit_count()
             self._database.write(_INSERT, [_row(version, VersionState.BEGUN, started, None,
                                                 n_delivered, delivered, ())])
+
+    def _file_of_row(self, rel_path: str, n_bytes: int, mtime_ns: int, since: float,
+                     partition: int, state: FileState = FileState.UPLOADED) -> int:
+        """Return the row of a path that a table tells of, making it where there is none."""
+        directory, name = split(rel_path)
+        self._database.write(
+            "INSERT INTO files (directory, name, state, n_bytes, mtime_ns, since, partition) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET "
+            "partition = coalesce(partition, excluded.partition)",
+            [(directory, name, int(state), n_bytes, mtime_ns, since, max(partition, 0))])
+        return int(self._database.query(
+            "SELECT file_id FROM files WHERE directory = ? AND name = ?", (directory, name))[0][0])
+
+    def _older_id(self) -> int:
+        """Return a number below all others."""
+        return int(self._database.query("SELECT min(min(version_id), 0) FROM versions")[0][0]) - 1
 
     def records_of(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return all that is known of the versions of a path, newest first."""
@@ -160,12 +178,18 @@ class VersionRows:
             "ORDER BY v.version_id DESC", (directory, name))
         return tuple(_record(row) for row in rows)
 
-    def completed_since(self, epoch_seconds: float) -> Iterator[VersionRecord]:
-        """Yield the versions that became complete at that time or later, in that order."""
+    def untabulated(self, n_rows: int) -> tuple[VersionRecord, ...]:
+        """Return complete versions that are in no table yet, in the order of their numbers."""
         rows = self._database.query(
-            f"SELECT {_RECORD} WHERE v.state = 1 AND v.completed >= ? ORDER BY v.completed",
-            (epoch_seconds,))
-        return map(_record, rows)
+            f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM untabulated "
+            "ORDER BY version_id LIMIT ?) ON chosen = v.version_id ORDER BY v.version_id",
+            (n_rows,))
+        return tuple(_record(row) for row in rows)
+
+    def mark_tabulated(self, version_ids: Sequence[int]) -> None:
+        """Record that versions are in a table."""
+        self._database.write("DELETE FROM untabulated WHERE version_id = ?",
+                             [(version_id,) for version_id in version_ids])
 
     def page(self, offset: int, n_rows: int, like: str = "") \
             -> tuple[int, tuple[VersionRecord, ...]]:
@@ -188,6 +212,12 @@ class VersionRows:
                     "WHERE state = 1 ORDER BY completed DESC LIMIT ? OFFSET ?) "
                     "ON chosen = v.version_id ORDER BY v.completed DESC", (n_rows, offset))
         return int(n_total), tuple(_record(row) for row in rows)
+
+
+def mtime_seconds(mtime_ns: int) -> float:
+    """Return a time of modification as ``os.stat().st_mtime`` gives it, to the last bit."""
+    seconds, nanoseconds = divmod(mtime_ns, 10**9)
+    return seconds + 1e-9 * nanoseconds
 
 
 def _row(version: FileVersion, state: VersionState, started: float, completed: float | None,

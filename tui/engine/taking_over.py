@@ -1,0 +1,242 @@
+"""Takes into the ledger, at start, what the CSV tables tell and it lacks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from tui.engine.model import FileState, Observation, VersionRecord
+from tui.engine.recording.keeping import kept_name
+from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.legacy_tables import (
+    LegacyUploaded,
+    find_legacy_tables,
+    is_held_by,
+    read_legacy,
+    set_aside,
+)
+from tui.engine.recording.ranges import parse_ranges
+from tui.engine.recording.table_rows import (
+    BadRow,
+    UploadedRow,
+    epoch_time,
+    is_ours,
+    iso_time,
+    read_in_progress,
+    read_uploaded,
+)
+from tui.engine.recording.tables import InProgressTable, UploadedTables, say_bad
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: A file may have settled for so long before a table spoke of it: the longest lag, and the time
+#: between two writings of the tables.
+_UNTOLD_NS = 310 * 10**9
+_STAMP = "uploaded_table"
+_ALL = 1 << 62
+_ROWS_AT_ONCE = 5000
+
+
+def take_over_tables(ledger: Ledger, settings: Settings) -> None:
+    """Join the parts, and take into the ledger what tables tell and it lacks.
+
+    Bad rows are said with file and line, stay where they are, and stop nothing.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    tables = UploadedTables(settings.state_dir, settings.topic_name)
+    try:
+        _take_over_legacy(ledger, settings)
+        _strike_what_is_tabulated(ledger, settings.topic_name, tables.parts())
+        add_untabulated(ledger, settings.topic_name, tables)
+        ledger.database.commit()
+        _take_over_uploaded(ledger, settings.topic_name, tables)
+        if ledger.files.is_new:
+            # Last: what was begun came after what was finished of the same path.
+            _take_over_in_progress(ledger, settings)
+    except OSError as error:
+        logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
+
+
+def new_since_ns(settings: Settings) -> int:
+    """Return since when files that a lost ledger's tables do not tell of are new, nanoseconds.
+
+    Whatever settled, or came to the end of a long line, since the tables were last written is
+    told of nowhere. Without any table, everything is new.
+    """
+    table = InProgressTable(settings.state_dir, settings.topic_name)
+    written = []
+    for path in (table.path, table.waiting_path):
+        if is_ours(path):
+            written.append(path.stat().st_mtime_ns)
+    return min(written, default=_UNTOLD_NS) - _UNTOLD_NS
+
+
+def add_untabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
+    """Write what is complete and in no table yet.
+
+    Raises:
+        OSError: the disk refuses; what is not written is written the next time.
+    """
+    # While the ledger cannot be written, it cannot note what is in a table either.
+    while not ledger.database.problem \
+            and (records := ledger.versions.untabulated(_ROWS_AT_ONCE)):
+        n_written = tables.add([_uploaded_row(topic, record) for record in records])
+        ledger.versions.mark_tabulated([r.version_id for r in records[:n_written]])
+        if n_written < len(records):
+            return
+
+
+def _uploaded_row(topic: str, version: VersionRecord) -> UploadedRow:
+    return UploadedRow(
+        topic, version.rel_path.rpartition("/")[2], version.rel_path, version.n_chunks,
+        iso_time(version.started), iso_time(version.completed), version.n_bytes,
+        version.mtime_ns, version.chunk_size, version.partition, version.sha512.hex())
+
+
+def stamp_of(path: Path) -> str:
+    """Return what changes whenever a person changes a table."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def note_own_table(ledger: Ledger, tables: UploadedTables) -> None:
+    """Note that the ledger holds all that the one table says, so that no start reads it."""
+    ledger.database.set_meta(_STAMP, stamp_of(tables.path) if tables.path.exists() else "")
+
+
+def _strike_what_is_tabulated(ledger: Ledger, topic: str, parts: Iterable[Path]) -> None:
+    """Find out which rows a crash left in the parts without a note of it in the ledger."""
+    missing = {_identity(r.rel_path, r.sha512.hex(), iso_time(r.completed)): r.version_id
+               for r in ledger.versions.untabulated(_ALL)}
+    for part in parts if missing else ():
+        for row in read_uploaded(part, topic):
+            if isinstance(row, UploadedRow):
+                found = missing.pop(_identity(row.rel_filepath, row.sha512, row.completed), None)
+                if found is not None:
+                    ledger.versions.mark_tabulated([found])
+    ledger.database.commit()
+
+
+def _identity(rel_path: str, sha512: str, completed: str) -> tuple[str, str, int]:
+    """Return what tells a row from all others, wherever the clock's zone has moved since."""
+    return rel_path, sha512, round(epoch_time(completed) * 1e6)
+
+
+def _take_over_uploaded(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
+    """Take rows in, and join the parts; what is as the ledger knows it is not read."""
+    is_known = tables.path.exists() and ledger.database.meta(_STAMP) == stamp_of(tables.path)
+    for path in [*([] if is_known else [tables.path]), *tables.parts()]:
+        if is_ours(path):
+            _take_rows(ledger, topic, path, is_part=path != tables.path)
+    tables.consolidate()
+    note_own_table(ledger, tables)
+    ledger.database.commit()
+
+
+def _take_rows(ledger: Ledger, topic: str, path: Path, *, is_part: bool) -> None:
+    n_rows = 0
+    bad = []
+    for row in read_uploaded(path, topic):
+        if isinstance(row, BadRow):
+            bad.append(row)
+        else:
+            n_rows += ledger.versions.add_uploaded(
+                row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512),
+                row.chunk_size, row.n_chunks, row.partition, epoch_time(row.started),
+                epoch_time(row.completed))
+    if not is_part:
+        say_bad(bad)  # those of parts are said as the parts are joined
+    if n_rows:
+        logger.info("%s uploaded files were taken from %s into the ledger", f"{n_rows:,}",
+                    path.name)
+
+
+def _take_over_in_progress(ledger: Ledger, settings: Settings) -> None:
+    """Take unfinished files from the tables of a ledger that was lost.
+
+    Begun versions may have reached the topic further than the table tells, so that they count as
+    sent twice; what only waited is looked at again.
+    """
+    table = InProgressTable(settings.state_dir, settings.topic_name)
+    for path in (table.path, table.waiting_path):
+        if not is_ours(path):
+            continue
+        bad = []
+        for row in read_in_progress(path, settings.topic_name):
+            if isinstance(row, BadRow):
+                bad.append(row)
+                continue
+            found = _observe(settings.upload_dir, row.rel_filepath)
+            if found is not None:
+                ledger.files.record_settling([found])
+            if row.sha512:
+                delivered = parse_ranges(row.chunks_delivered, row.n_chunks)
+                ledger.versions.add_begun(
+                    row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512),
+                    row.chunk_size, row.n_chunks, row.partition, epoch_time(row.started),
+                    delivered)
+        if bad:
+            say_bad(bad)
+            path.rename(kept_name(path, "not-read"))  # it is soon written anew
+    ledger.database.commit()
+
+
+def _take_over_legacy(ledger: Ledger, settings: Settings) -> None:
+    uploaded: dict[str, list[LegacyUploaded]] = {}
+    unfinished: set[str] = set()
+    paths = find_legacy_tables(settings.state_dir, settings.topic_name)
+    n_bad = 0
+    for path in paths:
+        bad = []
+        for row in read_legacy(path):
+            if isinstance(row, BadRow):
+                bad.append(row)
+            elif isinstance(row, LegacyUploaded):
+                uploaded.setdefault(row.rel_path, []).append(row)
+            else:
+                unfinished.add(row.rel_path)
+        say_bad(bad)
+        n_bad += len(bad)
+    n_held = sum(_hold(ledger, settings.upload_dir, rel_path, rows)
+                 for rel_path, rows in uploaded.items() if rel_path not in unfinished)
+    for rel_path in unfinished:
+        _send_anew(ledger, settings.upload_dir, rel_path)
+    ledger.database.commit()
+    for path in paths:
+        logger.info("%s was taken over and is kept as %s", path.name, set_aside(path).name)
+    if paths:
+        logger.info("of the files in the tables of OpenMSIStream, %d count as uploaded and %d are "
+                    "sent; %d rows could not be read", n_held,
+                    len(uploaded.keys() | unfinished) - n_held, n_bad)
+
+
+def _observe(upload_dir: Path, rel_path: str) -> Observation | None:
+    try:
+        status = (upload_dir / rel_path).stat()
+    except (OSError, ValueError):
+        return None
+    return Observation(rel_path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUploaded]) -> bool:
+    """Record a file as uploaded where a row can be about what is on the disk."""
+    found = _observe(upload_dir, rel_path)
+    if found is not None and any(
+            is_held_by(row, found.n_bytes, found.mtime_ns / 1e9) for row in rows):
+        known = ledger.files.known(rel_path)
+        if known is None or known.state is FileState.LEFT_ALONE:
+            ledger.files.record_uploaded_before(found)
+        return True
+    _send_anew(ledger, upload_dir, rel_path)
+    return False
+
+
+def _send_anew(ledger: Ledger, upload_dir: Path, rel_path: str) -> None:
+    found = _observe(upload_dir, rel_path)
+    known = ledger.files.known(rel_path)
+    if found is not None and (known is None or known.state is FileState.LEFT_ALONE):
+        ledger.files.record_settling([found])
