@@ -109,6 +109,27 @@ def test_a_thread_that_is_no_part_of_sending_is_started_anew(
         assert engine.quit() == 0
 
 
+def test_a_file_that_kills_an_uploading_thread_stops_no_other(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
+    original = reading.open_source
+
+    def faulty(root: Path, rel_path: str, **kwargs: Any) -> Any:
+        if rel_path == "bad":
+            raise InjectedError("injected")
+        return original(root, rel_path, **kwargs)
+
+    monkeypatch.setattr(uploading, "open_source", faulty)
+    (upload_dir / "bad").write_bytes(b"bad")
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state", "--n_threads", "1")) as engine:
+        engine.wait_log("the thread uploading-1 was started anew")
+        (upload_dir / "good").write_bytes(b"good")
+        engine.wait_uploaded(1)
+        explanation = engine.uploader.explain("bad")
+        assert explanation.verdict == "held"
+        assert "injected" in explanation.reason
+        assert engine.quit() == 1
+
+
 def test_the_death_of_the_stopping_thread_itself_ends_the_program(
         arm: Callable[..., threading.Event], tmp_path: Path, upload_dir: Path) -> None:
     is_armed = arm(Finding, "threads", "stopping")

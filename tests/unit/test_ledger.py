@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from tests.unit.test_logs import settings_in
 from tests.waiting import wait_until
 from tui.engine.model import (
     Delivery,
@@ -20,6 +26,8 @@ from tui.engine.model import (
     VersionState,
 )
 from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.tabulating import Tables
+from tui.engine.taking_over import take_over_tables
 from tui.errors import AlreadyRunningError, LedgerError, StateDirectoryError
 
 
@@ -98,70 +106,154 @@ def test_a_second_process_is_refused_and_a_dead_one_is_not_in_the_way(tmp_path: 
     Ledger(tmp_path / "state", "t", Path("/x"), "all").close()
 
 
+def is_refused(state_dir: Path) -> bool:
+    """Return whether another process is refused the ledger, naming this one."""
+    code = ("from pathlib import Path\nfrom tui.engine.recording.ledger import Ledger\n"
+            f"Ledger(Path({str(state_dir)!r}), 't', Path('/x'), 'all')")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                            check=False)
+    return f"AlreadyRunningError: {ledger_path(state_dir, 't')}: another instance uploads this " \
+        f"directory to this topic: process {os.getpid()} on {socket.gethostname()}, started " \
+        in result.stderr
+
+
+def test_the_lock_holds_whatever_is_done_with_the_ledger_and_its_tables(tmp_path: Path) -> None:
+    # POSIX drops a process's locks when any descriptor of the file is closed.
+    settings = dataclasses.replace(settings_in(tmp_path / "upload"), state_dir=tmp_path / "state")
+    ledger = open_ledger(tmp_path)
+    assert is_refused(tmp_path / "state")
+    ledger.files.record_waiting([seen("a"), seen("b")])
+    version = version_of(ledger, "a")
+    ledger.versions.begin([version], 1.0)
+    ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
+    ledger.database.commit()
+    assert len(ledger.versions.page(0, 10)[1]) == 1
+    assert is_refused(tmp_path / "state"), "after a page of History"
+    tables = Tables(ledger, settings)
+    tables.write()
+    tables.finish(consolidate=True)
+    assert is_refused(tmp_path / "state"), "after the tables were written"
+    take_over_tables(ledger, settings)
+    assert is_refused(tmp_path / "state"), "after tables were taken over"
+    tables.set_aside("cluster-x")
+    ledger.begin_anew("x", upload_existing=True)
+    assert is_refused(tmp_path / "state"), "after it was begun anew"
+    ledger.close()
+    assert not is_refused(tmp_path / "state")
+
+
+def test_the_owner_of_a_ledger_that_nobody_holds_is_no_lock(tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    owner = tmp_path / "state" / "upload_to_t.owner.json"
+    owner.write_text('{"pid": 1, "host": "elsewhere", "start": "long ago"}')
+    ledger = open_ledger(tmp_path)
+    assert f'"pid": {os.getpid()}' in owner.read_text()
+    ledger.close()
+    assert not owner.exists()
+
+
+def test_a_file_system_that_refuses_locks_is_named(monkeypatch: pytest.MonkeyPatch,
+                                                   tmp_path: Path) -> None:
+    holder = open_ledger(tmp_path)
+    # SQLite calls a lock that cannot be had busy, whatever the reason.
+    monkeypatch.setattr("tui.engine.recording.database.why_not_lockable",
+                        lambda directory: "No locks available")
+    script = sqlite3.connect(tmp_path / "other.sqlite3")
+    script.close()
+    with pytest.raises(StateDirectoryError, match="files cannot be locked here: No locks"):
+        Ledger(holder.database.path.parent, "t", tmp_path / "upload", "all")
+    holder.close()
+
+
+def test_every_commit_is_durable(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    assert ledger.database.query("PRAGMA synchronous") == [(2,)]
+    assert ledger.database.query("PRAGMA journal_mode") == [("wal",)]
+    assert ledger.database.query("PRAGMA locking_mode") == [("exclusive",)]
+    assert not (tmp_path / "state" / "upload_to_t.sqlite3-shm").exists()
+    ledger.close()
+
+
+def test_a_version_is_durable_when_it_has_begun(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.files.record_waiting([seen("a")])
+    ledger.versions.begin([version_of(ledger, "a")], 1.0)
+    copy = tmp_path / "power cut"
+    shutil.copytree(tmp_path / "state", copy / "state")
+    ledger.close()
+    after = Ledger(copy / "state", "t", tmp_path / "upload", "all")
+    past, = after.versions.all_begun()
+    assert (past.version.sha512, past.version.chunk_size, past.version.n_chunks) == (
+        b"h" * 64, 10, 4)
+    after.close()
+
+
+def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    path = ledger_path(tmp_path / "state", "t")
+    path.rename(tmp_path / "moved")
+    ledger.files.record_waiting([seen("a")])
+    with pytest.raises(LedgerError, match="removed or replaced"):
+        ledger.database.commit()
+    assert ledger.database.problem
+    (tmp_path / "moved").rename(path)
+    ledger.database.commit()
+    assert not ledger.database.problem
+    assert ledger.files.n_waiting() == 1
+    ledger.close()
+
+
+def test_what_is_kept_for_a_full_disk_does_not_grow_without_end(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    database = ledger.database
+    database.commit()
+    database.query(f"PRAGMA max_page_count = {database.query('PRAGMA page_count')[0][0]}")
+    database.holds_back = True
+    n_recorded = []
+
+    def scan() -> None:
+        for number in range(100):
+            ledger.files.record_left_alone(
+                [seen(f"{number}/{i}{'x' * 50}") for i in range(1000)])
+            n_recorded.append(1000)
+
+    thread = threading.Thread(target=scan)
+    thread.start()
+    wait_until(lambda: sum(n_recorded) >= 20_000, "so much is kept")
+    with pytest.raises(LedgerError, match="full"):
+        database.commit()
+    assert sum(n_recorded) <= 22_000
+    database.query("PRAGMA max_page_count = 1000000")
+    wait_until(lambda: commit(ledger) and sum(n_recorded) == 100_000, "the scan goes on")
+    thread.join()
+    database.commit()
+    assert database.query("SELECT n_files FROM counts WHERE state = 0") == [(100_000,)]
+    ledger.close()
+
+
+def commit(ledger: Ledger) -> bool:
+    ledger.database.commit()
+    return True
+
+
+def test_nobody_waits_for_a_full_disk_while_the_program_leaves(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    database = ledger.database
+    database.commit()
+    database.query(f"PRAGMA max_page_count = {database.query('PRAGMA page_count')[0][0]}")
+    for number in range(30):
+        ledger.files.record_settling([seen(f"{number}/{i}{'x' * 50}") for i in range(1000)])
+    with pytest.raises(LedgerError):
+        ledger.close()
+    again = open_ledger(tmp_path)
+    assert not again.damage
+    again.close()
+
+
 def test_a_state_directory_serves_one_upload_directory(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     with pytest.raises(StateDirectoryError, match="belongs to the uploads of"):
         Ledger(tmp_path / "state", "t", tmp_path / "other", "all")
-
-
-def damaged_copies(path: Path) -> list[bytes]:
-    whole = path.read_bytes()
-    zeroed = bytearray(whole)
-    zeroed[4096:8192] = bytes(4096)
-    return [b"garbage" * 1000, whole[:len(whole) // 2], whole[:100], bytes(zeroed)]
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(tmp_path: Path, number: int) -> None:
-    ledger = open_ledger(tmp_path)
-    ledger.files.record_waiting([seen(f"f{i}") for i in range(500)])
-    ledger.close()
-    path = ledger_path(tmp_path / "state", "t")
-    content = damaged_copies(path)[number]
-    path.write_bytes(content)
-    again = open_ledger(tmp_path)
-    assert again.damage
-    assert again.set_aside_as is not None
-    assert again.set_aside_as.read_bytes() == content
-    assert again.files.n_waiting() == 0
-    again.close()
-
-
-def test_a_missing_write_ahead_log_is_damage(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
-    ledger.files.record_waiting([seen("a")])
-    ledger.database.commit()
-    path = ledger_path(tmp_path / "state", "t")
-    main_file = path.read_bytes()
-    ledger.close()
-    path.write_bytes(main_file)  # as it was while the log held the rest
-    again = open_ledger(tmp_path)
-    assert "write-ahead log is missing" in again.damage
-    again.close()
-
-
-def test_a_log_cut_anywhere_in_its_tail_loses_only_the_end(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
-    for number in range(20):
-        ledger.files.record_waiting([seen(f"f{number}")])
-        ledger.database.commit()
-    path = ledger_path(tmp_path / "state", "t")
-    main_file, log = path.read_bytes(), Path(f"{path}-wal").read_bytes()
-    ledger.close()
-    found = []
-    for end in range(len(log), len(log) - 20_000, -997):
-        folder = tmp_path / f"cut{end}"
-        (folder / "state").mkdir(parents=True)
-        copy = ledger_path(folder / "state", "t")
-        copy.write_bytes(main_file)
-        Path(f"{copy}-wal").write_bytes(log[:end])
-        cut = Ledger(folder / "state", "t", tmp_path / "upload", "all")
-        found.append(cut.files.n_waiting())
-        assert [w.rel_path for w in cut.files.next_in_line(0, 99)] == [
-            f"f{i}" for i in range(found[-1])]
-        cut.close()
-    assert found == sorted(found, reverse=True)
-    assert found[0] == 20
 
 
 def test_a_full_disk_loses_no_write(tmp_path: Path) -> None:
@@ -247,18 +339,36 @@ def test_a_ledger_of_another_format_is_not_touched(tmp_path: Path) -> None:
 
 def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
-    ledger.files.record_waiting([seen("done"), seen("open")])
-    done, _ = ledger.files.next_in_line(0, 9)
-    version = version_of(ledger, "done")
-    ledger.versions.begin([version], 1.0)
+    ledger.files.record_waiting([seen("done"), seen("begun"), seen("in line")])
+    ledger.database.set_meta("cluster_id", "OLD")
+    done, *_ = ledger.files.next_in_line(0, 9)
+    for name in ("done", "begun"):
+        ledger.versions.begin([version_of(ledger, name)], 1.0)
+    version = ledger.versions.all_begun()[0].version
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
     ledger.files.set_at_rest([(done, 40, 5)])
     ledger.database.commit()
-    kept = ledger.begin_anew("OLD", upload_existing=False)
-    assert kept.exists()
-    assert ledger.versions.records_of("done") == ()
-    assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["open"]
+    kept = ledger.begin_anew("OLD/..", upload_existing=False)
+    assert re.fullmatch(r"upload_to_t\.sqlite3\.cluster-OLD-20\d\d-\d\d-\d\dT\d{6}", kept.name)
+    assert ledger.begin_anew("OLD", upload_existing=False) != kept
+    assert ledger.database.meta("cluster_id") == ""
+    for name in ("done", "begun"):
+        assert ledger.versions.records_of(name) == ()
+    assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["begun", "in line"]
+    assert all(w.partition is None for w in ledger.files.next_in_line(0, 9))
     known = ledger.files.known("done")
     assert known is not None
     assert known.state is FileState.LEFT_ALONE
+    ledger.close()
+    old = sqlite3.connect(kept)
+    assert old.execute("SELECT count(*) FROM versions").fetchone() == (2,)
+    old.close()
+
+
+def test_beginning_anew_sends_what_is_there_where_that_is_asked_for(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.files.record_left_alone([seen("left alone")])
+    ledger.begin_anew("OLD", upload_existing=True)
+    assert ledger.files.put_back_due() == 1
+    assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["left alone"]
     ledger.close()
