@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka_broker import GivenBroker, KafkaBroker, KafkaUnavailableError
+from tests.mock_broker import MockBroker
 from tests.program import write_config
 
 
@@ -24,6 +25,12 @@ def kafka() -> Iterator[KafkaBroker | GivenBroker]:
         pytest.skip(str(error))
     yield broker
     broker.close()
+
+
+@pytest.fixture
+def mock_broker() -> MockBroker:
+    """An embedded broker of its own, for a test that needs no more."""
+    return MockBroker()
 
 
 @pytest.fixture

@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
-import signal
-import sys
 import time
-from types import FrameType
 
 from tui import wording
-from tui.engine.finding.selection import Selection
+from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.watching import Watching
+from tui.engine.logs import warnings_on_stderr
 from tui.engine.model import EventKind
-from tui.engine.operating_system import STOP_SIGNALS
+from tui.engine.operating_system import stop_signals_handled
+from tui.engine.paths import is_utf8
 from tui.settings import Settings
+from tui.streams import say
 
 
 def run(settings: Settings) -> int:
-    """Print events until interrupted; return the exit status."""
-    logging.getLogger("tui").addHandler(logging.StreamHandler(sys.stderr))
+    """Print events until interrupted, or until nobody reads them; return the exit status."""
     heard: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        heard.put(None)
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
     selection = Selection(settings)
 
     def touch(rel_path: str, kind: EventKind) -> None:
         heard.put((rel_path, kind.value))
 
     watching = Watching(settings, touch, lambda why: heard.put(("", why)))
-    watching.start()
-    print(f"watching {settings.upload_dir} with the {watching.name} observer; Ctrl+C ends it",
-          flush=True)
-    try:
-        # Not get() alone: on Windows it cannot be interrupted.
-        while True:
-            with contextlib.suppress(queue.Empty):
-                event = heard.get(timeout=0.5)
-                if event is None:
-                    return 0
-                _print(settings, selection, *event)
-    finally:
-        watching.stop()
+    with warnings_on_stderr(settings), stop_signals_handled(lambda: heard.put(None)):
+        watching.start()
+        try:
+            say(f"watching {wording.visible(str(settings.upload_dir))} with the {watching.name} "
+                "observer; Ctrl+C ends it")
+            # Not get() alone: on Windows it cannot be interrupted.
+            while True:
+                with contextlib.suppress(queue.Empty):
+                    event = heard.get(timeout=0.5)
+                    if event is None or not _show(settings, selection, *event):
+                        return 0
+        finally:
+            watching.stop()
 
 
-def _print(settings: Settings, selection: Selection, rel_path: str, what: str) -> None:
+def _show(settings: Settings, selection: Selection, rel_path: str, what: str) -> bool:
     reading = _reading(settings, selection, rel_path) if rel_path else "a scan would follow"
-    print(f"{wording.clock(time.time())}  {what:<9} {wording.visible(rel_path)}: {reading}",
-          flush=True)
+    return say(f"{wording.clock(time.time())}  {what:<9} {wording.visible(rel_path)}: "
+               f"{wording.visible(reading)}")
 
 
 def _reading(settings: Settings, selection: Selection, rel_path: str) -> str:
     """Return what the uploader would make of an event."""
     reason = selection.why_not_name(rel_path)
+    if not reason and not is_utf8(rel_path):
+        reason = NOT_UTF8
     if reason:
         return f"ignored: {reason}"
     try:

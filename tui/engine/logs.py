@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -185,6 +185,22 @@ class _RepeatFilter(logging.Filter):
         return True
 
 
+@contextlib.contextmanager
+def warnings_on_stderr(settings: Settings) -> Iterator[None]:
+    """Show warnings on stderr and nothing else, for what must write no file."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(max(settings.stream_level, logging.WARNING))
+    handler.setFormatter(SafeFormatter(settings.redact, "%(levelname)s %(message)s"))
+    root = logging.getLogger("tui")
+    root.propagate = False
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.propagate = True
+
+
 class Log:
     """The handlers of the ``tui`` loggers, from :meth:`open` to :meth:`close`.
 
@@ -248,6 +264,7 @@ class Log:
 
     def close(self) -> None:
         """Take the handlers away again."""
+        self._root.propagate = True
         sys.excepthook, threading.excepthook = self._hooks
         logging.getLogger("tui.kafka").removeFilter(self._repeats)
         for handler in self._handlers:

@@ -153,6 +153,37 @@ def _open_shared(path: Path) -> int:
         handle, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)))
 
 
+def share_file_lock(descriptor: int, start: int, n_bytes: int) -> None:
+    """Take a lock on a part of a file, as readers do, until the descriptor is closed.
+
+    Args:
+        descriptor: of the file, open for reading.
+        start, n_bytes: which part.
+
+    Raises:
+        BlockingIOError: another process holds it for writing.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, start, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, n_bytes)
+        except OSError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return
+    import fcntl
+
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, n_bytes, start)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BlockingIOError(error.errno, error.strerror) from error
+        # The file system has no locks: then no instance can hold one.
+
+
 def replace_file(source: Path, target: Path, *,
                  replace: Callable[[Path, Path], object] = os.replace,
                  wait: Callable[[float], None] = time.sleep) -> None:

@@ -56,9 +56,27 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
         _take_over_uploaded(ledger, settings.topic_name, tables)
         if ledger.files.is_new:
             # Last: what was begun came after what was finished of the same path.
-            _take_over_in_progress(ledger, settings)
+            for path in _take_unfinished_rows(ledger, settings):
+                path.rename(kept_name(path, "not-read"))  # it is soon written anew
     except OSError as error:
         logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
+
+
+def take_in(ledger: Ledger, settings: Settings) -> None:
+    """Take what :func:`take_over_tables` would into a ledger in memory, and leave the tables.
+
+    Raises:
+        OSError: a table cannot be read.
+    """
+    if not settings.state_dir.is_dir():
+        return
+    _take_legacy_rows(ledger, settings)
+    tables = UploadedTables(settings.state_dir, settings.topic_name)
+    for path in (tables.path, *tables.parts()):
+        if is_ours(path):
+            _take_rows(ledger, settings.topic_name, path, is_part=False)
+    if ledger.files.is_new:
+        _take_unfinished_rows(ledger, settings)
 
 
 def new_since_ns(settings: Settings) -> int:
@@ -155,13 +173,14 @@ def _take_rows(ledger: Ledger, topic: str, path: Path, *, is_part: bool) -> None
                     path.name)
 
 
-def _take_over_in_progress(ledger: Ledger, settings: Settings) -> None:
-    """Take unfinished files from the tables of a ledger that was lost.
+def _take_unfinished_rows(ledger: Ledger, settings: Settings) -> list[Path]:
+    """Take unfinished files from the tables of a ledger that was lost; return those with bad rows.
 
     Begun versions may have reached the topic further than the table tells, so that they count as
     sent twice; what only waited is looked at again.
     """
     table = InProgressTable(settings.state_dir, settings.topic_name)
+    partly_read = []
     for path in (table.path, table.waiting_path):
         if not is_ours(path):
             continue
@@ -181,11 +200,18 @@ def _take_over_in_progress(ledger: Ledger, settings: Settings) -> None:
                     delivered)
         if bad:
             say_bad(bad)
-            path.rename(kept_name(path, "not-read"))  # it is soon written anew
+            partly_read.append(path)
     ledger.database.commit()
+    return partly_read
 
 
 def _take_over_legacy(ledger: Ledger, settings: Settings) -> None:
+    for path in _take_legacy_rows(ledger, settings):
+        logger.info("%s was taken over and is kept as %s", path.name, set_aside(path).name)
+
+
+def _take_legacy_rows(ledger: Ledger, settings: Settings) -> list[Path]:
+    """Take the rows of OpenMSIStream's tables; return the tables."""
     uploaded: dict[str, list[LegacyUploaded]] = {}
     unfinished: set[str] = set()
     paths = find_legacy_tables(settings.state_dir, settings.topic_name)
@@ -206,12 +232,11 @@ def _take_over_legacy(ledger: Ledger, settings: Settings) -> None:
     for rel_path in unfinished:
         _send_anew(ledger, settings.upload_dir, rel_path)
     ledger.database.commit()
-    for path in paths:
-        logger.info("%s was taken over and is kept as %s", path.name, set_aside(path).name)
     if paths:
         logger.info("of the files in the tables of OpenMSIStream, %d count as uploaded and %d are "
                     "sent; %d rows could not be read", n_held,
                     len(uploaded.keys() | unfinished) - n_held, n_bad)
+    return paths
 
 
 def _observe(upload_dir: Path, rel_path: str) -> Observation | None:

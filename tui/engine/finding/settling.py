@@ -358,7 +358,7 @@ class SettlingThread(StoppableThread):
     def _end(self, entry: _Settling, observation: Observation, queued: list[Observation],
              unchanged: list[str]) -> None:
         known = None if entry.is_forced else self._ledger.known(observation.rel_path)
-        if known is not None and _is_as_at_rest(known, observation):
+        if known is not None and is_as_at_rest(known, observation):
             unchanged.append(observation.rel_path)
             return
         self._lags.queued(observation)
@@ -385,7 +385,7 @@ def _is_as_seen(known: KnownFile, observation: Observation) -> bool:
         and not is_replaced(known, observation)
 
 
-def _is_as_at_rest(known: KnownFile, observation: Observation) -> bool:
+def is_as_at_rest(known: KnownFile, observation: Observation) -> bool:
     """Return whether a file that seemed to change is what was uploaded, or left alone."""
     return known.rest_state is not None and not is_replaced(known, observation) \
         and (known.rest_n_bytes, known.rest_mtime_ns) == (

@@ -50,14 +50,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.owner_path = owner_path(path)
-        self.problem = ""
-        self._lock = threading.RLock()
-        self._room = threading.Condition(self._lock)
-        self._uncommitted: list[tuple[str, Sequence[Row]]] = []
-        self._n_kept_rows = 0
-        self.holds_back = False  #: see :meth:`wait_for_room`
+        self._start_empty(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
         self._connection = self._open()
         try:
@@ -67,6 +60,16 @@ class Database:
             raise
         self._identity = self._identify()
         self._write_owner()
+
+    def _start_empty(self, path: Path) -> None:
+        self.path = path
+        self.owner_path = owner_path(path)
+        self.problem = ""
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        self._uncommitted: list[tuple[str, Sequence[Row]]] = []
+        self._n_kept_rows = 0
+        self.holds_back = False  #: see :meth:`wait_for_room`
 
     def _open(self) -> sqlite3.Connection:
         try:

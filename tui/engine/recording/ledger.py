@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from pathlib import Path
 
 from tui.engine.model import FileState, VersionState
-from tui.engine.recording.database import Database, already_running
+from tui.engine.recording.database import Database
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.table_rows import is_ours
@@ -44,12 +43,15 @@ class Ledger:
         self.damage = ""  #: what was wrong with the old ledger; empty where nothing was
         self.set_aside_as: Path | None = None  #: where what is left of that one is kept
         try:
-            _refuse_remains(path, topic_name)
+            refuse_remains(path, topic_name)
             self.database = Database(path)
         except LedgerDamagedError as error:
             self.damage = error.what
             self.set_aside_as = _set_aside(path)
             self.database = Database(path)
+        self._begin(state_dir, upload_dir, acks)
+
+    def _begin(self, state_dir: Path, upload_dir: Path, acks: str) -> None:
         try:
             self._check_upload_dir(state_dir, upload_dir)
             self.files = FileRows(self.database, acks)
@@ -130,7 +132,7 @@ def ledger_path(state_dir: Path, topic_name: str) -> Path:
     return state_dir / f"upload_to_{topic_name}.sqlite3"
 
 
-def _refuse_remains(path: Path, topic_name: str) -> None:
+def refuse_remains(path: Path, topic_name: str) -> None:
     """See that a ledger that seems new is no old one of which only the rest is there.
 
     Raises:
@@ -165,25 +167,3 @@ def _set_aside(path: Path) -> Path | None:
             f"the damaged ledger cannot be set aside: {error.strerror}", where=str(path),
             remedy="Rename it by hand, then start again") from error
     return kept
-
-
-def peek(state_dir: Path, topic_name: str) -> sqlite3.Connection | None:
-    """Open a ledger that no instance holds, to read it and nothing else; None without one.
-
-    Raises:
-        AlreadyRunningError: an instance holds it.
-        StateDirectoryError: it cannot be read.
-    """
-    path = ledger_path(state_dir, topic_name)
-    if not path.exists():
-        return None
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
-        connection.execute("SELECT count(*) FROM meta").fetchall()
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            raise already_running(path) from error
-        raise StateDirectoryError(
-            f"the ledger cannot be read ({error}): it may be damaged", where=str(path),
-            remedy="A normal start repairs it") from error
-    return connection

@@ -50,10 +50,55 @@ def _header(path: Path) -> bytes | None:
     magic = struct.unpack(">I", header[:4])[0]
     if magic not in (_MAGIC_LITTLE, _MAGIC_BIG):
         return None
-    order = ">" if magic == _MAGIC_BIG else "<"
-    first = second = 0
-    words = struct.unpack(f"{order}6I", header[:24])
+    return header if struct.unpack(">2I", header[24:]) == _checksum(
+        _order(magic), header[:24], (0, 0)) else None
+
+
+def _order(magic: int) -> str:
+    return ">" if magic == _MAGIC_BIG else "<"
+
+
+def _checksum(order: str, data: bytes, before: tuple[int, int]) -> tuple[int, int]:
+    first, second = before
+    words = struct.unpack(f"{order}{len(data) // 4}I", data)
     for even, odd in zip(words[::2], words[1::2], strict=True):
         first = (first + even + second) & 0xFFFFFFFF
         second = (second + odd + first) & 0xFFFFFFFF
-    return header if struct.unpack(">2I", header[24:]) == (first, second) else None
+    return first, second
+
+
+def apply(path: Path, database: bytearray) -> None:
+    """Write the committed and sound frames of a log into a copy of its database.
+
+    Args:
+        path: of the log; it may be missing.
+        database: the content of the database file.
+    """
+    header = _header(path)
+    if header is None:
+        return
+    magic, _, page_bytes = struct.unpack_from(">3I", header)
+    page_bytes = page_bytes or 65536
+    order, checksum = _order(magic), _checksum(_order(magic), header[:24], (0, 0))
+    transaction: list[tuple[int, bytes]] = []
+    with path.open("rb") as file:
+        file.seek(_HEADER_BYTES)
+        while len(frame := file.read(_FRAME_HEADER_BYTES + page_bytes)) \
+                == _FRAME_HEADER_BYTES + page_bytes:
+            page = frame[_FRAME_HEADER_BYTES:]
+            checksum = _checksum(order, page, _checksum(order, frame[:8], checksum))
+            if frame[8:16] != header[16:24] or frame[16:24] != struct.pack(">2I", *checksum):
+                return
+            number, n_pages = struct.unpack_from(">2I", frame)
+            transaction.append((number, page))
+            if n_pages:
+                _write_pages(database, transaction, n_pages, page_bytes)
+                transaction.clear()
+
+
+def _write_pages(database: bytearray, pages: list[tuple[int, bytes]], n_pages: int,
+                 page_bytes: int) -> None:
+    database.extend(bytes(max(0, n_pages * page_bytes - len(database))))
+    for number, page in pages:
+        database[(number - 1) * page_bytes:number * page_bytes] = page
+    del database[n_pages * page_bytes:]
