@@ -16,8 +16,10 @@ from tui.engine.model import (
     Freshness,
     LogLine,
     Notice,
+    OffsetRange,
     Page,
     PageKind,
+    PageOrder,
     PeriodicStatus,
     Phase,
     Snapshot,
@@ -50,7 +52,7 @@ def idle() -> Snapshot:
                         history=(0.0,) * 60),
         broker=BrokerStatus(BrokerState.CONNECTED, "kafka.lab:9093", since=NOW - 11520,
                             cluster_id="abc", n_brokers=3, n_brokers_up=3, round_trip_avg_ms=1.8,
-                            round_trip_p99_ms=4.2),
+                            round_trip_p99_ms=4.2, acks="all"),
         freshness=Freshness(last_event_age=95.0, last_scan_age=14.0, last_scan_seconds=0.2,
                             next_scan_seconds=46.0, last_acknowledgement_age=93.0,
                             observer="native"))
@@ -85,7 +87,11 @@ def broker_down() -> Snapshot:
         busy(), problems=(f"the broker is unreachable: {reason}",),
         broker=replace(busy().broker, state=BrokerState.UNREACHABLE, reason=reason,
                        since=NOW - 252, n_brokers_up=0, n_errors=14),
-        traffic=replace(busy().traffic, bytes_per_second=0.0, seconds_left=None),
+        traffic=replace(busy().traffic, bytes_per_second=0.0, seconds_left=None,
+                        files_per_second=0.0,
+                        history=(*busy().traffic.history[:20], *(0.0,) * 40)),
+        uploading=tuple(replace(s, bytes_per_second=0.0, seconds_left=None)
+                        for s in busy().uploading),
         freshness=replace(busy().freshness, last_acknowledgement_age=252.0))
 
 
@@ -95,8 +101,11 @@ def paused() -> Snapshot:
 
 
 def draining() -> Snapshot:
-    """Return a program that leaves."""
-    return replace(busy(), phase=Phase.DRAINING)
+    """Return a program that leaves, and has sent most of what was queued."""
+    return replace(
+        busy(), phase=Phase.DRAINING,
+        counts=replace(busy().counts, waiting=39, uploaded=4901, uploaded_this_run=300),
+        traffic=replace(busy().traffic, n_bytes_waiting=10_900_000_000, seconds_left=51.0))
 
 
 def embedded() -> Snapshot:
@@ -111,7 +120,8 @@ def record(number: int, rel_path: str) -> VersionRecord:
         version_id=number, rel_path=rel_path, state=VersionState.COMPLETE, n_bytes=268_435_456,
         mtime_ns=int((NOW - 3000) * 1e9), sha512=bytes(range(64)), chunk_size=16384,
         n_chunks=16384, n_chunks_delivered=16384, partition=0, acks="all", started=NOW - 1003,
-        completed=NOW - 1000 - number)
+        completed=NOW - 1000 - number,
+        offsets=(OffsetRange(0, 81_920 - 16384 * number, 98_303 - 16384 * number),))
 
 
 def queue_rows() -> list[FileStatus]:
@@ -121,8 +131,8 @@ def queue_rows() -> list[FileStatus]:
                    settles_in_seconds=1.2),
         FileStatus("2026-11-23/maxima_run7.nmd", FileState.SETTLING, 268_435_456,
                    settles_in_seconds=12.0, changing_since=NOW - 240)]
-    rows += [FileStatus(f"2026-11-23/scan_{425 + i:04}.h5", FileState.WAITING, 268_435_456)
-             for i in range(128)]
+    rows += [FileStatus(f"2026-11-23/scan_{425 + i:04}.h5", FileState.WAITING, 268_435_456,
+                        n_bytes_ahead=340_000_000 + i * 268_435_456) for i in range(128)]
     return rows
 
 
@@ -144,6 +154,14 @@ LOG = tuple(LogLine(i + 1, NOW - 515 + 60 * i, level, text) for i, (level, text)
     (20, "2026-11-23/scan_0420.h5 uploaded: 268,435,456 bytes, 16,384 chunks in 1.3 s"))))
 
 
+def many(kind: PageKind, offset: int, n_rows: int, n_total: int) -> Page:
+    """Return a page of a list that is too long to be made."""
+    state = FileState.HELD if kind is PageKind.HELD else FileState.WAITING
+    return Page(kind, offset, n_total, tuple(
+        FileStatus(f"many/file_{i:07}.dat", state, 1000, reason="scripted")
+        for i in range(offset, min(offset + n_rows, n_total))))
+
+
 class FakeEngine:
     """Answers from what it was given, and notes what it was told to do.
 
@@ -160,6 +178,7 @@ class FakeEngine:
         self._n_uploaded = uploaded
         self.log = log
         self.done: list[str] = []
+        self.n_rows_asked: list[int] = []
         self.subscribers: list[Callable[[Notice], None]] = []
         self.exit_status = 0
         self.broken = False
@@ -187,25 +206,42 @@ class FakeEngine:
     def wait(self, timeout_seconds: float | None) -> bool:
         return self.shown.phase is Phase.STOPPED
 
-    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "") -> Page:
+    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
+             order: PageOrder = PageOrder.LINE) -> Page:
+        self.n_rows_asked.append(n_rows)
         if kind is PageKind.UPLOADED:
-            numbers = range(offset, min(offset + n_rows, self._n_uploaded))
-            return Page(kind, offset, self._n_uploaded,
-                        tuple(record(i, f"2026-11-22/scan_{4812 - i:04}.h5") for i in numbers))
-        source = self._queue if kind is PageKind.QUEUE else self._held
-        state = FileState.WAITING if kind is PageKind.QUEUE else FileState.HELD
-        if isinstance(source, int):
-            rows = tuple(FileStatus(f"many/file_{i:07}.dat", state, 1000, reason="scripted")
-                         for i in range(offset, min(offset + n_rows, source)))
-            return Page(kind, offset, source, rows)
-        wanted = [r for r in source if pattern.lower() in r.rel_path.lower()]
-        return Page(kind, offset, len(wanted), tuple(wanted[offset:offset + n_rows]))
+            return self._history_page(offset, n_rows, pattern, order)
+        sources = {PageKind.QUEUE: (self._held, self._queue), PageKind.WAITING: (self._queue,),
+                   PageKind.HELD: (self._held,)}[kind]
+        for source in sources:
+            if isinstance(source, int):
+                return many(kind, offset, n_rows, source)
+        rows = [row for source in sources if isinstance(source, list) for row in source]
+        settling = [row for row in rows if row.state is FileState.SETTLING]
+        rest = [row for row in rows if row.state is not FileState.SETTLING]
+        keys: dict[PageOrder, Callable[[FileStatus], object]] = {
+            PageOrder.NAME: lambda row: row.rel_path,
+            PageOrder.SIZE: lambda row: (-row.n_bytes, row.rel_path)}
+        if order in keys:
+            rest.sort(key=keys[order])  # type: ignore[arg-type]
+        shown = rest if kind is PageKind.WAITING else [*settling, *rest]
+        shown = [r for r in shown if pattern.lower() in r.rel_path.lower()]
+        return Page(kind, offset, len(shown), tuple(shown[offset:offset + n_rows]), order)
+
+    def _history_page(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> Page:
+        names = [f"2026-11-22/scan_{4812 - i:04}.h5" for i in range(self._n_uploaded)]
+        wanted = [(i, name) for i, name in enumerate(names) if pattern.lower() in name]
+        return Page(PageKind.UPLOADED, offset, len(wanted), tuple(
+            record(i, name) for i, name in wanted[offset:offset + n_rows]), order)
 
     def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]:
         self.subscribers.append(callback)
         return lambda: self.subscribers.remove(callback)
 
     def explain(self, rel_path: str) -> Explanation:
+        for status in self.shown.uploading:
+            if status.rel_path == rel_path:
+                return Explanation(rel_path, "uploading", status)
         return Explanation(rel_path, "waiting", None, None, 3_400_000_000)
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:

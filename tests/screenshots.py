@@ -8,14 +8,16 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import resvg_py
 
 from tests import fakes
-from tests.console.conftest import WatchedApp, painted
+from tests.console.conftest import painted
 from tests.fakes import FakeEngine
+from tui.console.factory import make_app
 from tui.engine.model import Snapshot
 from tui.settings import ConsoleSettings
 
@@ -33,11 +35,14 @@ _PICTURES: tuple[tuple[str, Callable[[], Snapshot], tuple[int, int], str, tuple[
 
 async def _draw(snapshot: Snapshot, size: tuple[int, int], theme: str,
                 keys: tuple[str, ...]) -> str:
-    app = WatchedApp(FakeEngine(snapshot), ConsoleSettings(theme=theme, refresh_hz=20))
+    engine = FakeEngine(replace(snapshot, counts=fakes.busy().counts, traffic=replace(
+        snapshot.traffic, n_bytes_waiting=fakes.busy().traffic.n_bytes_waiting)))
+    app = make_app(engine, ConsoleSettings(theme=theme, refresh_hz=20))
     async with app.run_test(size=size) as pilot:
         await painted(pilot)
         # The selected file is one that is being sent, so that the map of chunks has something.
         app.query_one("#uploading").focus()
+        engine.shown = snapshot
         await painted(pilot)
         await pilot.press(*keys)
         await painted(pilot)
@@ -62,7 +67,7 @@ def main() -> None:
     for name, snapshot, size, theme, keys in _PICTURES:
         with mock.patch("time.time", lambda: fakes.NOW):
             svg = asyncio.run(_draw(snapshot(), size, theme, keys))
-        svg = re.sub(r"terminal-\d+-", f"{name}-", svg)
+        svg = re.sub(r"terminal-\d+-", f"picture-{name}-", svg)
         (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
         (FOLDER / f"{name}.png").write_bytes(_png(svg))
         print(name, file=sys.stderr)

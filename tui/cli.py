@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tui import state_directory, streams
@@ -67,17 +67,24 @@ def _demo(arguments: argparse.Namespace) -> int:
     return demo.run(lambda directory: make_settings(arguments, directory), _show)
 
 
+def _front_end(settings: Settings) -> Callable[[Settings], int]:
+    """Return what runs the front end; Textual is imported only for the console."""
+    if settings.headless:
+        from tui import headless
+
+        return headless.run
+    from tui.console import life
+
+    life.check(settings)
+    return life.run
+
+
 def _show(settings: Settings) -> int:
-    """Open the front end that was asked for; Textual is imported only for the console."""
+    """Run the front end that was asked for, with a state directory."""
     with interrupted_by_stop_signals():
+        run = _front_end(settings)
         try:
             state_directory.prepare(settings)
-            if settings.headless:
-                from tui import headless
-
-                return headless.run(settings)
-            from tui.console.app import run
-
             return run(settings)
         finally:
             with ignoring_stop_signals():

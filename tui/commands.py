@@ -15,6 +15,7 @@ from tui.engine.model import (
     Notice,
     Page,
     PageKind,
+    PageOrder,
     Phase,
     Snapshot,
     VersionRecord,
@@ -35,7 +36,8 @@ class Engine(Protocol):
     @property
     def exit_status(self) -> int: ...
     def snapshot(self) -> Snapshot: ...
-    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "") -> Page: ...
+    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
+             order: PageOrder = PageOrder.LINE) -> Page: ...
     def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]: ...
     def explain(self, rel_path: str) -> Explanation: ...
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]: ...
@@ -100,14 +102,13 @@ def _help(_engine: Engine, _argument: str) -> Answer:
 def _files(engine: Engine, pattern: str) -> Answer:
     uploading = [status for status in engine.snapshot().uploading
                  if not pattern or matches(pattern, status.rel_path)]
-    pages = [engine.page(kind, 0, _MOST_ROWS, pattern) for kind in (PageKind.HELD, PageKind.QUEUE)]
-    rows = {row.rel_path: row for page in pages for row in page.rows
+    stuck = engine.page(PageKind.HELD, 0, _MOST_ROWS, pattern)
+    rest = engine.page(PageKind.QUEUE, 0, _MOST_ROWS, pattern)
+    rows = {row.rel_path: row for row in (*uploading, *stuck.rows, *rest.rows)
             if not isinstance(row, VersionRecord)}
-    # What is uploading stands in line, too, and is counted there.
-    shown = [*uploading, *(row for path, row in rows.items()
-                           if path not in {status.rel_path for status in uploading})][:_MOST_ROWS]
+    shown = list(rows.values())[:_MOST_ROWS]
     lines = [_file_line(row.rel_path, wording.status_words(row)) for row in shown]
-    n_more = sum(page.n_total for page in pages) - len(shown)
+    n_more = len(uploading) + rest.n_total - len(shown)
     if n_more > 0:
         lines.append(f"and {wording.count(n_more)} more")
     if not lines:

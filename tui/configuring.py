@@ -189,7 +189,8 @@ def _console(arguments: argparse.Namespace, config: ConfigFile) -> ConsoleSettin
     hidden = frozenset(values.get("hidden_panes", "").replace(",", " ").split())
     keymap = {key.removeprefix("key."): value for key, value in values.items()
               if key.startswith("key.")}
-    return ConsoleSettings(values.get("theme", ""), refresh_hz, hidden, keymap)
+    places = {key: config.where("console", key) for key in values}
+    return ConsoleSettings(values.get("theme", ""), refresh_hz, hidden, keymap, places)
 
 
 def _notes(config: ConfigFile) -> list[str]:

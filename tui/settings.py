@@ -44,12 +44,14 @@ class ConsoleSettings:
         refresh_hz: screen updates a second.
         hidden_panes: names of panes that are not shown.
         keymap: binding id to keys, as Textual's ``set_keymap`` takes it.
+        where: key of the section to file and line, for errors.
     """
 
     theme: str = ""
     refresh_hz: float = 4.0
     hidden_panes: frozenset[str] = frozenset()
     keymap: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,16 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def coarse(seconds: float) -> str:
+    """Return an age in steps, as ``now``, ``15 s`` or ``4 min``: it changes rarely on a screen."""
+    if seconds < 5:
+        return "now"
+    if seconds < 60:
+        return f"{int(seconds) // 5 * 5} s"
+    step = 60 if seconds < 3600 else 600
+    return duration(int(seconds) // step * step)
+
+
 def age(seconds: float | None) -> str:
     """Return ``4.2 s ago``, or ``never``."""
     return "never" if seconds is None else f"{duration(seconds)} ago"
@@ -107,8 +117,10 @@ def version_word(state: VersionState) -> str:
 
 def cell_width(text: str) -> int:
     """Return how many terminal cells a text takes."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF"
-               else 1 for c in text)
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else
+               2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def shorten(text: str, width: int, *, cut_end: bool = False) -> str:
@@ -204,6 +216,11 @@ def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str
     return lines
 
 
+def can_leave(snapshot: Snapshot) -> bool:
+    """Return whether nothing is lost by time: leaving now has nothing left to send."""
+    return snapshot.counts.unfinished == 0
+
+
 def may_leave(snapshot: Snapshot) -> str:
     """Return the answer to: may I switch this off?"""
     counts = snapshot.counts
@@ -227,6 +244,8 @@ def status_words(status: FileStatus) -> str:
         return (f"uploading, {count(status.n_chunks_delivered)} of {count(status.n_chunks)} "
                 f"chunks, {rate(status.bytes_per_second)}")
     text = state_word(status.state)
+    if status.state is FileState.WAITING and status.n_bytes_ahead is not None:
+        text += f" behind {size(status.n_bytes_ahead)}" if status.n_bytes_ahead else ", next"
     if status.state in (FileState.HELD, FileState.FAILED) and status.reason:
         text += f": {visible(status.reason)}"
     if status.next_attempt_seconds is not None:

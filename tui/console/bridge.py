@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -11,51 +12,27 @@ from textual.app import App
 from textual.message import Message
 
 from tui.commands import Answer, Engine, execute
+from tui.console.view import View, Wish
 from tui.engine.model import (
-    ChunkMap,
-    LogLine,
+    Explanation,
+    FileStatus,
     Notice,
     NoticeKind,
     Page,
-    PageKind,
     Phase,
-    Snapshot,
     VersionRecord,
 )
 from tui.engine.threads import StoppableThread
 
-_LOG_LINES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the screen shows just now, and so what has to be asked.
-
-    Attributes:
-        kind, offset, n_rows, pattern: the part of the long list that is visible.
-        path: the selected file; empty for none.
-        after_log_line: number of the last log line that is known.
-    """
-
-    kind: PageKind = PageKind.QUEUE
-    offset: int = 0
-    n_rows: int = 50
-    pattern: str = ""
-    path: str = ""
-    after_log_line: int = 0
+#: Lines of the log for one picture; of more, only the newest are shown.
+MOST_LOG_LINES = 500
 
 
 @dataclass
 class Tick(Message):
     """Everything for one picture."""
 
-    snapshot: Snapshot
-    page: Page
-    wish: Wish
-    n_held: int = 0
-    chunk_map: ChunkMap | None = None
-    versions: tuple[VersionRecord, ...] = ()
-    log: tuple[LogLine, ...] = ()
+    view: View
 
 
 @dataclass
@@ -74,12 +51,30 @@ class Answered(Message):
     show: bool = field(default=True)
 
 
+@dataclass
+class Detailed(Message):
+    """All that is known of a file."""
+
+    explanation: Explanation
+    versions: tuple[VersionRecord, ...]
+
+
+@dataclass
+class TakenBack(Message):
+    """Whether a quit could be taken back."""
+
+    goes_on: bool
+
+
+_Job = Callable[[Engine], Message | None]
+
+
 class Bridge(StoppableThread):
-    """Asks the engine some times a second, and runs commands, so that the screen never waits.
+    """Asks the engine some times a second, and does what the operator wants, off the screen.
 
     Args:
         engine: the uploader.
-        app: gets :class:`Tick`, :class:`Told` and :class:`Answered`.
+        app: gets :class:`Tick`, :class:`Told` and the answers.
         refresh_hz: ticks a second.
         on_death: see :class:`StoppableThread`.
     """
@@ -90,18 +85,34 @@ class Bridge(StoppableThread):
         self._engine = engine
         self._app = app
         self._period = 1.0 / refresh_hz
-        self._commands: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._painted = threading.Event()
         self._painted.set()
         self.wish = Wish()
+        #: Paths whose end the operator waits for; any other upload is no news.
+        self.awaited: set[str] = set()
+
+    # What the screen wants; all of it returns at once.
 
     def command(self, line: str, *, show: bool = True) -> None:
         """Run a command soon; its answer comes as a message."""
-        self._commands.put((line, show))
+        self._jobs.put(lambda engine: Answered(line, execute(line, engine), show))
+
+    def ask_detail(self, path: str) -> None:
+        """Ask for all that is known of a file."""
+        self._jobs.put(lambda engine: Detailed(engine.explain(path), engine.versions(path)))
+
+    def take_back_quit(self) -> None:
+        """Ask to go on."""
+        self._jobs.put(lambda engine: TakenBack(engine.cancel_quit()))
+
+    def force_quit(self) -> None:
+        """Leave without waiting for what is not acknowledged."""
+        self._jobs.put(lambda engine: engine.force_quit())
 
     def look_now(self) -> None:
         """Ask the engine without waiting for the next tick."""
-        self._commands.put(None)
+        self._jobs.put(lambda _engine: None)
 
     def painted(self) -> None:
         """Say that the last tick is on the screen; a slow screen gets fewer ticks."""
@@ -109,7 +120,9 @@ class Bridge(StoppableThread):
 
     def stop(self) -> None:
         super().stop()
-        self._commands.put(None)
+        self.look_now()
+
+    # The thread.
 
     def work(self) -> None:
         unsubscribe = self._engine.subscribe(self._tell)
@@ -117,32 +130,51 @@ class Bridge(StoppableThread):
             while not self.stopping.is_set():
                 if self._painted.wait(1.0):
                     self._painted.clear()
-                    self._app.post_message(self._look())
-                try:
-                    item = self._commands.get(timeout=self._period)
-                except queue.Empty:
-                    continue
-                while item is not None:
-                    line, show = item
-                    self._app.post_message(Answered(line, execute(line, self._engine), show))
-                    item = None if self._commands.empty() else self._commands.get()
+                    self._post(Tick(self._look()))
+                self._do_jobs()
         finally:
             unsubscribe()
 
-    def _tell(self, notice: Notice) -> None:
-        if notice.kind is not NoticeKind.FILE_UPLOADED:
-            self._app.post_message(Told(notice))
+    def _do_jobs(self) -> None:
+        """Wait for the next tick, or for something to do, and do all of it."""
+        try:
+            job = self._jobs.get(timeout=self._period)
+            while True:
+                message = job(self._engine)
+                if message is not None:
+                    self._post(message)
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return
 
-    def _look(self) -> Tick:
+    def _tell(self, notice: Notice) -> None:
+        """Pass a rare event on; runs on the thread where it happens."""
+        if notice.kind is NoticeKind.FILE_UPLOADED:
+            if notice.rel_path not in self.awaited:
+                return
+            self.awaited.discard(notice.rel_path)
+        self._post(Told(notice))
+
+    def _post(self, message: Message) -> None:
+        # The loop may have ended between a look and its message.
+        with contextlib.suppress(RuntimeError):
+            self._app.post_message(message)
+
+    def _look(self) -> View:
         wish, engine = self.wish, self._engine
         snapshot = engine.snapshot()
-        if snapshot.phase is Phase.STOPPED:
-            empty = Page(wish.kind, 0, 0, ())
-            return Tick(snapshot, empty, wish, log=engine.log_lines(wish.after_log_line,
-                                                                    _LOG_LINES))
-        return Tick(
-            snapshot, engine.page(wish.kind, wish.offset, wish.n_rows, wish.pattern), wish,
-            n_held=snapshot.counts.held + snapshot.counts.failed,
-            chunk_map=engine.chunk_map(wish.path) if wish.path else None,
-            versions=engine.versions(wish.path) if wish.path else (),
-            log=engine.log_lines(wish.after_log_line, _LOG_LINES))
+        log = engine.log_lines(wish.after_log_line, MOST_LOG_LINES)
+        if snapshot.phase is Phase.STOPPED:  # the ledger is closed
+            return View(snapshot, Page(wish.kind, 0, 0, ()), wish, log=log)
+        page = engine.page(wish.kind, wish.offset, wish.n_rows, wish.pattern, wish.order)
+        in_hand = {status.rel_path: status for status in snapshot.uploading}
+        chunk_path = wish.path if wish.path in in_hand else next(iter(in_hand), "")
+        return View(
+            snapshot, page, wish, in_hand.get(wish.path) or _found(page, wish.path),
+            engine.versions(wish.path) if wish.path else (), chunk_path,
+            engine.chunk_map(chunk_path) if chunk_path else None, log)
+
+
+def _found(page: Page, path: str) -> FileStatus | None:
+    return next((row for row in page.rows if isinstance(row, FileStatus)
+                 and row.rel_path == path), None)

@@ -2,67 +2,106 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
+from textual.binding import Binding
 from textual.content import Content
 
 from tui import wording
-from tui.commands import Engine, help_lines
+from tui.commands import help_lines
+from tui.engine.model import Explanation, VersionRecord
 
-if TYPE_CHECKING:
-    from textual.app import App
+_STATES = (
+    ("settling", "it changed a moment ago, and is queued once it rests"),
+    ("waiting", "at rest and in line"),
+    ("uploading", "its chunks are on their way"),
+    ("uploaded", "every chunk is acknowledged by the broker"),
+    ("held", "cannot be sent just now; tried again by itself"),
+    ("failed", "cannot be sent; retry it, or change it"))
+_MOST_VERSIONS = 50
+_KEY_CELLS = 11
 
 
-def help_contents(app: App[int]) -> list[Content]:
-    """Return the help page: every key that is bound, and every command."""
-    lines = [Content.styled("Keys", "bold $accent")]
-    seen = set()
-    for active in app.active_bindings.values():
-        binding = active.binding
-        if not binding.tooltip or binding.id in seen:
-            continue
-        seen.add(binding.id)
-        key = app.get_key_display(binding)
-        lines.append(Content.assemble((f"  {key:<10}", "bold"), binding.tooltip))
-    lines += [Content.assemble(("  tab       ", "bold"), "Go to the next pane"),
-              Content.assemble(("  ^p        ", "bold"), "Command palette")]
-    lines += [Content(""), Content.styled("Commands, after a colon", "bold $accent")]
+def help_contents(sections: Iterable[tuple[str, Iterable[Binding]]],
+                  show_key: Callable[[Binding], str]) -> list[Content]:
+    """Return the help page: every key that is bound, every command, every state.
+
+    Args:
+        sections: titles, and the bindings that are active there.
+        show_key: how a binding's key is written.
+    """
+    lines: list[Content] = []
+    for title, bindings in sections:
+        keys: dict[str, list[str]] = {}
+        for binding in bindings:
+            shown = keys.setdefault(binding.tooltip, [])
+            shown += [show_key(replace(binding, key=key)) for key in binding.key.split(",")]
+        lines += [_heading(title)]
+        lines += [_entry(" ".join(shown), tooltip) for tooltip, shown in keys.items()]
+        lines.append(Content(""))
+    lines += [_heading("Mouse"),
+              _entry("click", "Select a row, a pane, a title of the lists, a key in the footer"),
+              _entry("twice", "Show all that is known of a file")]
+    lines += [Content(""), _heading("Commands, after a colon")]
     lines += [Content("  " + line) for line in help_lines()]
-    lines += [Content(""), Content.styled("States", "bold $accent")]
-    states = (
-        ("settling", "it changed a moment ago, and is queued once it rests"),
-        ("waiting", "at rest and in line"),
-        ("uploading", "its chunks are on their way"),
-        ("uploaded", "every chunk is acknowledged by the broker"),
-        ("held", "cannot be sent just now; tried again by itself"),
-        ("failed", "cannot be sent; retry it, or change it"))
-    lines += [Content.assemble((f"  {word:<10}", "bold"), text) for word, text in states]
+    lines += [Content(""), _heading("States")]
+    return lines + [_entry(word, text) for word, text in _STATES]
+
+
+def _heading(text: str) -> Content:
+    return Content.styled(text, "bold $accent")
+
+
+def _entry(word: str, text: str) -> Content:
+    return Content.assemble((f"  {word:<{_KEY_CELLS}}", "bold"), text)
+
+
+def detail_lines(explanation: Explanation, versions: Sequence[VersionRecord]) \
+        -> list[str | Content]:
+    """Return all that is known of a file and its versions, newest first."""
+    lines: list[str | Content] = list(wording.explanation(explanation))
+    status = explanation.status
+    if status is not None:
+        rows = [("size", _size(status.n_bytes))]
+        if status.since:
+            rows.append(("since", wording.moment(status.since)))
+        if status.n_attempts:
+            rows.append(("tried", f"{wording.count(status.n_attempts)} times"))
+        lines += _rows(rows)
+    for number, record in enumerate(versions[:_MOST_VERSIONS]):
+        word = wording.version_word(record.state)
+        lines += ["", _heading(f"Version {len(versions) - number}: {word}")]
+        lines += _rows(_version_rows(record))
+    if len(versions) > _MOST_VERSIONS:
+        lines.append(f"and {wording.count(len(versions) - _MOST_VERSIONS)} older ones")
     return lines
 
 
-def detail_lines(engine: Engine, path: str) -> list[str | Content]:
-    """Return all that is known of a file and its versions."""
-    lines: list[str | Content] = list(wording.explanation(engine.explain(path)))
-    versions = engine.versions(path)
-    for number, record in enumerate(versions[:50]):
-        title = f"Version {len(versions) - number}: {wording.version_word(record.state)}"
-        lines += ["", Content.styled(title, "bold $accent")]
-        rows = [
-            ("size", f"{wording.size(record.n_bytes)} ({wording.count(record.n_bytes)} bytes)"),
-            ("modified", wording.moment(record.mtime_ns / 1e9)),
-            ("begun", wording.moment(record.started)),
-            ("uploaded", wording.moment(record.completed) if record.completed else "not yet"),
-            ("chunks", f"{wording.count(record.n_chunks_delivered)} of "
-             f"{wording.count(record.n_chunks)} acknowledged, of "
-             f"{wording.count(record.chunk_size)} bytes, acks={record.acks}")]
-        for offsets in record.offsets:
-            rows.append(("partition", f"{offsets.partition}, offsets {offsets.first} to "
-                         f"{offsets.last}"))
-        digest = record.sha512.hex()
-        rows += [("sha512", digest[:64]), ("", digest[64:])]
-        if record.is_recovery:
-            rows.append(("recovery", "its first chunk went twice, after an abandoned version"))
-        if record.may_not_rebuild:
-            rows.append(("warning", "consumers may be unable to rebuild it"))
-        lines += [f"  {label:<10}{text}" for label, text in rows]
-    return lines
+def _version_rows(record: VersionRecord) -> list[tuple[str, str]]:
+    rows = [
+        ("size", _size(record.n_bytes)),
+        ("modified", wording.moment(record.mtime_ns / 1e9)),
+        ("begun", wording.moment(record.started)),
+        ("uploaded", wording.moment(record.completed) if record.completed else "not yet"),
+        ("chunks", f"{wording.count(record.n_chunks_delivered)} of "
+         f"{wording.count(record.n_chunks)} acknowledged, each of "
+         f"{wording.count(record.chunk_size)} bytes, acks={record.acks}")]
+    rows += [("partition", f"{r.partition}, offsets {r.first} to {r.last}")
+             for r in record.offsets] or [("partition", str(record.partition))]
+    digest = record.sha512.hex()
+    rows += [("" if start else "sha512", digest[start:start + 32])
+             for start in range(0, len(digest), 32)]
+    if record.is_recovery:
+        rows.append(("recovery", "its first chunk went twice, after an abandoned version"))
+    if record.may_not_rebuild:
+        rows.append(("warning", "consumers may be unable to rebuild it"))
+    return rows
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> list[str | Content]:
+    return [Content.assemble((f"  {label:<10}", "$quiet"), text) for label, text in rows]
+
+
+def _size(n_bytes: int) -> str:
+    return f"{wording.size(n_bytes)} ({wording.count(n_bytes)} bytes)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tui.engine.finding.finding import Finding
 from tui.engine.finding.selection import NOT_UTF8
@@ -12,12 +13,17 @@ from tui.engine.model import (
     FileStatus,
     Page,
     PageKind,
+    PageOrder,
     VersionState,
 )
 from tui.engine.paths import as_like, is_utf8, matches
 from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.pages import file_page, n_bytes_of_first, sorted_as
 from tui.engine.sending.queue import UploadQueue
 from tui.errors import UploadError
+
+#: Files in hand are few where they are large, and shown elsewhere.
+_MOST_LEFT_OUT = 500
 
 _VERDICTS = {
     FileState.LEFT_ALONE: "left alone",
@@ -31,7 +37,7 @@ _VERDICTS = {
 
 
 def page_of(ledger: Ledger, finding: Finding, queue: UploadQueue, kind: PageKind, offset: int,
-            n_rows: int, pattern: str) -> Page:
+            n_rows: int, pattern: str, order: PageOrder = PageOrder.LINE) -> Page:
     """Return some rows of a long list.
 
     Args:
@@ -39,29 +45,73 @@ def page_of(ledger: Ledger, finding: Finding, queue: UploadQueue, kind: PageKind
         kind: which list.
         offset, n_rows: which rows.
         pattern: part of the path, or a glob; empty for all.
+        order: how they are to be sorted; files that settle or are refused always come in line.
     """
-    like = as_like(pattern)
     if kind is PageKind.UPLOADED:
-        n_total, records = ledger.versions.page(offset, n_rows, like)
-        return Page(kind, offset, n_total, records)
-    if kind is PageKind.HELD:
-        n_total, rows = ledger.files.page((FileState.HELD, FileState.FAILED), offset, n_rows, like)
-        refused = [r for r in finding.refused() if not pattern or matches(pattern, r.rel_path)]
-        room = max(0, n_rows - len(rows))
-        start = max(0, offset - n_total)
-        rows += tuple(refused[start:start + room])
-        return Page(kind, offset, n_total + len(refused), rows)
-    n_settling, settling = finding.settling_page(offset, n_rows, pattern)
-    rest = n_rows - len(settling)
-    n_waiting, waiting = ledger.files.page(
-        (FileState.WAITING,), max(0, offset - n_settling), max(0, rest), like)
-    shown = tuple(_as_uploading(queue, row) for row in waiting)
-    return Page(kind, offset, n_settling + n_waiting, settling + shown)
+        order = sorted_as(order, ledger.files.counts()[0].uploaded)
+        n_total, records = ledger.versions.page(offset, n_rows, as_like(pattern), order)
+        return Page(kind, offset, n_total, records, order)
+    parts = {
+        PageKind.QUEUE: (_settling_part, _stuck_part, _waiting_part),
+        PageKind.WAITING: (_waiting_part,),
+        PageKind.HELD: (_stuck_part,)}[kind]
+    asked = _Asked(ledger, finding, queue, pattern, order)
+    rows: list[FileStatus] = []
+    n_total, shown_as = 0, order
+    for part in parts:
+        n, found, shown_as = part(asked, max(0, offset - n_total), n_rows - len(rows))
+        n_total += n
+        rows += found
+    return Page(kind, offset, n_total, tuple(rows), shown_as)
 
 
-def _as_uploading(queue: UploadQueue, row: FileStatus) -> FileStatus:
-    sending = queue.sending_of(row.rel_path)
-    return row if sending is None else sending.status()
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    ledger: Ledger
+    finding: Finding
+    queue: UploadQueue
+    pattern: str
+    order: PageOrder
+
+
+_Part = tuple[int, Sequence[FileStatus], PageOrder]
+
+
+def _settling_part(asked: _Asked, offset: int, n_rows: int) -> _Part:
+    n_total, rows = asked.finding.settling_page(offset, n_rows, asked.pattern)
+    return n_total, rows, asked.order
+
+
+def _stuck_part(asked: _Asked, offset: int, n_rows: int) -> _Part:
+    n_total, rows, order = file_page(
+        asked.ledger.database, (FileState.HELD, FileState.FAILED), offset, n_rows,
+        like=as_like(asked.pattern), order=asked.order)
+    refused = [r for r in asked.finding.refused()
+               if not asked.pattern or matches(asked.pattern, r.rel_path)]
+    start = max(0, offset - n_total)
+    more = refused[start:start + n_rows - len(rows)]
+    return n_total + len(refused), [*rows, *more], order
+
+
+def _waiting_part(asked: _Asked, offset: int, n_rows: int) -> _Part:
+    """Return what is in line, without what is in hand, and the payload that goes before each."""
+    database, sendings = asked.ledger.database, asked.queue.sendings()[:_MOST_LEFT_OUT]
+    in_hand = [sending.file.file_id for sending in sendings]
+    n_total, rows, order = file_page(
+        database, (FileState.WAITING,), offset, n_rows, like=as_like(asked.pattern),
+        order=asked.order, without=in_hand)
+    if asked.pattern or order is not PageOrder.LINE or not rows:
+        return n_total, rows, order
+    ahead = n_bytes_of_first(database, offset, in_hand)
+    if ahead is None:
+        return n_total, rows, order
+    ahead += sum(max(0, s.version.n_bytes - s.n_delivered * s.version.chunk_size)
+                 for s in sendings)
+    shown = []
+    for row in rows:
+        shown.append(replace(row, n_bytes_ahead=ahead))
+        ahead += row.n_bytes
+    return n_total, shown, order
 
 
 def explain(ledger: Ledger, finding: Finding, queue: UploadQueue, rel_path: str) -> Explanation:

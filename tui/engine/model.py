@@ -204,6 +204,7 @@ class FileStatus:
         next_attempt_seconds: until it is tried again; None where it is not by itself.
         n_attempts: how often it failed.
         since: epoch seconds since when it is in this state; None where not known.
+        n_bytes_ahead: payload that goes before it, while it waits; None where not known.
     """
 
     rel_path: str
@@ -220,6 +221,7 @@ class FileStatus:
     next_attempt_seconds: float | None = None
     n_attempts: int = 0
     since: float | None = None
+    n_bytes_ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,7 @@ class BrokerStatus:
         n_retries: requests sent again. n_errors: errors reported so far.
         last_error: text of the last of them, without secrets.
         is_embedded: nothing leaves this process and nothing is kept.
+        acks: how many brokers must confirm a chunk, as the config says it.
         compression_ratio: payload bytes over bytes on the wire; None while unknown.
     """
 
@@ -301,6 +304,7 @@ class BrokerStatus:
     n_errors: int = 0
     last_error: str = ""
     is_embedded: bool = False
+    acks: str = ""
     compression_ratio: float | None = None
 
 
@@ -390,9 +394,18 @@ class Snapshot:
 class PageKind(enum.StrEnum):
     """What can be had in pages, because it does not fit a snapshot."""
 
-    QUEUE = "queue"  #: settling and waiting, in the order in which they will go
+    QUEUE = "queue"  #: all that is unfinished and not in hand: settling, held, failed, waiting
+    WAITING = "waiting"  #: at rest and in line
     HELD = "held"  #: held and failed
     UPLOADED = "uploaded"  #: versions, newest first
+
+
+class PageOrder(enum.StrEnum):
+    """How the rows of a long list are sorted."""
+
+    LINE = "in line"  #: in the order in which they go; uploaded versions newest first
+    NAME = "by name"
+    SIZE = "largest first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,13 +413,15 @@ class Page:
     """Some rows of a long list.
 
     ``rows`` are :class:`FileStatus` for the queue and the held files, :class:`VersionRecord` for
-    the uploaded; ``n_total`` counts all that match.
+    the uploaded; ``n_total`` counts all that match. ``order`` is how they are sorted, which is
+    ``LINE`` where they are too many to be sorted otherwise.
     """
 
     kind: PageKind
     offset: int
     n_total: int
     rows: tuple[FileStatus, ...] | tuple[VersionRecord, ...]
+    order: PageOrder = PageOrder.LINE
 
 
 class NoticeKind(enum.StrEnum):

@@ -25,6 +25,7 @@ from tui.engine.model import (
     NoticeKind,
     Page,
     PageKind,
+    PageOrder,
     PeriodicStatus,
     Phase,
     Snapshot,
@@ -243,6 +244,11 @@ class Uploader:
         return self._phase
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to quit, or has ended."""
+        return self._phase in (Phase.DRAINING, Phase.STOPPED)
+
+    @property
     def must_leave_now(self) -> bool:
         """Whether waiting for acknowledgements is pointless or unwanted."""
         return self._is_forced or self._failure is not None
@@ -414,9 +420,10 @@ class Uploader:
             return base
         return self._reporting.complete(replace(base, exit_status=self.exit_status))
 
-    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "") -> Page:
+    def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
+             order: PageOrder = PageOrder.LINE) -> Page:
         """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
-        return page_of(self.ledger, self.finding, self.queue, kind, offset, n_rows, pattern)
+        return page_of(self.ledger, self.finding, self.queue, kind, offset, n_rows, pattern, order)
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""

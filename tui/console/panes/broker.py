@@ -1,42 +1,70 @@
-"""The connection: brokers, round trip, and what goes wrong with it."""
+"""The connection: where to, since when, round trip, and what goes wrong with it."""
 
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, Part
-from tui.engine.model import BrokerState, Snapshot
+from tui.console.panes.pane import Drawing, Line, Pane, Part, cells
+from tui.console.view import View
+from tui.engine.model import BrokerState, BrokerStatus
 
 
 class Broker(Pane):
     """What librdkafka tells of the cluster."""
 
     def __init__(self) -> None:
-        super().__init__("Broker", "broker")
+        super().__init__("broker", "Broker")
 
-    def show(self, snapshot: Snapshot) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show the figures, or why there is no connection."""
-        broker = snapshot.broker
-        width = max(10, self.size.width - 2)
+        broker = view.snapshot.broker
+        address = "" if broker.is_embedded else wording.shorten(
+            wording.visible(broker.address), max(6, width - 12))
+        since = f"{broker.state.value} since {wording.clock(broker.since)}"
         if broker.state is not BrokerState.CONNECTED:
-            text = wording.visible(broker.reason or f"{broker.state.value} {broker.address}")
-            lines = wording.wrapped(text, width)[:3]
-            self.paint(*[[(line, "$error")] for line in lines], subtitle=broker.state.value)
-            return
-        brokers = f"{broker.n_brokers_up} of {broker.n_brokers} brokers"
-        if broker.n_brokers_up == broker.n_brokers:
-            brokers = f"{broker.n_brokers} broker{'' if broker.n_brokers == 1 else 's'}"
-        first: list[Part] = [(brokers, "bold")]
-        if broker.is_embedded:
-            first = [("embedded, nothing is kept", "bold $warning")]
-        trip: list[Part] = [("round trip not measured yet", "$quiet")]
-        if broker.round_trip_avg_ms is not None:
-            trip = [f"round trip {broker.round_trip_avg_ms:.1f} ms",
-                    (f"  p99 {broker.round_trip_p99_ms or 0:.1f} ms", "$quiet")]
-        throttled: Part = ("unthrottled", "$quiet")
-        if broker.throttle_avg_ms:
-            throttled = (f"throttled by broker {broker.throttle_avg_ms:.0f} ms", "bold $warning")
-        self.paint(first, trip, [
-            (f"{wording.count(broker.n_retries)} retries", "$warning" if broker.n_retries
-             else "$quiet"), "  ",
-            (f"{wording.count(broker.n_errors)} errors", "$error" if broker.n_errors
-             else "$quiet"), "  ", throttled])
+            text = wording.visible(broker.reason) or "no answer yet; files are queued meanwhile"
+            style = "$error" if broker.reason else "$warning"
+            lines: list[Line] = [[(line, style)] for line in wording.wrapped(text, width)[:height]]
+            if len(lines) < height:
+                lines.append(_trouble(broker, width))
+            return Drawing(tuple(lines), address, since)
+        return Drawing((_cluster(broker, width), _round_trip(broker), _trouble(broker, width)),
+                       address, since)
+
+
+def _cluster(broker: BrokerStatus, width: int) -> Line:
+    if broker.is_embedded:
+        return [(wording.shorten("embedded: nothing is kept", width, cut_end=True),
+                 "bold $warning")]
+    noun = "broker" if broker.n_brokers == 1 else "brokers"
+    line: list[Part] = [(f"{broker.n_brokers} {noun}", "bold")]
+    if broker.n_brokers_up < broker.n_brokers:
+        line = [(f"{broker.n_brokers_up} of {broker.n_brokers} {noun} up", "bold $warning")]
+    for text in (f"acks={broker.acks}" if broker.acks else "",
+                 f"compressed {broker.compression_ratio:.1f}:1"
+                 if broker.compression_ratio and broker.compression_ratio > 1.05 else ""):
+        if text and cells(line) + 2 + len(text) <= width:
+            line.append((f"  {text}", "$quiet"))
+    return line
+
+
+def _round_trip(broker: BrokerStatus) -> Line:
+    if broker.round_trip_avg_ms is None:
+        return [("round trip not measured yet", "$quiet")]
+    return [f"round trip {broker.round_trip_avg_ms:.1f} ms",
+            (f"  p99 {broker.round_trip_p99_ms or 0:.1f} ms", "$quiet")]
+
+
+def _trouble(broker: BrokerStatus, width: int) -> Line:
+    line: list[Part] = [
+        (f"{wording.count(broker.n_retries)} retries",
+         "$warning" if broker.n_retries else "$quiet"), "  ",
+        (f"{wording.count(broker.n_errors)} errors", "$error" if broker.n_errors else "$quiet")]
+    throttled: Part = ("  unthrottled", "$quiet")
+    if broker.throttle_avg_ms:
+        throttled = (f"  throttled {broker.throttle_avg_ms:.0f} ms", "bold $warning")
+    if cells([*line, throttled]) <= width:
+        line.append(throttled)
+    elif broker.throttle_avg_ms:
+        line = [(f"throttled {broker.throttle_avg_ms:.0f} ms", "bold $warning")]
+    return line

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, Part
+from tui.console.panes.pane import Drawing, Line, Pane, Part
+from tui.console.view import View
 from tui.engine.model import ChunkMap
 
-_ROWS = 7
-_FULL, _PARTLY, _NONE = "$success", "$warning", "$rule"
+_STYLES = {"■": "$success", "□": "$warning", "·": "$rule"}
+_LEGEND = (("■", " acknowledged"), ("□", " in flight"), ("·", " to send"))
 
 
 class Chunks(Pane):
     """Acknowledged, in flight, to send."""
 
     def __init__(self) -> None:
-        super().__init__("Chunks", "chunks")
+        super().__init__("chunks", "Chunks")
 
-    def show(self, path: str, chunk_map: ChunkMap | None) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show the chunks of a file that is being sent."""
-        width = max(10, self.size.width - 2)
-        name = wording.shorten(wording.visible(path), width)
-        if chunk_map is None:
-            text = "not being sent just now" if path else "no file selected"
-            self.paint([(name or "", "")], [(text, "$quiet")])
-            return
-        cells, per_cell = chunk_cells(chunk_map, width * _ROWS)
-        lines: list[list[Part]] = [[name]]
-        for start in range(0, len(cells), width):
-            lines.append(_runs(cells[start:start + width]))
-        lines.append([("■", _FULL), (" acknowledged  ", "$quiet"), ("▒", _PARTLY),
-                      (" in flight  ", "$quiet"), ("·", _NONE), (" to send", "$quiet")])
-        self.paint(*lines, subtitle=f"1 cell = {wording.count(per_cell)} chunk"
-                   f"{'' if per_cell == 1 else 's'}")
+        if view.chunk_map is None:
+            return Drawing(([("nothing is being sent just now", "$quiet")],))
+        name = wording.shorten(wording.visible(view.chunk_path), max(8, width - 12))
+        map_cells, per_cell = chunk_cells(view.chunk_map, width * max(1, height - 1))
+        lines_of_map: list[Line] = [_runs(map_cells[start:start + width])
+                                    for start in range(0, len(map_cells), width)]
+        legend: list[Part] = []
+        for sign, word in _LEGEND:
+            legend += [("  ", "")] if legend else []
+            legend += [(sign, _STYLES[sign]), (word, "$quiet")]
+        noun = "chunk" if per_cell == 1 else "chunks"
+        return Drawing((*lines_of_map, legend), name,
+                       f"1 cell = {wording.count(per_cell)} {noun}")
 
 
-def _runs(cells: str) -> list[Part]:
-    styles = {"■": _FULL, "▒": _PARTLY, "·": _NONE}
+def _runs(text: str) -> list[Part]:
     parts: list[Part] = []
     start = 0
-    for end in range(1, len(cells) + 1):
-        if end == len(cells) or cells[end] != cells[start]:
-            parts.append((cells[start:end], styles[cells[start]]))
+    for end in range(1, len(text) + 1):
+        if end == len(text) or text[end] != text[start]:
+            parts.append((text[start:end], _STYLES[text[start]]))
             start = end
     return parts
 
@@ -50,16 +50,16 @@ def chunk_cells(chunk_map: ChunkMap, n_cells: int) -> tuple[str, int]:
 
     A cell is acknowledged only when all of its chunks are, so that a gap never hides.
     """
-    per_cell = -(-chunk_map.n_chunks // n_cells)
-    cells = []
+    per_cell = max(1, -(-chunk_map.n_chunks // max(1, n_cells)))
+    found = []
     for first in range(0, chunk_map.n_chunks, per_cell):
         end = min(chunk_map.n_chunks, first + per_cell)
         n_delivered = _count_bits(chunk_map.delivered, first, end)
         if n_delivered == end - first:
-            cells.append("■")
+            found.append("■")
         else:
-            cells.append("▒" if n_delivered or first < chunk_map.n_produced else "·")
-    return "".join(cells), per_cell
+            found.append("□" if n_delivered or first < chunk_map.n_produced else "·")
+    return "".join(found), per_cell
 
 
 def _count_bits(bitmap: bytes, first: int, end: int) -> int:

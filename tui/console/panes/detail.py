@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, Part
-from tui.engine.model import FileStatus, VersionRecord
+from tui.console.panes.pane import Drawing, Pane, Part, table
+from tui.console.view import View
+from tui.engine.model import FileState, FileStatus, VersionRecord, VersionState
+
+_STYLES = {FileState.HELD: "$error", FileState.FAILED: "$error", FileState.UPLOADED: "$success",
+           FileState.SETTLING: "$warning"}
 
 
 class Detail(Pane):
     """The selected file; Enter shows all of it."""
 
     def __init__(self) -> None:
-        super().__init__("File", "detail")
+        super().__init__("detail", "File")
 
-    def show(self, path: str, status: FileStatus | VersionRecord | None,
-             versions: tuple[VersionRecord, ...]) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show a file and its last version."""
-        if not path:
-            self.paint([("select a file with the arrow keys", "$quiet")])
-            return
-        width = max(10, self.size.width - 12)
-        rows: list[tuple[str, str]] = []
-        if isinstance(status, FileStatus):
-            rows.append(("state", wording.status_words(status)))
-            rows.append(("size", wording.size(status.n_bytes)))
-            if status.since:
-                rows.append(("since", wording.moment(status.since)))
-        if versions:
-            last = versions[0]
-            rows.append(("version", f"{wording.count(len(versions))} so far, last one "
-                         + wording.version_word(last.state)))
-            rows.append(("sha512", last.sha512.hex()[:max(8, width - 1)] + "…"))
-            rows.append(("chunks", f"{wording.count(last.n_chunks)} of "
-                         f"{wording.count(last.chunk_size)} bytes"))
-            rows.append(("partition", ", ".join(
-                f"{r.partition}: offsets {r.first}-{r.last}" for r in last.offsets)
-                or str(last.partition)))
-            if last.completed:
-                rows.append(("uploaded", wording.moment(last.completed)))
-        lines: list[list[Part]] = [
-            [(f"{label:<10}", "$quiet"), wording.shorten(text, width, cut_end=True)]
-            for label, text in rows]
-        self.paint(*(lines or [[("nothing is known of it yet", "$quiet")]]),
-                   subtitle="enter: all of it")
+        if not view.wish.path:
+            return Drawing(([("select a file with the arrow keys", "$quiet")],))
+        rows = _status_rows(view.status)
+        if view.versions:
+            rows += _version_rows(view.versions)
+        if not rows:
+            return Drawing(([("nothing is known of it yet", "$quiet")],))
+        return Drawing(tuple(table(rows, width)[:height]), subtitle="enter shows all of it")
+
+
+def _status_rows(status: FileStatus | None) -> list[tuple[str, Part]]:
+    if status is None:
+        return []
+    words = wording.status_words(status)
+    if status.state is FileState.UPLOADING:
+        done = wording.percent(status.n_chunks_delivered, status.n_chunks)
+        words = f"uploading, {done} acknowledged"
+    rows: list[tuple[str, Part]] = [("state", (words, _STYLES.get(status.state, "")))]
+    if not status.n_chunks:
+        rows.append(("size", wording.size(status.n_bytes)))
+    if status.since:
+        rows.append(("since", wording.moment(status.since)))
+    return rows
+
+
+def _version_rows(versions: tuple[VersionRecord, ...]) -> list[tuple[str, Part]]:
+    last = versions[0]
+    partition = str(last.partition)
+    if last.offsets:
+        partition = ", ".join(f"{r.partition}, offsets {r.first}-{r.last}" for r in last.offsets)
+    rows: list[tuple[str, Part]] = [
+        ("size", f"{wording.size(last.n_bytes)}, {wording.count(last.n_chunks)} chunks of "
+         f"{wording.count(last.chunk_size)}"),
+        ("sha512", last.sha512.hex()),
+        ("partition", partition)]
+    before = [r for r in versions if r.state is VersionState.COMPLETE and r.completed]
+    when = f", uploaded {wording.moment(before[0].completed or 0)}" if before else ""
+    rows.append(("versions", f"{wording.count(len(versions))}{when}"))
+    return rows

@@ -3,44 +3,71 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, Part
-from tui.engine.model import PeriodicStatus, Snapshot
+from tui.console.panes.pane import Drawing, Line, Pane, Part
+from tui.console.view import View
+from tui.engine.model import PeriodicStatus
+
+_LABEL_CELLS = 10
+_GOOD_OUTCOMES = ("delivered", "on its way", "")
 
 
 class Heartbeats(Pane):
-    """Both kinds of periodic messages."""
+    """Both kinds of periodic messages, side by side."""
 
     def __init__(self) -> None:
-        super().__init__("Heartbeats", "heartbeats")
+        super().__init__("heartbeats", "Heartbeats and log messages")
 
-    def show(self, snapshot: Snapshot) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show counters, next and last; or how to switch them on."""
-        beat, log = snapshot.heartbeat, snapshot.log_messages
-        lines: list[list[Part]] = []
-        if beat.topic_name is None:
-            lines.append([("heartbeats off: --heartbeat_topic_name", "$quiet")])
-        else:
-            lines.append([(wording.count(beat.n_messages), "bold $secondary"), " chunks, ",
-                          (wording.size(beat.n_bytes), "bold $secondary"), " since the last"])
-            lines += self._where(beat)
-        if log.topic_name is None:
-            lines.append([("log messages off: --log_topic_name", "$quiet")])
-        else:
-            lines.append([(wording.count(log.n_messages), "bold $secondary"),
-                          " log lines since the last"])
-            lines += self._where(log)
-        subtitle = "" if beat.next_in_seconds is None \
-            else f"next in {wording.duration(beat.next_in_seconds)}"
-        self.paint(*lines, subtitle=subtitle)
+        beat, log = view.snapshot.heartbeat, view.snapshot.log_messages
+        columns = []
+        if beat.topic_name is not None:
+            counted = f"{wording.count(beat.n_messages)}, {wording.size(beat.n_bytes)}"
+            columns.append(_column("heartbeats", counted, beat))
+        if log.topic_name is not None:
+            noun = "line" if log.n_messages == 1 else "lines"
+            columns.append(_column("log messages", f"{wording.count(log.n_messages)} {noun}", log))
+        lines = _rows(columns, width)
+        for word, option, status in (("heartbeats", "heartbeat", beat),
+                                     ("log messages", "log", log)):
+            if status.topic_name is None:
+                how = f"--{option}_topic_name TOPIC"
+                lines += [[f"{word} are off",
+                           ("; start with", "$quiet")], [(f"  {how}", "$quiet")]]
+        return Drawing(tuple(lines[:height]))
 
-    def _where(self, status: PeriodicStatus) -> list[list[Part]]:
-        width = max(10, self.size.width - 2)
-        to = wording.visible(f"to {status.topic_name} as {status.program_id}")
-        is_well = status.last_outcome in ("delivered", "on its way", "")
-        last: list[Part] = [("none sent yet", "$quiet")]
-        if status.last_sent is not None:
-            outcome = wording.visible(status.last_outcome)
-            last = [f"{status.n_sent} sent, last {wording.clock(status.last_sent)} ",
-                    (wording.shorten(outcome, max(8, width - 24)),
-                     "$success" if is_well else "$error")]
-        return [[(wording.shorten(to, width), "$quiet")], last]
+
+def _column(title: str, counted: str, status: PeriodicStatus) -> list[Part]:
+    """Return the cells of a column, from its title downward."""
+    last: Part = ("none yet", "$quiet")
+    if status.last_sent is not None:
+        is_well = status.last_outcome in _GOOD_OUTCOMES
+        last = (f"{wording.clock(status.last_sent)[:5]} {wording.visible(status.last_outcome)}",
+                "$success" if is_well else "bold $error")
+    failed = f", {wording.count(status.n_failed)} failed" if status.n_failed else ""
+    due = "" if status.next_in_seconds is None else \
+        wording.duration(status.next_in_seconds) if status.next_in_seconds >= 10 \
+        else f"{round(status.next_in_seconds)} s"
+    return [(f"{wording.count(status.n_sent)} {title}{failed}", "bold"), (counted, "$secondary"),
+            wording.visible(status.topic_name or ""), wording.visible(status.program_id), last,
+            due]
+
+
+_LABELS = ("sent", "counted", "to topic", "as", "last", "next in")
+
+
+def _rows(columns: list[list[Part]], width: int) -> list[Line]:
+    if not columns:
+        return []
+    room = (width - _LABEL_CELLS) // len(columns)
+    lines: list[Line] = []
+    for number, label in enumerate(_LABELS):
+        line: list[Part] = [(f"{label:<{_LABEL_CELLS}}", "$quiet")]
+        for column in columns:
+            part = column[number]
+            text, style = (part, "") if isinstance(part, str) else part
+            text = wording.shorten(text, room - 1, cut_end=number in (0, 4))
+            line.append((text + " " * (room - wording.cell_width(text)), style))
+        lines.append(line)
+    return lines

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.console.panes.pane import Pane, Part, bar
-from tui.engine.model import Snapshot
+from tui.console.panes.pane import Drawing, Line, Pane, bar, cells
+from tui.console.view import View
 
 
 class InFlight(Pane):
-    """Bytes and chunks that are produced and not acknowledged."""
+    """Bytes and chunks that are produced and not acknowledged; the backlog and its time left."""
 
     def __init__(self) -> None:
-        super().__init__("In flight", "in-flight")
+        super().__init__("in-flight", "In flight")
 
-    def show(self, snapshot: Snapshot) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show the internal queue and the backlog."""
-        traffic = snapshot.traffic
+        traffic = view.snapshot.traffic
         limit = max(1, traffic.queue_max_bytes)
-        share = traffic.n_bytes_in_flight / limit
         words = f" {wording.percent(traffic.n_bytes_in_flight, limit)} of {wording.size(limit)}"
-        width = max(4, self.size.width - 3 - len(words))
-        left = f", {wording.duration(traffic.seconds_left)} left" if traffic.seconds_left else ""
-        lines: list[list[Part]] = [
-            [(wording.size(traffic.n_bytes_in_flight), "bold"),
-             (f"  {wording.count(traffic.n_chunks_in_flight)} chunks", "$quiet")],
-            [*bar(share, width, "$accent"), words],
-            [f"{wording.size(traffic.n_bytes_waiting)} to send{left}"]]
-        if self.size.height < 3:
-            del lines[1]
-        self.paint(*lines)
+        if len(words) > width - 8:
+            words = f" {wording.percent(traffic.n_bytes_in_flight, limit)}"
+        left = "" if traffic.seconds_left is None else \
+            f", {wording.duration(traffic.seconds_left)} left"
+        backlog = f"{wording.size(traffic.n_bytes_waiting)} to send{left}" \
+            if traffic.n_bytes_waiting else "nothing left to send"
+        in_flight = wording.size(traffic.n_bytes_in_flight)
+        chunks = f"{wording.count(traffic.n_chunks_in_flight)} chunks"
+        gap = " " * min(2, max(1, width - len(in_flight) - len(chunks)))
+        first: Line = [(in_flight, "bold"), (gap + chunks, "$quiet")]
+        if cells([backlog]) > width:
+            backlog = backlog.replace(" to send", "").replace(" left", "")
+        style = "" if traffic.n_bytes_waiting else "$quiet"
+        return Drawing((
+            first,
+            [*bar(traffic.n_bytes_in_flight / limit, max(4, width - len(words)), "$accent"),
+             words],
+            [(wording.shorten(backlog, width, cut_end=True), style)]))

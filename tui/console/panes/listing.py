@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,36 +16,64 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import wording
+from tui.console.panes.pane import filled
+from tui.console.view import View
 
-#: One cell of a row: its text and the component class that styles it.
-Cell = tuple[str, str]
+#: In a terminal with fewer lines than this, rows are worth more than column titles.
+_LINES_FOR_HEADERS = 30
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A cell that is a bar, filled to a share from 0 to 1."""
+
+    share: float
+
+
+#: One cell of a row: its text and the component class that styles it, or a bar.
+Cell = tuple[str, str] | Bar
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its width in cells (0 takes what is left), and where its text stands."""
+    """A column of a list.
 
-    def __init__(self, title: str, width: int, *, right: bool = False, wide_only: int = 0,
-                 cut_end: bool = False) -> None:
-        self.title = title
-        self.width = width
-        self.right = right
-        self.cut_end = cut_end  #: what does not fit loses its end, and not its middle
-        self.wide_only = wide_only  #: shown where the list is at least so wide
+    Attributes:
+        title: over it.
+        width: in cells; 0 takes a share of what is left.
+        weight: that share.
+        right: whether its text stands at the right.
+        wide_only: it is shown where the list has at least so many cells.
+        cut_end: what does not fit loses its end, and not its middle.
+    """
+
+    title: str
+    width: int
+    weight: int = 1
+    right: bool = False
+    wide_only: int = 0
+    cut_end: bool = False
 
 
 class Listing(ScrollView, can_focus=True):
     """Rows by number, a cursor kept by key, and a header line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
-        Binding("home", "jump(0)", "First", show=False, id="list.first"),
-        Binding("end", "jump(-1)", "Last", show=False, id="list.last"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up",
+                tooltip="Select the row above"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down",
+                tooltip="Select the row below"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up",
+                tooltip="Select a row a page above"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down",
+                tooltip="Select a row a page below"),
+        Binding("home", "jump(0)", "First", show=False, id="list.first",
+                tooltip="Select the first row"),
+        Binding("end", "jump(-1)", "Last", show=False, id="list.last",
+                tooltip="Select the last row"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "listing--header", "listing--cursor", "listing--plain", "listing--quiet",
+        "listing--header", "listing--cursor", "listing--mark", "listing--plain", "listing--quiet",
         "listing--good", "listing--warn", "listing--bad", "listing--accent", "listing--rule"}
 
     class Moved(Message):
@@ -64,8 +93,18 @@ class Listing(ScrollView, can_focus=True):
         self._offset = 0
         self._keys: list[str] = []
         self._rows: list[list[Cell]] = []
+        self._titles: dict[str, str] = {}
+
+    def show(self, view: View) -> None:
+        """Show a picture."""
+        raise NotImplementedError
 
     # Data.
+
+    @property
+    def n_header_lines(self) -> int:
+        """Lines that the column titles take."""
+        return 1 if self.app.size.height >= _LINES_FOR_HEADERS else 0
 
     def first_in_sight(self) -> int:
         """Return the number of the first row in sight."""
@@ -73,12 +112,13 @@ class Listing(ScrollView, can_focus=True):
 
     def n_in_sight(self) -> int:
         """Return how many rows fit."""
-        return max(1, self.size.height - 1)
+        return max(1, self.size.height - self.n_header_lines)
 
     def set_rows(self, n_rows: int, offset: int, keys: list[str], rows: list[list[Cell]]) -> None:
-        """Take the rows in sight; the cursor stays on its key where that is among them."""
+        """Take the rows in sight; cursor and scroll position stay with their rows."""
         old = {self._offset + i: row for i, row in enumerate(self._rows)}
-        old_cursor, old_n_rows = self.cursor, self.n_rows
+        old_cursor, old_n_rows, old_top = self.cursor, self.n_rows, self.first_in_sight()
+        top_key = self._key_at(old_top)
         self.n_rows, self._offset, self._keys, self._rows = n_rows, offset, keys, rows
         if self.cursor_key in keys:
             self.cursor = offset + keys.index(self.cursor_key)
@@ -87,9 +127,10 @@ class Listing(ScrollView, can_focus=True):
             self.cursor_key = self._key_at(self.cursor) or ""
         elif not n_rows:
             self.cursor_key = ""
-        size = Size(self.size.width, n_rows + 1)
+        size = Size(self.size.width, n_rows + self.n_header_lines)
         if size != self.virtual_size:
             self.virtual_size = size
+        self._keep_in_place(old_top, top_key, old_cursor)
         if n_rows != old_n_rows or old_cursor != self.cursor:
             self.refresh()
             return
@@ -97,10 +138,28 @@ class Listing(ScrollView, can_focus=True):
                    if old.get(number) != rows[number - offset]]
         self._repaint(changed)
 
+    def _keep_in_place(self, old_top: int, top_key: str | None, old_cursor: int) -> None:
+        """Scroll as far as the rows in sight moved; the top of the list stays the top."""
+        if not old_top:
+            return
+        moved = 0
+        if old_top <= old_cursor < old_top + self.n_in_sight():
+            moved = self.cursor - old_cursor
+        elif top_key is not None and top_key in self._keys:
+            moved = self._offset + self._keys.index(top_key) - old_top
+        if moved:
+            self.scroll_to(y=max(0, old_top + moved), animate=False, immediate=True)
+
+    def title(self, place: str, markup: str) -> None:
+        """Set ``border_title`` or ``border_subtitle``, which repaints, only when it changes."""
+        if self._titles.get(place) != markup:
+            self._titles[place] = markup
+            setattr(self, place, markup)
+
     def _repaint(self, numbers: list[int]) -> None:
         top = self.first_in_sight()
-        regions = [Region(0, number - top + 1, self.size.width, 1) for number in numbers
-                   if 0 <= number - top < self.n_in_sight()]
+        regions = [Region(0, number - top + self.n_header_lines, self.size.width, 1)
+                   for number in numbers if 0 <= number - top < self.n_in_sight()]
         if regions:
             self.refresh(*regions)
 
@@ -112,31 +171,35 @@ class Listing(ScrollView, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows."""
-        self._move_to(self.cursor + by)
+        self.move_to(self.cursor + by)
 
     def action_page(self, by: int) -> None:
         """Move the cursor by pages."""
-        self._move_to(self.cursor + by * self.n_in_sight())
+        self.move_to(self.cursor + by * self.n_in_sight())
 
     def action_jump(self, to: int) -> None:
         """Move the cursor to the first or the last row."""
-        self._move_to(self.n_rows - 1 if to < 0 else to)
+        self.move_to(self.n_rows - 1 if to < 0 else to)
 
-    def _move_to(self, number: int) -> None:
+    def move_to(self, number: int) -> None:
+        """Put the cursor on a row, and the row in sight."""
         self.cursor = max(0, min(number, self.n_rows - 1))
         self.cursor_key = self._key_at(self.cursor) or ""
         top = self.first_in_sight()
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
         elif self.cursor >= top + self.n_in_sight():
-            self.scroll_to(y=self.cursor - self.n_in_sight() + 1, animate=False)
+            self.scroll_to(y=self.cursor - self.n_in_sight() + 1, animate=False, immediate=True)
         self.refresh()
         self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to where the mouse points."""
-        if event.y >= 2:  # the frame and the header stand above
-            self._move_to(self.first_in_sight() + event.y - 2)
+        """Move the cursor to where the mouse points; twice opens the row."""
+        line = event.y - 1 - self.n_header_lines  # the frame stands above
+        number = self.first_in_sight() + line
+        if line < 0 or number >= self.n_rows:
+            return
+        self.move_to(number)
         if event.chain == 2:
             self.post_message(self.Chosen())
 
@@ -148,50 +211,67 @@ class Listing(ScrollView, can_focus=True):
 
     # Painting.
 
-    def _widths(self) -> list[tuple[Column, int]]:
-        width = self.scrollable_content_region.width
-        shown = [c for c in self.columns if width >= c.wide_only]
-        fixed = sum(c.width + 2 for c in shown if c.width)
-        flexible = [c for c in shown if not c.width]
-        # Two cells stand between columns.
-        left = width - fixed - 2 * (len(flexible) - 1)
-        each = max(8, left // max(1, len(flexible)))
-        return [(c, c.width or each) for c in shown]
+    def _row_width(self) -> int:
+        """Return the cells of a row; one is left free before a scrollbar."""
+        return self.scrollable_content_region.width - int(self.show_vertical_scrollbar)
+
+    def _widths(self) -> list[tuple[int, int]]:
+        """Return number and width of each column that is shown."""
+        width = self._row_width()
+        shown = [(n, c) for n, c in enumerate(self.columns) if width >= c.wide_only]
+        fixed = sum(c.width for _, c in shown) + 2 * (len(shown) - 1)
+        weights = sum(c.weight for _, c in shown if not c.width)
+        room = max(6 * weights, width - fixed)
+        return [(n, c.width or room * c.weight // weights) for n, c in shown]
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the list."""
         self.n_painted += 1
-        width = self.scrollable_content_region.width
-        if y == 0:
-            style = self.get_component_rich_style("listing--header")
-            cells = [(column.title, "listing--header") for column in self.columns]
-            return self._strip(cells, style, width)
-        number = self.first_in_sight() + y - 1
-        position = number - self._offset
+        width = self._row_width()
         base = self.rich_style
+        if y < self.n_header_lines:
+            titles: list[Cell] = [(column.title, "listing--header") for column in self.columns]
+            return self._strip(titles, base, width)
+        number = self.first_in_sight() + y - self.n_header_lines
+        position = number - self._offset
         if number >= self.n_rows or not 0 <= position < len(self._rows):
-            text = self.empty_text if y == 2 and not self.n_rows else ""
-            style = self.get_component_rich_style("listing--quiet")
+            text = self.empty_text if y == self.n_header_lines and not self.n_rows else ""
+            style = self.get_component_rich_style("listing--quiet", partial=True)
             return Strip([Segment(text.ljust(width)[:width], base + style)], width)
         if number == self.cursor:
-            base += Style(bgcolor=self.get_component_rich_style("listing--cursor").bgcolor,
-                          bold=self.has_focus or None)
+            cursor = self.get_component_rich_style(
+                "listing--cursor" if self.has_focus else "listing--mark")
+            base += Style(bgcolor=cursor.bgcolor, bold=self.has_focus or None,
+                          underline=self._needs_underline() or None)
         return self._strip(self._rows[position], base, width)
+
+    def _needs_underline(self) -> bool:
+        """Return whether the cursor could not be seen by its background."""
+        return self.has_focus and (self.app.no_color or self.app.native_ansi_color)
 
     def _strip(self, cells: Sequence[Cell], base: Style, width: int) -> Strip:
         segments, taken = [], 0
-        by_column = dict(zip(self.columns, cells, strict=True))
         widths = self._widths()
-        for position, (column, room) in enumerate(widths):
-            text, name = by_column[column]
-            if position == len(widths) - 1:
+        for position, (number, room) in enumerate(widths):
+            column, cell = self.columns[number], cells[number]
+            is_last = position == len(widths) - 1
+            if is_last:
                 room = max(0, width - taken)
-            text = wording.shorten(text, room, cut_end=column.cut_end)
-            blanks = " " * max(0, room - wording.cell_width(text))
-            text = blanks + text if column.right else text + blanks
-            if position < len(widths) - 1:
-                text += "  "
-            style = self.get_component_rich_style(name, partial=True)
-            segments.append(Segment(text, base + style))
+            if isinstance(cell, Bar):
+                segments += self._bar(cell.share, room, base)
+            else:
+                text = wording.shorten(cell[0], room, cut_end=column.cut_end)
+                blanks = " " * max(0, room - wording.cell_width(text))
+                text = blanks + text if column.right else text + blanks
+                style = self.get_component_rich_style(cell[1], partial=True)
+                segments.append(Segment(text, base + style))
+            if not is_last:
+                segments.append(Segment("  ", base))
             taken += room + 2
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _bar(self, share: float, width: int, base: Style) -> list[Segment]:
+        full = filled(share, width)
+        accent = self.get_component_rich_style("listing--accent", partial=True)
+        rule = self.get_component_rich_style("listing--rule", partial=True)
+        return [Segment("━" * full, base + accent), Segment("─" * (width - full), base + rule)]

@@ -5,32 +5,50 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.markup import escape
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import wording
+from tui.console.view import View
 from tui.engine.model import LogLine
 
 _MOST_LINES = 5000
+_MOST_ROWS = 10_000
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 _WORDS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn",
           logging.ERROR: "error", logging.CRITICAL: "fatal"}
 _INDENT = 17
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the log, or one that only stands here: an answer, or a gap."""
+
+    epoch_seconds: float
+    level: int
+    word: str
+    text: str
+    is_always_shown: bool = False
+
+
 class LogPane(ScrollView, can_focus=True):
     """Lines in a bounded ring, wrapped to the width of the pane."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False, id="log.up"),
-        Binding("down,j", "scroll_down", "Down", show=False, id="log.down"),
-        Binding("end", "follow", "Follow", show=False, id="log.follow"),
+        Binding("up,k", "scroll_up", "Up", show=False, id="log.up",
+                tooltip="Scroll the log up, which ends following"),
+        Binding("down,j", "scroll_down", "Down", show=False, id="log.down",
+                tooltip="Scroll the log down"),
+        Binding("end", "follow", "Follow", show=False, id="log.follow",
+                tooltip="Go to the newest line and follow"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "log--clock", "log--debug", "log--info", "log--warn", "log--error", "log--fatal",
@@ -43,35 +61,42 @@ class LogPane(ScrollView, can_focus=True):
         self.pattern = ""
         self.n_painted = 0
         self.last_number = 0
-        self._lines: deque[LogLine] = deque(maxlen=_MOST_LINES)
-        self._shown: deque[tuple[str, str, str]] = deque(maxlen=2 * _MOST_LINES)
+        self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
+        self._rows: list[tuple[str, str, str]] = []
         self._width = 0
+        self._subtitle = ""
 
     @property
     def is_following(self) -> bool:
         """Whether the newest line is in sight."""
         return self.scroll_offset.y >= self.max_scroll_y - 1
 
-    def add(self, lines: Sequence[LogLine]) -> None:
-        """Take new lines; one repaint, however many they are."""
-        lines = [line for line in lines if line.number > self.last_number]
-        if not lines:
-            return
-        self.last_number = max(self.last_number, lines[-1].number)
-        self._lines.extend(lines)
-        self._wrap(lines)
+    def show(self, view: View) -> None:
+        """Take the new lines of a picture; one repaint, however many they are."""
+        found = [line for line in view.log if line.number > self.last_number]
+        if found:
+            self._add(found)
+        self._paint_subtitle()
+
+    def _add(self, found: list[LogLine]) -> None:
+        lines = [_Line(line.epoch_seconds, line.level, _WORDS.get(line.level, str(line.level)),
+                       line.text) for line in found]
+        n_skipped = found[0].number - self.last_number - 1
+        if n_skipped > 0 and self.last_number:
+            text = f"{wording.count(n_skipped)} lines came too fast to be shown here; the log " \
+                "file has those of its level"
+            lines.insert(0, _Line(found[0].epoch_seconds, 0, "…", text, True))
+        self.last_number = found[-1].number
+        self._take(lines)
 
     def answer(self, command: str, answers: Sequence[str], epoch_seconds: float) -> None:
         """Take the answer to a command."""
         said = (f": {wording.visible(command)}", *answers)
-        lines = [LogLine(self.last_number, epoch_seconds, -1, text) for text in said]
-        self._lines.extend(lines)
-        self._wrap(lines)
+        self._take([_Line(epoch_seconds, 0, "answer", text, True) for text in said])
 
     def next_level(self) -> None:
         """Show fewer lines, or all again."""
-        position = _LEVELS.index(self.level)
-        self.level = _LEVELS[(position + 1) % len(_LEVELS)]
+        self.level = _LEVELS[(_LEVELS.index(self.level) + 1) % len(_LEVELS)]
         self._rewrap()
 
     def search(self, pattern: str) -> None:
@@ -81,37 +106,56 @@ class LogPane(ScrollView, can_focus=True):
 
     def action_follow(self) -> None:
         """Go to the newest line and stay there."""
-        self.scroll_end(animate=False)
+        self.scroll_end(animate=False, immediate=True)
+        self._paint_subtitle()
 
-    def _is_wanted(self, line: LogLine) -> bool:
-        return (line.level >= self.level or line.level < 0) \
+    def _take(self, lines: list[_Line]) -> None:
+        self._lines.extend(lines)
+        self._wrap(lines)
+
+    def _is_wanted(self, line: _Line) -> bool:
+        return (line.is_always_shown or line.level >= self.level) \
             and self.pattern.lower() in line.text.lower()
 
     def _rewrap(self) -> None:
-        self._shown.clear()
+        self._rows.clear()
         self._wrap(list(self._lines))
-        self.scroll_end(animate=False)
+        self.action_follow()
 
-    def _wrap(self, lines: Sequence[LogLine]) -> None:
+    def _wrap(self, lines: Sequence[_Line]) -> None:
         follow = self.is_following
         self._width = self.scrollable_content_region.width
         room = max(20, self._width - _INDENT)
         for line in lines:
-            if not self._is_wanted(line):
-                continue
-            word = "answer" if line.level < 0 else _WORDS.get(line.level, str(line.level))
-            clock = wording.clock(line.epoch_seconds)
-            for text in wording.wrapped(wording.visible(line.text), room):
-                self._shown.append((clock, word, text))
-                clock, word = "", ""
-        # A line of which only the head fell out of the ring still reads well enough.
-        self.virtual_size = Size(self._width, len(self._shown))
-        level = "all" if self.level == logging.DEBUG else f"{_WORDS[self.level]} and above"
-        found = f"find: {wording.visible(self.pattern)}   " if self.pattern else ""
-        self.border_subtitle = (found + level).replace("[", "\\[")
+            if self._is_wanted(line):
+                clock, word = wording.clock(line.epoch_seconds), line.word
+                text = wording.visible(line.text)
+                parts = [text] if text.isascii() and len(text) <= room \
+                    else wording.wrapped(text, room)
+                for part in parts:
+                    self._rows.append((clock, word, part))
+                    clock, word = "", ""
+        n_dropped = len(self._rows) - _MOST_ROWS if len(self._rows) > 2 * _MOST_ROWS else 0
+        del self._rows[:n_dropped]
+        self.virtual_size = Size(self._width, len(self._rows))
         if follow:
-            self.scroll_end(animate=False)
+            self.scroll_end(animate=False, immediate=True)
+        elif n_dropped:  # what is being read stays where it is
+            self.scroll_to(y=max(0, self.scroll_offset.y - n_dropped), animate=False,
+                           immediate=True)
         self.refresh()
+
+    def _paint_subtitle(self) -> None:
+        level = "all levels" if self.level == logging.DEBUG \
+            else f"{_WORDS[self.level]} and above"
+        words = f"[@click=app.log_level]l {level}[/]"
+        if self.pattern:
+            words = f"[b $accent]find: {escape(wording.visible(self.pattern))}[/]   {words}"
+        words += "   following" if self.is_following else \
+            "   [b $accent]scrolled up, end follows[/]"
+        if words != self._subtitle:
+            self._subtitle = words
+            self.border_subtitle = words
 
     def on_resize(self, _event: events.Resize) -> None:
         """Wrap anew when the width is another one."""
@@ -122,9 +166,9 @@ class LogPane(ScrollView, can_focus=True):
         """Return one line."""
         self.n_painted += 1
         width, number = self.size.width, int(self.scroll_offset.y) + y
-        if number >= len(self._shown):
+        if number >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        clock, word, text = self._shown[number]
+        clock, word, text = self._rows[number]
         base = self.rich_style
         level = f"log--{word}" if f"log--{word}" in self.COMPONENT_CLASSES else "log--text"
         segments = [

@@ -1,41 +1,107 @@
-"""What most panes are: a framed text that is painted again only when it has changed."""
+"""What most panes are: a framed text, painted again only when it has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
+from tui import wording
+from tui.console.view import View
+
+#: A text, or a text and its style.
 Part = str | tuple[str, str]
+Line = Sequence[Part]
 
 
-class Pane(Static):
-    """A pane that shows a few lines."""
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a pane shows: its lines, and what stands in its frame beside its name."""
 
-    DEFAULT_CSS = "Pane { height: auto; }"
+    lines: tuple[Line, ...]
+    beside: str = ""
+    subtitle: str = ""
 
-    def __init__(self, title: str, pane_id: str) -> None:
+
+class Pane(Static, can_focus=True):
+    """A pane that shows a few lines.
+
+    Subclasses implement :meth:`draw`, a pure function of the view and of the room.
+    """
+
+    #: Whether the lines stand in a frame with a title.
+    HAS_FRAME = True
+
+    def __init__(self, pane_id: str, name: str) -> None:
         super().__init__("", id=pane_id, markup=False)
-        self.border_title = title
-        self._shown: Content | None = None
-        self._subtitle = ""
+        self._name_shown = name
+        self.n_painted = 0  #: how often something was painted, for the budget
+        self._view: View | None = None
+        self._content: Content | None = None
+        self._frame = ("", "")
+        if self.HAS_FRAME:
+            self.border_title = name
 
-    def paint(self, *lines: Sequence[Part], subtitle: str = "") -> None:
-        """Show lines, each a list of texts and (text, style) pairs."""
-        content = Content("\n").join(Content.assemble(*line) for line in lines)
-        if self._shown is None or content.plain != self._shown.plain \
-                or content.spans != self._shown.spans:
-            self._shown = content
-            self.update(content)
-        if subtitle != self._subtitle:
-            self._subtitle = subtitle
-            self.border_subtitle = subtitle
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
+        """Return what is shown in so many cells and lines."""
+        raise NotImplementedError
+
+    def show(self, view: View) -> None:
+        """Paint what has changed; nothing where the pane is not in sight."""
+        self._view = view
+        width, height = self.size
+        if not width or not height:
+            return
+        drawing = self.draw(view, width, height)
+        content = Content("\n").join(Content.assemble(*line) for line in drawing.lines)
+        if self._content is None or content.plain != self._content.plain \
+                or content.spans != self._content.spans:
+            self._content = content
+            self.n_painted += 1
+            self.update(content, layout=False)
+        frame = (drawing.beside, drawing.subtitle)
+        if self.HAS_FRAME and frame != self._frame:
+            self._frame = frame
+            beside = Content.assemble((self._name_shown, "bold"), "  ",
+                                      (drawing.beside, "$quiet not bold"))
+            self.border_title = beside if drawing.beside else self._name_shown
+            self.border_subtitle = Content(drawing.subtitle)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fill the new room at once."""
+        if self._view is not None:
+            self.show(self._view)
+
+
+def cells(line: Line) -> int:
+    """Return how many cells a line takes."""
+    return sum(wording.cell_width(part if isinstance(part, str) else part[0]) for part in line)
 
 
 def bar(share: float, width: int, style: str = "$secondary") -> list[Part]:
     """Return a bar of ``width`` cells, filled to a share from 0 to 1."""
+    full = filled(share, width)
+    return [("━" * full, style), ("─" * (width - full), "$rule")]
+
+
+def filled(share: float, width: int) -> int:
+    """Return how many cells of a bar are filled: all and none only where that is exact."""
     full = min(width, max(0, round(share * width)))
     if 0 < share < 1:
         full = min(width - 1, max(1, full))
-    return [("━" * full, style), ("─" * (width - full), "$rule")]
+    return full
+
+
+def table(rows: Sequence[tuple[str, Part]], width: int) -> list[Line]:
+    """Return rows of a label and a text, cut to the width."""
+    room = max(4, width - 10)
+    lines: list[Line] = []
+    for label, value in rows:
+        text, style = (value, "") if isinstance(value, str) else value
+        lines.append([(f"{label:<10}", "$quiet"),
+                      (wording.shorten(text, room, cut_end=True), style)])
+    return lines

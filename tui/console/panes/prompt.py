@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from tui import wording
 from tui.commands import COMMANDS, complete
 
 _MOST_HISTORY = 200
@@ -22,17 +23,20 @@ class _Completion(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         found = complete(value, self._prompt.paths) if value else []
-        return found[0] if found else None
+        # What could not be typed or read is left to the keys, which need no name.
+        return next((line for line in found if wording.visible(line) == line), None)
 
 
 class Prompt(Input):
     """Takes commands; while filtering, takes the pattern."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "older", "Older", show=False, id="prompt.older"),
-        Binding("down", "newer", "Newer", show=False, id="prompt.newer"),
-        Binding("tab", "cursor_right", "Complete", show=False, id="prompt.complete"),
-        Binding("escape", "leave", "Back", show=False, id="prompt.leave"),
+        Binding("up", "older", "Older", show=False, id="prompt.older",
+                tooltip="Recall the command before"),
+        Binding("down", "newer", "Newer", show=False, id="prompt.newer",
+                tooltip="Recall the command after"),
+        Binding("escape", "leave", "Back", show=False, id="prompt.leave",
+                tooltip="Leave the command line"),
     ]
 
     class Left(Message):
@@ -41,6 +45,7 @@ class Prompt(Input):
     def __init__(self) -> None:
         super().__init__(id="prompt", placeholder=f": {_HINT}", compact=True)
         self.suggester = _Completion(self)
+        self.cursor_blink = False  # blinking would write to an idle terminal twice a second
         self.paths: tuple[str, ...] = ()
         self.purpose = ""  #: empty for commands; else what is being filtered
         self._history: list[str] = []

@@ -1,65 +1,72 @@
-"""The first line: what goes where, whether it is connected, and the time."""
+"""The first line: what goes where, and whether it is connected."""
 
 from __future__ import annotations
 
-from textual.content import Content
-from textual.widgets import Static
-
 from tui import wording
-from tui.console.panes.pane import Part
+from tui.console.panes.pane import Drawing, Pane, Part, cells
+from tui.console.view import View
 from tui.engine.model import BrokerState, Phase, Snapshot
 
 _NAME = "DataFileUploadDirectory"
 
 
-class Title(Static):
+class Title(Pane, can_focus=False):
     """One line, always in sight."""
 
+    HAS_FRAME = False
+
     def __init__(self) -> None:
-        super().__init__("", id="title", markup=False)
-        self._plain = ""
+        super().__init__("title", "Title")
 
-    def show(self, snapshot: Snapshot) -> None:
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
         """Show where the program stands."""
-        right = self._right(snapshot)
-        right_width = sum(wording.cell_width(p if isinstance(p, str) else p[0]) for p in right)
-        room = max(10, self.size.width - 2)
-        left = self._left(snapshot, room - right_width - 1)
-        left_width = sum(wording.cell_width(p if isinstance(p, str) else p[0]) for p in left)
-        gap = " " * max(1, room - left_width - right_width)
-        content = Content.assemble(*left, gap, *right)
-        if content.plain != self._plain:
-            self._plain = content.plain
-            self.update(content)
+        right = [_state(view.snapshot, width)]
+        left = _left(view.snapshot, width - cells(right) - 2)
+        gap = " " * max(1, width - cells(left) - cells(right))
+        return Drawing(([*left, gap, *right],))
 
-    def _left(self, snapshot: Snapshot, room: int) -> list[Part]:
-        topic = wording.visible(snapshot.topic_name)
-        folder = wording.visible(snapshot.upload_dir)
-        name = _NAME if room >= 60 else "Upload"
-        if len(topic) > room // 3:
-            topic = wording.shorten(topic, max(8, room // 3))
-        folder = wording.shorten(folder, max(8, room - len(name) - len(topic) - 8))
-        parts: list[Part] = [("▲ ", "$accent"), (name, "bold"), "  ", (folder, "$secondary"),
-                             " → ", (topic, "$secondary")]
-        address = f"  on {snapshot.broker.address}"
-        if room - sum(len(p if isinstance(p, str) else p[0]) for p in parts) > len(address) + 4:
-            parts.append((address, "$quiet"))
-        return parts
 
-    def _right(self, snapshot: Snapshot) -> list[Part]:
-        broker, wide = snapshot.broker, self.size.width >= 110
-        since = wording.duration(snapshot.taken_at - broker.since)
-        if snapshot.phase is not Phase.RUNNING:
-            state: Part = (f"● {snapshot.phase.value}", "bold $warning")
-        elif snapshot.is_paused:
-            state = ("‖ paused", "bold $warning")
-        elif broker.is_embedded:
-            state = ("● embedded broker: nothing is kept" if wide else "● demo, nothing is kept",
-                     "bold $warning")
-        elif broker.state is BrokerState.CONNECTED:
-            state = ("● connected" + (f" for {since}" if wide else ""), "$success")
-        elif broker.state is BrokerState.UNREACHABLE:
-            state = (f"✗ unreachable for {since}", "bold $error")
-        else:
-            state = (f"○ {broker.state.value}", "$warning")
-        return [state, "   ", (wording.clock(snapshot.taken_at), "$quiet")]
+class Clock(Pane, can_focus=False):
+    """The time of day: the one thing that changes every second, so it is painted alone."""
+
+    HAS_FRAME = False
+
+    def __init__(self) -> None:
+        super().__init__("clock", "Clock")
+
+    @staticmethod
+    def draw(view: View, width: int, height: int) -> Drawing:
+        """Show the time of the picture."""
+        return Drawing(([(wording.clock(view.snapshot.taken_at), "$quiet")],))
+
+
+def _left(snapshot: Snapshot, room: int) -> list[Part]:
+    topic = wording.visible(snapshot.topic_name)
+    folder = wording.visible(snapshot.upload_dir)
+    name = _NAME if room >= 60 else "Upload"
+    topic = wording.shorten(topic, max(8, room // 3))
+    folder = wording.shorten(folder, max(8, room - len(name) - wording.cell_width(topic) - 8))
+    parts: list[Part] = [("▲ ", "$accent"), (name, "bold"), "  ", (folder, "$secondary"), " → ",
+                         (topic, "$secondary")]
+    address = f"  on {wording.visible(snapshot.broker.address)}"
+    if room - cells(parts) > wording.cell_width(address) + 2:
+        parts.append((address, "$quiet"))
+    return parts
+
+
+def _state(snapshot: Snapshot, width: int) -> Part:
+    broker, is_wide = snapshot.broker, width >= 100
+    since = wording.coarse(snapshot.taken_at - broker.since)
+    if snapshot.phase is not Phase.RUNNING:
+        return f"● {snapshot.phase.value}", "bold $warning"
+    if snapshot.is_paused:
+        return "‖ paused", "bold $warning"
+    if broker.is_embedded:
+        text = "embedded broker: nothing is kept" if is_wide else "demo: nothing is kept"
+        return f"● {text}", "bold $warning"
+    if broker.state is BrokerState.CONNECTED:
+        return "● connected" + (f" for {since}" if is_wide else ""), "$success"
+    if broker.state is BrokerState.UNREACHABLE:
+        return f"× unreachable for {since}", "bold $error"
+    return f"○ {broker.state.value}", "$warning"

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 
 class TextScreen(ModalScreen[None]):
-    """Shows lines until a key closes it.
+    """Shows lines until a key, or a click outside of them, closes it.
 
     Args:
         title: in the frame.
@@ -22,7 +22,11 @@ class TextScreen(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "app.pop_screen", "Close", id="text.close"),
+        Binding("escape,q,enter", "dismiss", "Close", id="text.close", tooltip="Close the page"),
+        Binding("down,j", "scroll('down')", "Down", show=False, id="text.down",
+                tooltip="Scroll the page down"),
+        Binding("up,k", "scroll('up')", "Up", show=False, id="text.up",
+                tooltip="Scroll the page up"),
     ]
 
     def __init__(self, title: str, lines: Sequence[str | Content]) -> None:
@@ -32,8 +36,13 @@ class TextScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="text-frame") as frame:
-            frame.border_title = self._title.replace("[", "\\[")
-            frame.border_subtitle = "escape closes"
+            frame.border_title = Content(self._title)
+            frame.border_subtitle = "[@click=screen.dismiss]escape closes[/]"
             yield Static(Content("\n").join(
                 line if isinstance(line, Content) else Content(line) for line in self._lines),
                 id="text", markup=False)
+
+    def action_scroll(self, way: str) -> None:
+        """Scroll by a line."""
+        frame = self.query_one("#text-frame")
+        frame.scroll_down(animate=False) if way == "down" else frame.scroll_up(animate=False)

@@ -48,7 +48,8 @@ _LINE_ROWS = 2000
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
          "n_attempts")
-_STATUS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
+#: What :func:`status_of_row` takes.
+STATUS_COLUMNS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
 
 
 class TableFile(NamedTuple):
@@ -309,8 +310,9 @@ class FileRows:
 
     def status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands."""
-        rows = self._database.query(f"SELECT {_STATUS} FROM files {_AT_PATH}", split(rel_path))
-        return _status(rows[0]) if rows else None
+        rows = self._database.query(f"SELECT {STATUS_COLUMNS} FROM files {_AT_PATH}",
+                                    split(rel_path))
+        return status_of_row(rows[0]) if rows else None
 
     def file_id(self, rel_path: str) -> int | None:
         """Return the row of a path."""
@@ -356,9 +358,9 @@ class FileRows:
         with self._database.together():
             n_total = int(self._database.query(count, parameters)[0][0] or 0)
             rows = self._database.query(
-                f"SELECT {_STATUS} FROM files WHERE {where} ORDER BY state, position "
+                f"SELECT {STATUS_COLUMNS} FROM files WHERE {where} ORDER BY state, position "
                 "LIMIT ? OFFSET ?", [*parameters, n_rows, offset])
-        return n_total, tuple(_status(row) for row in rows)
+        return n_total, tuple(status_of_row(row) for row in rows)
 
 
 def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
@@ -384,7 +386,8 @@ def _known(row: Row) -> KnownFile:
     return KnownFile(FileState(row[0]), row[1], row[2], FileState(row[3]), row[4], row[5], inode)
 
 
-def _status(row: Row) -> FileStatus:
+def status_of_row(row: Row) -> FileStatus:
+    """Return where a path stands, from the columns :data:`STATUS_COLUMNS`."""
     again = None if row[5] is None else max(0.0, row[5] - time.time())
     return FileStatus(
         rel_path=join(row[0], row[1]), state=FileState(row[2]), n_bytes=row[3], reason=row[4],

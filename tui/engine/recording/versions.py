@@ -10,6 +10,7 @@ from tui.engine.model import (
     FileState,
     FileVersion,
     OffsetRange,
+    PageOrder,
     PastVersion,
     VersionRecord,
     VersionState,
@@ -30,6 +31,8 @@ _RECORD = (
     "v.n_chunks, v.n_delivered, v.partition, v.acks, v.started, v.completed, v.offsets, "
     "v.is_recovery, v.may_not_rebuild FROM versions v JOIN files f USING (file_id)"
 )
+_ORDERS = {PageOrder.LINE: "v.completed DESC", PageOrder.NAME: "f.directory, f.name",
+           PageOrder.SIZE: "v.n_bytes DESC, v.completed DESC"}
 
 
 class VersionRows:
@@ -191,9 +194,10 @@ class VersionRows:
         self._database.write("DELETE FROM untabulated WHERE version_id = ?",
                              [(version_id,) for version_id in version_ids])
 
-    def page(self, offset: int, n_rows: int, like: str = "") \
-            -> tuple[int, tuple[VersionRecord, ...]]:
-        """Return how many versions are complete, and some of them, newest first."""
+    def page(self, offset: int, n_rows: int, like: str = "",
+             order: PageOrder = PageOrder.LINE) -> tuple[int, tuple[VersionRecord, ...]]:
+        """Return how many versions are complete, and some of them, newest first by default."""
+        by = _ORDERS[order]
         with self._database.together():
             if like:
                 where = "AND f.directory || '/' || f.name LIKE ? ESCAPE '\\'"
@@ -201,11 +205,15 @@ class VersionRows:
                     "SELECT count(*) FROM versions v JOIN files f USING (file_id) "
                     f"WHERE v.state = 1 {where}", (like,))[0][0]
                 rows = self._database.query(
-                    f"SELECT {_RECORD} WHERE v.state = 1 {where} ORDER BY v.completed DESC "
+                    f"SELECT {_RECORD} WHERE v.state = 1 {where} ORDER BY {by} "
                     "LIMIT ? OFFSET ?", (like, n_rows, offset))
+                return int(n_total), tuple(_record(row) for row in rows)
+            n_total = self._database.query("SELECT n_files FROM counts WHERE state = 100")[0][0]
+            if order is not PageOrder.LINE:
+                rows = self._database.query(
+                    f"SELECT {_RECORD} WHERE v.state = 1 ORDER BY {by} LIMIT ? OFFSET ?",
+                    (n_rows, offset))
             else:
-                n_total = self._database.query(
-                    "SELECT n_files FROM counts WHERE state = 100")[0][0]
                 # The rows are chosen before the join, so that a deep page reads only the index.
                 rows = self._database.query(
                     f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM versions "

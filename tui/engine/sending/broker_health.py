@@ -36,7 +36,7 @@ class BrokerHealth:
         self._is_stalled = False
         self._lock = threading.Lock()
         self._status = BrokerStatus(address=settings.broker_address, since=time.time(),
-                                    is_embedded=settings.is_embedded_broker)
+                                    is_embedded=settings.is_embedded_broker, acks=settings.acks)
 
     @property
     def state(self) -> BrokerState:

@@ -1,0 +1,247 @@
+"""What keys, clicks and typed lines do; each hands the work to the bridge or to a pane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui import wording
+from tui.commands import COMMANDS
+from tui.console.bridge import Bridge
+from tui.console.panes.history import History
+from tui.console.panes.listing import Listing
+from tui.console.panes.log import LogPane
+from tui.console.panes.paged import KINDS, PagedList
+from tui.console.panes.pane import Pane
+from tui.console.panes.prompt import Prompt
+from tui.console.panes.queue import Queue
+from tui.console.panes.uploading import Uploading
+from tui.console.screens.draining import DrainingScreen
+from tui.console.screens.leaving import LeavingScreen
+from tui.console.screens.text import TextScreen
+from tui.console.texts import help_contents
+from tui.engine.model import PageKind, Phase, Snapshot
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    _Base = App[int]
+else:
+    _Base = object
+
+
+#: Where keys mean something else or something more, for the help.
+_SECTIONS: tuple[tuple[str, type[Listing | LogPane | Prompt | LeavingScreen | DrainingScreen]],
+                 ...] = (
+    ("In a list", Listing), ("In the log", LogPane), ("In the command line", Prompt),
+    ("When leaving", LeavingScreen), ("While it drains", DrainingScreen))
+
+
+class Actions(_Base):
+    """The actions of the console's app."""
+
+    bridge: Bridge
+    snapshot: Snapshot | None
+
+    @property
+    def main_screen(self) -> Screen[object]:
+        """The screen with the panes."""
+        raise NotImplementedError
+
+    def _later(self, action: str) -> Callable[[], None]:
+        """Return what runs an action once the palette has closed."""
+        def run() -> None:
+            self.call_later(self.run_action, action)
+
+        return run
+
+    # What is selected.
+
+    def shown_list(self) -> PagedList:
+        """Return the long list that is in sight."""
+        history = self.main_screen.query_one(History)
+        return self.main_screen.query_one(Queue) if history.has_class("-other") else history
+
+    def selected_path(self) -> str:
+        """Return the file that keys act on: in the list that has the focus, or else any."""
+        uploading, shown = self.main_screen.query_one(Uploading), self.shown_list()
+        order = (shown, uploading) if shown.has_focus else (uploading, shown)
+        row = order[0].selected() or order[1].selected()
+        return "" if row is None else row.rel_path
+
+    # Commands.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the one key of pause and resume be what is possible now."""
+        if action == "command" and parameters and parameters[0] in ("pause", "resume"):
+            is_paused = self.snapshot is not None and self.snapshot.is_paused
+            return (parameters[0] == "resume") is is_paused
+        return True
+
+    def action_command(self, name: str) -> None:
+        """Run a command of the registry, on the selected file where it needs one."""
+        command = next(c for c in COMMANDS if c.name == name)
+        if name == "quit":
+            self.leave()
+        elif name == "help":
+            self._help()
+        elif command.argument != "PATH":
+            self.bridge.command(name)
+        elif path := self.selected_path():
+            if name == "reupload":
+                self.bridge.awaited.add(path)
+            self.bridge.command(f"{name} {path}")
+        else:
+            self.notify("select a file first", severity="warning")
+
+    def _help(self) -> None:
+        main = self.main_screen
+        everywhere = [active.binding for active in main.active_bindings.values()
+                      if active.node is self and active.binding.tooltip and (
+                          active.binding.id or active.binding.action == "command_palette")]
+        sections = [("Keys", everywhere)]
+        for title, owner in _SECTIONS:
+            sections.append((title, [b for b in owner.BINDINGS if isinstance(b, Binding)]))
+        self.push_screen(TextScreen("Help", help_contents(sections, self.get_key_display)))
+
+    async def action_quit(self) -> None:
+        """Textual's own way to leave becomes ours."""
+        self.leave()
+
+    def action_interrupt(self) -> None:
+        """Quit, more urgently each time."""
+        if isinstance(self.screen, LeavingScreen):
+            self.screen.dismiss("drain")
+        elif isinstance(self.screen, DrainingScreen):
+            self.screen.dismiss("force")
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Quit; ask first while something is unfinished."""
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.phase is not Phase.RUNNING or wording.can_leave(snapshot):
+            self.bridge.command("quit", show=False)
+        elif not isinstance(self.screen, LeavingScreen):
+            self.push_screen(LeavingScreen(snapshot), self.leaving_answered)
+
+    def leaving_answered(self, answer: str | None) -> None:
+        """Do what was answered to leaving, or while draining."""
+        if answer == "drain":
+            self.bridge.command("quit", show=False)
+        elif answer == "force":
+            self.bridge.force_quit()
+        elif answer == "stay" and self.snapshot is not None \
+                and self.snapshot.phase is Phase.DRAINING:
+            self.bridge.take_back_quit()
+        self.bridge.look_now()
+
+    # What is shown.
+
+    def action_detail(self) -> None:
+        """Show all that is known of the selected file."""
+        path = self.selected_path()
+        if path:
+            self.bridge.ask_detail(path)
+
+    def action_filter(self) -> None:
+        """Ask for a text to filter by."""
+        prompt, log = self.main_screen.query_one(Prompt), self.main_screen.query_one(LogPane)
+        if log.has_focus:
+            prompt.ask("the log", log.pattern)
+        else:
+            prompt.ask("the list", self.shown_list().pattern)
+
+    def action_sort(self) -> None:
+        """Sort the list another way."""
+        self.shown_list().next_order()
+
+    def action_prompt(self) -> None:
+        """Ask for a command."""
+        self.main_screen.query_one(Prompt).ask("")
+
+    def action_log_level(self) -> None:
+        """Show other levels of the log."""
+        self.main_screen.query_one(LogPane).next_level()
+
+    def action_list(self, number: int) -> None:
+        """Show another of the long lists."""
+        kind = KINDS[number - 1]
+        queue, history = self.main_screen.query_one(Queue), self.main_screen.query_one(History)
+        is_history = kind is PageKind.UPLOADED
+        history.set_class(not is_history, "-other")
+        queue.set_class(is_history, "-other")
+        shown: PagedList = history if is_history else queue
+        shown.switch(kind)
+        shown.focus()
+
+    def _move_focus(self, by: int) -> None:
+        if self.screen is not self.main_screen:
+            self.screen.focus_next() if by > 0 else self.screen.focus_previous()
+        elif isinstance(self.focused, Prompt) and by > 0:
+            self.focused.action_cursor_right()
+        else:
+            panes = "Pane, Listing, LogPane"
+            self.screen.focus_next(panes) if by > 0 else self.screen.focus_previous(panes)
+
+    def action_next_pane(self) -> None:
+        """Go to the next pane."""
+        self._move_focus(1)
+
+    def action_previous_pane(self) -> None:
+        """Go to the pane before."""
+        self._move_focus(-1)
+
+    def action_maximise(self, name: str = "") -> None:
+        """Give a pane the whole screen, or take it back."""
+        main = self.main_screen
+        if main.maximized is not None and not name:
+            main.minimize()
+            return
+        widget: Widget | None = main.query_one(f"#{name}") if name else main.focused
+        if isinstance(widget, PagedList) and widget is not self.shown_list():
+            self.action_list(4 if isinstance(widget, History) else 1)
+        if isinstance(widget, Pane | Listing | LogPane):
+            main.maximize(widget, container=False)
+            widget.focus()
+
+    def action_copy_path(self) -> None:
+        """Copy the path of the selected file to the clipboard."""
+        path = self.selected_path()
+        if path:
+            self.copy_to_clipboard(path)
+            self.notify(f"copied {wording.visible(path)}", markup=False)
+
+    # What is typed.
+
+    def on_prompt_left(self, _message: Prompt.Left) -> None:
+        """Go back to the list."""
+        self.shown_list().focus()
+
+    def on_input_submitted(self, event: Prompt.Submitted) -> None:
+        """Run a typed command, or set a filter."""
+        prompt, log = self.main_screen.query_one(Prompt), self.main_screen.query_one(LogPane)
+        text, purpose = event.value.strip(), prompt.purpose
+        prompt.ask("")
+        if purpose == "the log":
+            log.search(text)
+        elif purpose:
+            self.shown_list().filter(text)
+        elif text:
+            prompt.remember(text)
+            self._obey(text)
+        if purpose or not text:
+            (log if purpose == "the log" else self.shown_list()).focus()
+
+    def _obey(self, text: str) -> None:
+        """Do what was typed; leaving and help have screens of their own here."""
+        word = text.split()[0].lower()
+        command = next((c for c in COMMANDS if word in (c.name, *c.aliases)), None)
+        if command is not None and command.name in ("quit", "help"):
+            self.action_command(command.name)
+        else:
+            self.bridge.command(text)

@@ -1,0 +1,77 @@
+"""Every key of the console: those of the registry's commands, and those of screens alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from textual.binding import Binding, BindingType
+
+from tui.commands import COMMANDS
+
+
+def command_bindings() -> list[BindingType]:
+    """Return a binding for each command of the registry that has a key."""
+    return [Binding(command.key, f"command('{command.name}')", command.name.capitalize(),
+                    id=command.name, tooltip=command.help)
+            for command in COMMANDS if command.key]
+
+
+#: In the order of their importance: a footer that is too narrow leaves out the last ones.
+APP_BINDINGS: list[BindingType] = [
+    *command_bindings(),
+    Binding("enter", "detail", "Detail", id="detail",
+            tooltip="Show all that is known of the selected file"),
+    Binding("slash", "filter", "Filter", id="filter",
+            tooltip="Show only paths, or log lines, that contain a text"),
+    Binding("colon", "prompt", "Command", id="prompt", tooltip="Type a command"),
+    Binding("l", "log_level", "Level", id="log_level",
+            tooltip="Show fewer levels of the log, or all again"),
+    Binding("s", "sort", "Sort", id="sort", tooltip="Sort the list another way"),
+    Binding("m", "maximise", "Maximise", id="maximise",
+            tooltip="Give the focused pane the whole screen, or take it back"),
+    Binding("y", "copy_path", "Copy path", id="copy_path",
+            tooltip="Copy the path of the selected file to the clipboard"),
+    Binding("tab", "next_pane", "Next pane", id="next_pane", show=False, priority=True,
+            tooltip="Go to the next pane; in the command line: complete the word"),
+    Binding("shift+tab", "previous_pane", "Previous pane", id="previous_pane", show=False,
+            priority=True, tooltip="Go to the pane before"),
+    Binding("1", "list(1)", "Queue", show=False, id="queue",
+            tooltip="List what is not in hand yet: settling, held, failed, waiting"),
+    Binding("2", "list(2)", "Waiting", show=False, id="waiting", tooltip="List what waits in line"),
+    Binding("3", "list(3)", "Held", show=False, id="held",
+            tooltip="List what is held or failed, and why"),
+    Binding("4", "list(4)", "Uploaded", show=False, id="uploaded",
+            tooltip="List what is uploaded, newest first"),
+    Binding("ctrl+c", "interrupt", "Quit", show=False, id="interrupt", priority=True,
+            tooltip="The same as quit; again: send the rest; again: leave at once"),
+]
+
+
+def keys_by_id(classes: list[type[Any]]) -> dict[str, set[str]]:
+    """Return the keys of every binding that has an id, over several classes."""
+    found: dict[str, set[str]] = {}
+    for binding in _bindings_of(classes):
+        if binding.id:
+            found.setdefault(binding.id, set()).update(binding.key.split(","))
+    return found
+
+
+def _bindings_of(classes: list[type[Any]]) -> Iterator[Binding]:
+    for owner in classes:
+        for binding in owner.__dict__.get("BINDINGS", ()):
+            assert isinstance(binding, Binding)
+            yield binding
+
+
+def full_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
+    """Return a keymap in which commands that share a key still share it.
+
+    Pausing and resuming are one key; who rebinds one of them means both.
+    """
+    found = dict(keymap)
+    for command in COMMANDS:
+        for other in COMMANDS:
+            if command.key and command.key == other.key and command.name in keymap:
+                found.setdefault(other.name, keymap[command.name])
+    return found

@@ -1,0 +1,25 @@
+"""Makes the console for the command line, the tests and the pictures alike."""
+
+from __future__ import annotations
+
+from tui.commands import Engine
+from tui.console import theme
+from tui.console.app import ConsoleApp
+from tui.console.bindings import full_keymap
+from tui.settings import ConsoleSettings
+
+
+def make_app(engine: Engine, settings: ConsoleSettings) -> ConsoleApp:
+    """Return a console for an engine.
+
+    Args:
+        engine: the uploader, or anything like it.
+        settings: looks and keys, as :func:`tui.console.configuration.check` allows them.
+    """
+    app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes)
+    for own in theme.OWN:
+        app.register_theme(own)
+    app.theme = theme.full_name(settings.theme)
+    if settings.keymap:
+        app.set_keymap(full_keymap(settings.keymap))
+    return app

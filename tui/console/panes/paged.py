@@ -1,0 +1,127 @@
+"""What the long lists share: they know a page, the titles of all lists, a filter and an order."""
+
+from __future__ import annotations
+
+from textual.markup import escape
+
+from tui import wording
+from tui.console.panes.listing import Cell, Column, Listing
+from tui.console.view import Row, View
+from tui.engine.model import Counts, PageKind, PageOrder, Snapshot, VersionRecord
+
+#: The lists in the order of their keys.
+KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED)
+_ORDERS = tuple(PageOrder)
+
+
+class PagedList(Listing):
+    """A list that is held by the ledger and known here by the page.
+
+    Subclasses say what a row shows, and what an empty list says.
+    """
+
+    def __init__(self, pane_id: str, columns: tuple[Column, ...], kind: PageKind) -> None:
+        super().__init__(pane_id, columns)
+        self.kind = kind
+        self.pattern = ""
+        self.order = PageOrder.LINE
+        self.rows_in_sight: tuple[Row, ...] = ()
+        self._page_offset = 0
+        self._cursor_row: Row | None = None
+
+    def row_cells(self, row: Row) -> list[Cell]:
+        """Return what a row shows."""
+        raise NotImplementedError
+
+    def empty_words(self) -> str:
+        """Return what stands where no row does."""
+        raise NotImplementedError
+
+    def order_words(self, order: PageOrder) -> str:
+        """Return an order as people read it."""
+        return order.value
+
+    def switch(self, kind: PageKind) -> None:
+        """Show another list, from its beginning."""
+        self.kind = kind
+        self._begin_anew()
+
+    def filter(self, pattern: str) -> None:
+        """Show only paths with a pattern."""
+        self.pattern = pattern
+        self._begin_anew()
+
+    def next_order(self) -> None:
+        """Sort another way."""
+        self.order = _ORDERS[(_ORDERS.index(self.order) + 1) % len(_ORDERS)]
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.cursor, self.cursor_key, self._cursor_row = 0, "", None
+        self.rows_in_sight = ()
+        self.scroll_to(y=0, animate=False, immediate=True)
+        self.empty_text = "…"
+        self.set_rows(0, 0, [], [])
+        self.post_message(self.Moved())
+
+    def show(self, view: View) -> None:
+        """Show a page, and the lengths of all lists."""
+        self.title("border_title", tabs(view.snapshot, self.kind))
+        wish, page = view.wish, view.page
+        if (wish.kind, wish.pattern, wish.order) != (self.kind, self.pattern, self.order):
+            return
+        self._subtitle(view)
+        self.empty_text = "no path matches the filter" if self.pattern else self.empty_words()
+        self.rows_in_sight, self._page_offset = page.rows, page.offset
+        self.set_rows(page.n_total, page.offset, [key_of(row) for row in page.rows],
+                      [self.row_cells(row) for row in page.rows])
+        position = self.cursor - self._page_offset
+        if 0 <= position < len(self.rows_in_sight):
+            self._cursor_row = self.rows_in_sight[position]
+        elif not page.n_total:
+            self._cursor_row = None
+
+    def _subtitle(self, view: View) -> None:
+        order = self.order_words(view.page.order)
+        if view.page.order is not self.order:
+            order += ", too many to sort"
+        words = f"[@click=app.sort]s sort: {order}[/]"
+        if self.pattern:
+            n_found = wording.count(view.page.n_total)
+            shown = escape(wording.shorten(wording.visible(self.pattern), 30))
+            words = f"[@click=app.filter][b $accent]/ {shown}[/]: {n_found} found[/]   {words}"
+        else:
+            words = f"[@click=app.filter]/ filter[/]   {words}"
+        self.title("border_subtitle", words)
+
+    def selected(self) -> Row | None:
+        """Return the row under the cursor, also while it is out of sight."""
+        position = self.cursor - self._page_offset
+        if 0 <= position < len(self.rows_in_sight):
+            return self.rows_in_sight[position]
+        return self._cursor_row
+
+
+def key_of(row: Row) -> str:
+    """Return what tells a row from all others."""
+    return f"{row.version_id}" if isinstance(row, VersionRecord) else row.rel_path
+
+
+def tabs(snapshot: Snapshot, shown: PageKind) -> str:
+    """Return the titles of all lists as markup; a click shows one."""
+    words = []
+    for number, kind in enumerate(KINDS, 1):
+        title, n = _title(kind, snapshot.counts)
+        style = "b $accent" if kind is shown else "$quiet not bold"
+        words.append(f"[@click=app.list({number})]{number} [{style}]{title} "
+                     f"{wording.count(n)}[/][/]")
+    return " [$rule]│[/] ".join(words)
+
+
+def _title(kind: PageKind, counts: Counts) -> tuple[str, int]:
+    stuck = counts.held + counts.failed
+    return {
+        PageKind.QUEUE: ("Queue", counts.settling + counts.waiting + stuck),
+        PageKind.WAITING: ("Waiting", counts.waiting),
+        PageKind.HELD: ("Held", stuck),
+        PageKind.UPLOADED: ("Uploaded", counts.uploaded)}[kind]

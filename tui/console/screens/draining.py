@@ -1,0 +1,72 @@
+"""Shows the draining, from a quit to the last acknowledgement."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from tui import wording
+from tui.console.panes.pane import Line, bar
+from tui.engine.model import Snapshot
+
+
+class DrainingScreen(ModalScreen[str]):
+    """Shows what is left and the time; returns ``force`` or ``stay``."""
+
+    #: Enter must not be what loses the rest of the queue for today.
+    AUTO_FOCUS = "#stay"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n,q", "answer('force')", "Leave now", id="draining.force",
+                tooltip="Leave at once; the rest is sent at the next start"),
+        Binding("escape,b", "answer('stay')", "Go on", id="draining.stay",
+                tooltip="Take the quit back and go on uploading"),
+    ]
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+        self._n_most = 1
+        self._n_bytes_most = 1
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="leaving-frame") as frame:
+            frame.border_title = "Leaving when everything queued is acknowledged"
+            yield Static("", id="draining-words", markup=False)
+            with Horizontal():
+                yield Button("Leave now (n)", id="force")
+                yield Button("Go on uploading (esc)", id="stay")
+
+    def on_mount(self) -> None:
+        """Show what is known already."""
+        self.show(self._snapshot)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id or "stay")
+
+    def action_answer(self, answer: str) -> None:
+        """Close with an answer."""
+        self.dismiss(answer)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how far it has come."""
+        words = self.query_one("#draining-words", Static)
+        width = max(20, words.size.width or 60)
+        n_left, n_bytes = snapshot.counts.unfinished, snapshot.traffic.n_bytes_waiting
+        self._n_most = max(self._n_most, n_left)
+        self._n_bytes_most = max(self._n_bytes_most, n_bytes)
+        done = min(1 - n_bytes / self._n_bytes_most, 1 - n_left / self._n_most) \
+            if n_bytes else 1 - n_left / self._n_most
+        lines: list[Line] = [bar(done, width, "$accent")]
+        lines += [[line] for line in wording.wrapped(wording.draining_words(snapshot), width)]
+        settling, stuck = snapshot.counts.settling, snapshot.counts.held + snapshot.counts.failed
+        for n, what in ((settling, "still settling"), (stuck, "held or failed")):
+            if n:
+                lines.append([(f"{wording.files(n)} {what}: remembered for the next start",
+                               "$quiet")])
+        words.update(Content("\n").join(Content.assemble(*line) for line in lines))
