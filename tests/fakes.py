@@ -154,12 +154,20 @@ LOG = tuple(LogLine(i + 1, NOW - 515 + 60 * i, level, text) for i, (level, text)
     (20, "2026-11-23/scan_0420.h5 uploaded: 268,435,456 bytes, 16,384 chunks in 1.3 s"))))
 
 
-def many(kind: PageKind, offset: int, n_rows: int, n_total: int) -> Page:
-    """Return a page of a list that is too long to be made."""
-    state = FileState.HELD if kind is PageKind.HELD else FileState.WAITING
-    return Page(kind, offset, n_total, tuple(
-        FileStatus(f"many/file_{i:07}.dat", state, 1000, reason="scripted")
-        for i in range(offset, min(offset + n_rows, n_total))))
+def many(kind: PageKind, offset: int, n_rows: int,
+         sources: tuple[list[FileStatus] | int, ...]) -> Page:
+    """Return a page of lists of which some are too long to be made."""
+    rows: list[FileStatus] = []
+    n_total = 0
+    for source in sources:
+        n = source if isinstance(source, int) else len(source)
+        state = FileState.HELD if source is sources[0] and kind is not PageKind.WAITING \
+            else FileState.WAITING
+        for i in range(max(0, offset - n_total), min(n, offset + n_rows - n_total)):
+            rows.append(FileStatus(f"many/file_{i:07}.dat", state, 1000, reason="scripted")
+                        if isinstance(source, int) else source[i])
+        n_total += n
+    return Page(kind, offset, n_total, tuple(rows))
 
 
 class FakeEngine:
@@ -213,9 +221,8 @@ class FakeEngine:
             return self._history_page(offset, n_rows, pattern, order)
         sources = {PageKind.QUEUE: (self._held, self._queue), PageKind.WAITING: (self._queue,),
                    PageKind.HELD: (self._held,)}[kind]
-        for source in sources:
-            if isinstance(source, int):
-                return many(kind, offset, n_rows, source)
+        if any(isinstance(source, int) for source in sources):
+            return many(kind, offset, n_rows, sources)
         rows = [row for source in sources if isinstance(source, list) for row in source]
         settling = [row for row in rows if row.state is FileState.SETTLING]
         rest = [row for row in rows if row.state is not FileState.SETTLING]

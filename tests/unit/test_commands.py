@@ -43,7 +43,7 @@ def test_hostile_names_are_shown_and_do_nothing() -> None:
 def test_files_lists_some_and_counts_the_rest() -> None:
     lines = execute("files", FakeEngine(fakes.busy(), queue=1_000_000)).lines
     assert len(lines) == 21
-    assert lines[-1] == "and 999,981 more"
+    assert lines[-1] == "and 999,984 more"
 
 
 def test_quit_twice_forces() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
@@ -11,6 +12,7 @@ from textual.widget import Widget
 
 from tui import wording
 from tui.commands import COMMANDS
+from tui.console.bindings import APP_BINDINGS, rebound
 from tui.console.bridge import Bridge
 from tui.console.panes.history import History
 from tui.console.panes.listing import Listing
@@ -41,11 +43,24 @@ _SECTIONS: tuple[tuple[str, type[Listing | LogPane | Prompt | LeavingScreen | Dr
     ("When leaving", LeavingScreen), ("While it drains", DrainingScreen))
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The widgets that actions speak to."""
+
+    uploading: Uploading
+    queue: Queue
+    history: History
+    log: LogPane
+    prompt: Prompt
+
+
 class Actions(_Base):
     """The actions of the console's app."""
 
     bridge: Bridge
+    parts: Parts
     snapshot: Snapshot | None
+    keymap: dict[str, str]
 
     @property
     def main_screen(self) -> Screen[object]:
@@ -63,12 +78,12 @@ class Actions(_Base):
 
     def shown_list(self) -> PagedList:
         """Return the long list that is in sight."""
-        history = self.main_screen.query_one(History)
-        return self.main_screen.query_one(Queue) if history.has_class("-other") else history
+        history = self.parts.history
+        return self.parts.queue if history.has_class("-other") else history
 
     def selected_path(self) -> str:
         """Return the file that keys act on: in the list that has the focus, or else any."""
-        uploading, shown = self.main_screen.query_one(Uploading), self.shown_list()
+        uploading, shown = self.parts.uploading, self.shown_list()
         order = (shown, uploading) if shown.has_focus else (uploading, shown)
         row = order[0].selected() or order[1].selected()
         return "" if row is None else row.rel_path
@@ -99,13 +114,11 @@ class Actions(_Base):
             self.notify("select a file first", severity="warning")
 
     def _help(self) -> None:
-        main = self.main_screen
-        everywhere = [active.binding for active in main.active_bindings.values()
-                      if active.node is self and active.binding.tooltip and (
-                          active.binding.id or active.binding.action == "command_palette")]
-        sections = [("Keys", everywhere)]
+        palette = Binding(self.COMMAND_PALETTE_BINDING, "command_palette", "palette",
+                          tooltip="Open the command palette")
+        sections = [("Keys", [*rebound(APP_BINDINGS, self.keymap), palette])]
         for title, owner in _SECTIONS:
-            sections.append((title, [b for b in owner.BINDINGS if isinstance(b, Binding)]))
+            sections.append((title, rebound(owner.BINDINGS, self.keymap)))
         self.push_screen(TextScreen("Help", help_contents(sections, self.get_key_display)))
 
     async def action_quit(self) -> None:
@@ -150,7 +163,7 @@ class Actions(_Base):
 
     def action_filter(self) -> None:
         """Ask for a text to filter by."""
-        prompt, log = self.main_screen.query_one(Prompt), self.main_screen.query_one(LogPane)
+        prompt, log = self.parts.prompt, self.parts.log
         if log.has_focus:
             prompt.ask("the log", log.pattern)
         else:
@@ -162,16 +175,16 @@ class Actions(_Base):
 
     def action_prompt(self) -> None:
         """Ask for a command."""
-        self.main_screen.query_one(Prompt).ask("")
+        self.parts.prompt.ask("")
 
     def action_log_level(self) -> None:
         """Show other levels of the log."""
-        self.main_screen.query_one(LogPane).next_level()
+        self.parts.log.next_level()
 
     def action_list(self, number: int) -> None:
         """Show another of the long lists."""
         kind = KINDS[number - 1]
-        queue, history = self.main_screen.query_one(Queue), self.main_screen.query_one(History)
+        queue, history = self.parts.queue, self.parts.history
         is_history = kind is PageKind.UPLOADED
         history.set_class(not is_history, "-other")
         queue.set_class(is_history, "-other")
@@ -224,7 +237,7 @@ class Actions(_Base):
 
     def on_input_submitted(self, event: Prompt.Submitted) -> None:
         """Run a typed command, or set a filter."""
-        prompt, log = self.main_screen.query_one(Prompt), self.main_screen.query_one(LogPane)
+        prompt, log = self.parts.prompt, self.parts.log
         text, purpose = event.value.strip(), prompt.purpose
         prompt.ask("")
         if purpose == "the log":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,8 +21,8 @@ from textual.widgets import Static
 from tui import wording
 from tui.commands import COMMANDS, Engine
 from tui.console import theme as themes
-from tui.console.actions import Actions
-from tui.console.bindings import APP_BINDINGS
+from tui.console.actions import Actions, Parts
+from tui.console.bindings import APP_BINDINGS, rebound
 from tui.console.bridge import Answered, Bridge, Detailed, TakenBack, Tick, Told
 from tui.console.notices import Announcement, Notices
 from tui.console.panes.broker import Broker
@@ -70,6 +70,7 @@ class ConsoleApp(Actions, App[int]):
         engine: the uploader, or anything like it.
         refresh_hz: pictures a second.
         hidden_panes: names out of :data:`PANES`.
+        keymap: ids of bindings to keys, where they are other than by default.
     """
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -81,8 +82,11 @@ class ConsoleApp(Actions, App[int]):
     ALLOW_IN_MAXIMIZED_VIEW = "#head,#bottom,Footer"
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
 
-    def __init__(self, engine: Engine, refresh_hz: float, hidden_panes: Iterable[str] = ()) -> None:
+    def __init__(self, engine: Engine, refresh_hz: float, hidden_panes: Iterable[str] = (),
+                 keymap: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self.keymap = dict(keymap or {})
+        self.set_keymap(self.keymap)
         self.bridge = Bridge(engine, self, refresh_hz, self._bridge_died)
         self.snapshot: Snapshot | None = None
         self.n_pictures = 0  #: painted so far
@@ -93,6 +97,7 @@ class ConsoleApp(Actions, App[int]):
         self._painters: tuple[Painter, ...] = ()
 
     def compose(self) -> ComposeResult:
+        parts = self.parts = Parts(Uploading(), Queue(), History(), LogPane(), Prompt())
         with Horizontal(id="head"):
             yield Title()
             yield Clock()
@@ -105,16 +110,16 @@ class ConsoleApp(Actions, App[int]):
         yield FreshnessLine()
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Uploading()
-                yield Queue()
-                yield History()
+                yield parts.uploading
+                yield parts.queue
+                yield parts.history
             with Vertical(id="right"):
                 yield Chunks()
                 yield Detail()
                 yield Heartbeats()
-        yield LogPane()
+        yield parts.log
         with Horizontal(id="bottom"):
-            yield Prompt()
+            yield parts.prompt
             yield Static("", id="answer", markup=False)
         yield Keys()
 
@@ -125,8 +130,8 @@ class ConsoleApp(Actions, App[int]):
             w for w in main.query("*") if isinstance(w, Pane | Listing | LogPane))
         for name in self._hidden_panes:
             main.query_one(f"#{name}").add_class("-hidden")
-        main.query_one(History).add_class("-other")
-        main.query_one(Queue).focus()
+        self.parts.history.add_class("-other")
+        self.parts.queue.focus()
         self.bridge.start()
 
     def on_unmount(self) -> None:
@@ -174,7 +179,7 @@ class ConsoleApp(Actions, App[int]):
     def on_tick(self, tick: Tick) -> None:
         """Paint one picture."""
         view = tick.view
-        if not self.screen_stack or not self.main_screen.query(LogPane):  # it is closing
+        if not self.parts.log.is_attached:  # it is closing
             self.bridge.painted()
             return
         snapshot, before = view.snapshot, self.snapshot
@@ -193,7 +198,7 @@ class ConsoleApp(Actions, App[int]):
 
     def _offer_paths(self, view: View) -> None:
         rows = [*view.snapshot.uploading[:200], *view.page.rows]
-        self.main_screen.query_one(Prompt).paths = tuple(row.rel_path for row in rows)
+        self.parts.prompt.paths = tuple(row.rel_path for row in rows)
 
     def _show_leaving(self, snapshot: Snapshot) -> None:
         if snapshot.phase is Phase.STOPPED:
@@ -215,7 +220,7 @@ class ConsoleApp(Actions, App[int]):
         n_rows = shown.n_in_sight()
         self.bridge.wish = Wish(
             shown.kind, max(0, shown.first_in_sight() - n_rows), 3 * n_rows, shown.pattern,
-            shown.order, self.selected_path(), self.main_screen.query_one(LogPane).last_number)
+            shown.order, self.selected_path(), self.parts.log.last_number)
 
     def on_listing_moved(self, _message: Listing.Moved) -> None:
         """Ask for what is in sight now."""
@@ -248,8 +253,10 @@ class ConsoleApp(Actions, App[int]):
     def on_answered(self, answered: Answered) -> None:
         """Show the answer to a command: beside the prompt, in the log, long ones on a page."""
         lines = [wording.visible(line) for line in answered.answer.lines]
+        if not self.parts.log.is_attached:
+            return
         main = self.main_screen
-        main.query_one(LogPane).answer(answered.line, lines, time.time())
+        self.parts.log.answer(answered.line, lines, time.time())
         beside = main.query_one("#answer", Static)
         is_short = len(lines) <= 1 and wording.cell_width("".join(lines)) <= self.size.width // 2
         beside.update(lines[0] if lines and is_short else "")
@@ -274,9 +281,9 @@ class ConsoleApp(Actions, App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Return what the command palette offers: every binding, and commands without a key."""
-        for active in self.active_bindings.values():
-            binding = active.binding
-            if binding.tooltip and binding.id:
+        for binding in rebound(APP_BINDINGS, self.keymap):
+            if binding.id not in ("pause", "resume") or self.check_action(
+                    "command", (binding.id,)):
                 yield SystemCommand(binding.description, binding.tooltip,
                                     self._later(binding.action))
         for command in COMMANDS:

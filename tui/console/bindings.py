@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from textual.binding import Binding, BindingType
@@ -46,6 +47,12 @@ APP_BINDINGS: list[BindingType] = [
     Binding("ctrl+c", "interrupt", "Quit", show=False, id="interrupt", priority=True,
             tooltip="The same as quit; again: send the rest; again: leave at once"),
 ]
+
+
+def rebound(bindings: Iterable[BindingType], keymap: Mapping[str, str]) -> list[Binding]:
+    """Return bindings with the keys that the config gives them, as help and palette show them."""
+    return [replace(binding, key=keymap.get(binding.id or "", binding.key))
+            for binding in bindings if isinstance(binding, Binding)]
 
 
 def keys_by_id(classes: list[type[Any]]) -> dict[str, set[str]]:

@@ -130,7 +130,7 @@ class Bridge(StoppableThread):
             while not self.stopping.is_set():
                 if self._painted.wait(1.0):
                     self._painted.clear()
-                    self._post(Tick(self._look()))
+                    self._post(Tick(self.look()))
                 self._do_jobs()
         finally:
             unsubscribe()
@@ -160,7 +160,8 @@ class Bridge(StoppableThread):
         with contextlib.suppress(RuntimeError):
             self._app.post_message(message)
 
-    def _look(self) -> View:
+    def look(self) -> View:
+        """Return a picture of what is wished now."""
         wish, engine = self.wish, self._engine
         snapshot = engine.snapshot()
         log = engine.log_lines(wish.after_log_line, MOST_LOG_LINES)

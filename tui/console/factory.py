@@ -16,10 +16,9 @@ def make_app(engine: Engine, settings: ConsoleSettings) -> ConsoleApp:
         engine: the uploader, or anything like it.
         settings: looks and keys, as :func:`tui.console.configuration.check` allows them.
     """
-    app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes)
+    app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes,
+                     full_keymap(settings.keymap))
     for own in theme.OWN:
         app.register_theme(own)
     app.theme = theme.full_name(settings.theme)
-    if settings.keymap:
-        app.set_keymap(full_keymap(settings.keymap))
     return app

@@ -31,11 +31,11 @@ class Prompt(Input):
     """Takes commands; while filtering, takes the pattern."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "older", "Older", show=False, id="prompt.older",
+        Binding("up", "older", "Older", id="prompt.older",
                 tooltip="Recall the command before"),
-        Binding("down", "newer", "Newer", show=False, id="prompt.newer",
+        Binding("down", "newer", "Newer", id="prompt.newer",
                 tooltip="Recall the command after"),
-        Binding("escape", "leave", "Back", show=False, id="prompt.leave",
+        Binding("escape", "leave", "Back", id="prompt.leave",
                 tooltip="Leave the command line"),
     ]
 

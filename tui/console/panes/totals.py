@@ -18,7 +18,7 @@ class Totals(Pane):
         """Show the counts; colours only where there is something."""
         counts, traffic = view.snapshot.counts, view.snapshot.traffic
         room = max(6, width - 18)  # what the words leave to both numbers
-        left = room * 3 // 5
+        left = room * 5 // 9
         right = room - left
 
         def row(n_left: int, word: str, style: str, n_right: int, other: str,
@@ -37,12 +37,20 @@ class Totals(Pane):
 
 
 def _cell(n: int, width: int, word: str, word_width: int, style: str) -> list[Part]:
-    return [(f"{short_count(n):>{width}}", f"bold {style}" if n else "$quiet"),
+    number = short_count(n, width - 1)  # the blank before it keeps the columns apart
+    return [(f"{number:>{width}}", f"bold {style}" if n else "$quiet"),
             (f" {word:<{word_width}}", "" if n else "$quiet")]
 
 
-def short_count(n: int) -> str:
-    """Return a number in at most 6 cells: ``99,999``, ``123k``, ``4.56M``."""
-    if n < 100_000:
-        return wording.count(n)
-    return f"{n / 1000:,.0f}k" if n < 1_000_000 else f"{n / 1e6:.3g}M"
+def short_count(n: int, n_cells: int = 6) -> str:
+    """Return a number as ``4,812``, ``128k`` or ``3.46M``, if need be, to take few cells."""
+    text = wording.count(n)
+    if len(text) <= n_cells:
+        return text
+    unit, value = next((unit, n / divisor) for divisor, unit in (
+        (1e3, "k"), (1e6, "M"), (1e9, "G")) if n < 999.5 * divisor or unit == "G")
+    for n_decimals in (2, 1, 0):
+        text = f"{value:.{n_decimals}f}{unit}"
+        if len(text) <= n_cells:
+            break
+    return text
