@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.benchmarks.measuring import Figures, peak_rss_bytes, show
 from tests.waiting import wait_until
 from tui.arguments import parse_arguments
+from tui.cli import spare_the_collector
 from tui.configuring import make_settings
 from tui.engine.logs import Log
 from tui.engine.model import BrokerState
@@ -28,6 +29,7 @@ def started(words: Sequence[str]) -> Iterator[Uploader]:
     log = Log(settings, sys.stderr)
     log.open()
     uploader = Uploader(settings, log)
+    spare_the_collector()
     try:
         uploader.start()
         yield uploader

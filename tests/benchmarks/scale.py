@@ -174,8 +174,8 @@ def _one(value: float) -> Spread:
 
 
 _MEASURES: dict[str, Callable[[list[str]], Figures]] = {
-    "quit": _measure_quit, "start": _measure_start, "waiting": _measure_waiting, "huge": _measure_huge,
-    "idle": _measure_idle}
+    "quit": _measure_quit, "start": _measure_start, "waiting": _measure_waiting,
+    "huge": _measure_huge, "idle": _measure_idle}
 
 if __name__ == "__main__":
     import sys

@@ -150,6 +150,11 @@ class FileVersion:
     may_not_rebuild: bool = False
     sent_twice: bool = False
 
+    def n_bytes_of(self, index: int) -> int:
+        """Return the payload of a chunk; ``index`` counts from 0."""
+        return self.chunk_size if index < self.n_chunks - 1 \
+            else self.n_bytes - index * self.chunk_size
+
 
 @dataclass(frozen=True, slots=True)
 class OffsetRange:

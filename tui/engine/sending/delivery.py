@@ -5,7 +5,9 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import KafkaError, Message
 
 from tui.engine.model import (
     ChunkMap,
@@ -68,6 +70,8 @@ class Sending:
         #: Whether chunks of it may be on the topic, acknowledged or not.
         self.may_be_on_topic = started is not None
         self.sent_twice = version.sent_twice
+        #: Takes the delivery reports of all its chunks: one for each would burden the collector.
+        self.on_delivery: Callable[[KafkaError | None, Message], None] | None = None
         self._first_copies = 2 if version.is_recovery else 1
         self._offsets = {r.partition: [r.first, r.last] for r in offsets}
         self._lock = threading.Lock()
@@ -185,6 +189,7 @@ class Sending:
     def close(self) -> None:
         """Give up the bytes: nothing more is produced from it."""
         self.data = None
+        self.on_delivery = None  # or it would hold itself
         if self.source is not None:
             self.source.close()
 

@@ -33,13 +33,15 @@ class MessageMaker:
         n_fields: 10, or 9 for consumers that know no modification time.
     """
 
-    __slots__ = ("_head", "_key", "_key_end", "_n_chunks", "_parent", "_tail", "_version")
+    __slots__ = ("_head", "_key", "_key_end", "_n_after", "_n_before",
+                 "_n_chunks", "_parent", "_tail", "_version")
 
     def __init__(self, version: FileVersion, n_fields: int = 10) -> None:
         parent, _, name = version.rel_path.rpartition("/")
         self._version = version
         self._key = f"{key_prefix(version.rel_path)}_chunk_"
         self._key_end = f"_of_{version.n_chunks}"
+        self._n_before, self._n_after = len(self._key.encode()), len(self._key_end)
         self._head = (name, version.sha512)
         self._n_chunks = version.n_chunks
         self._parent = parent
@@ -49,7 +51,11 @@ class MessageMaker:
         """Return the key of a chunk; ``index`` counts from 0."""
         return f"{self._key}{index + 1}{self._key_end}".encode()
 
-    def value(self, index: int, data: bytes) -> bytes:
+    def index_of(self, key: bytes) -> int:
+        """Return which chunk, counted from 0, has a key that :meth:`key` made."""
+        return int(key[self._n_before:-self._n_after]) - 1
+
+    def value(self, index: int, data: bytes | memoryview) -> bytes:
         """Return the value of a chunk; ``index`` counts from 0, ``data`` is all of its bytes."""
         # The digest of a file that is one chunk is known already.
         digest = self._head[1] if self._n_chunks == 1 else hashlib.sha512(data).digest()

@@ -119,7 +119,7 @@ class ProducingThread(StoppableThread):
 
     # Producing, on the uploading threads.
 
-    def produce(self, sending: Sending, index: int, data: bytes) -> bool:
+    def produce(self, sending: Sending, index: int, data: bytes | memoryview) -> bool:
         """Produce one chunk, waiting for room.
 
         Args:
@@ -168,10 +168,7 @@ class ProducingThread(StoppableThread):
         if not self.gate.enter(n_bytes):
             return False
         sending.launch()
-        report = functools.partial(self._on_delivery, sending, index, n_bytes, len(value))
-        arguments: dict[str, Any] = {"on_delivery": report}
-        if sending.version.partition >= 0:
-            arguments["partition"] = sending.version.partition
+        arguments = self._arguments(sending)
         while True:
             client = self.client
             try:
@@ -194,6 +191,14 @@ class ProducingThread(StoppableThread):
             self.gate.leave(n_bytes)
             return False
 
+    def _arguments(self, sending: Sending) -> dict[str, Any]:
+        if sending.on_delivery is None:
+            sending.on_delivery = functools.partial(self._on_delivery, sending)
+        arguments: dict[str, Any] = {"on_delivery": sending.on_delivery}
+        if sending.version.partition >= 0:
+            arguments["partition"] = sending.version.partition
+        return arguments
+
     def _is_poisoned(self, error: KafkaException) -> bool:
         """Return whether the client, not the message, is the trouble: it is replaced soon."""
         cause = error.args[0]
@@ -211,14 +216,15 @@ class ProducingThread(StoppableThread):
 
     # Delivery reports, on this thread.
 
-    def _on_delivery(self, sending: Sending, index: int, n_bytes: int, n_value_bytes: int,
-                     error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, sending: Sending, error: KafkaError | None, message: Message) -> None:
+        index = sending.maker.index_of(message.key() or b"")
+        n_bytes = sending.version.n_bytes_of(index)
         if error is not None:
             self._failed(sending, index, error.code(), error.str(), was_sent=True)
             self.gate.leave(n_bytes)
             return
         partition, offset = message.partition(), message.offset()
-        report = (sending, index, n_bytes, n_value_bytes, -1 if partition is None else partition,
+        report = (sending, index, n_bytes, len(message), -1 if partition is None else partition,
                   -1 if offset is None else offset)
         if self.trusted.is_set():
             self._acknowledged(report)

@@ -322,11 +322,12 @@ class UploadingThread(StoppableThread):
     def _produce_unit(self, sending: Sending, unit: list[int]) -> bool:
         """Produce chunks of one slice, or one chunk of several; False where the turn must end."""
         size = sending.version.chunk_size
-        data, start = sending.data, 0
+        whole, start = sending.data, 0
         n_produced = 0
         try:
-            if data is None:
-                data, start = self._read(sending, unit[0])
+            if whole is None:
+                whole, start = self._read(sending, unit[0])
+            data = memoryview(whole)
             for index in unit:
                 offset = index * size - start
                 if sending.refusal or not self._a.producing.produce(
