@@ -66,8 +66,8 @@ class ConnectingThread(StoppableThread):
                 continue
             self._producing.lost.clear()
             try:
-                cluster = ask(self._producing.client, self._settings.topic_name,
-                              self._producing.config, self._producing.principal,
+                cluster = ask(self._producing.clients.first, self._settings.topic_name,
+                              self._producing.clients.config, self._producing.principal,
                               self._client_logger,
                               _FIRST_ASK_SECONDS if not n_failures else _ASK_SECONDS)
             except NotConnectedError as error:
@@ -79,6 +79,7 @@ class ConnectingThread(StoppableThread):
             n_failures = 0
             if not self._check(cluster):
                 return
+            self._producing.fit(cluster.max_request_bytes, cluster.round_trip_seconds)
             self._was_connected = True
             self._connected(cluster)
 
@@ -88,7 +89,7 @@ class ConnectingThread(StoppableThread):
         now = time.monotonic()
         if self._producing.gate.n_messages or now - max(last, self._last_sign) < _QUIET_SECONDS:
             return
-        if is_alive(self._producing.client, self._settings.topic_name, _ASK_SECONDS):
+        if is_alive(self._producing.clients.first, self._settings.topic_name, _ASK_SECONDS):
             self._last_sign = now
         else:
             self._producing.distrust()
@@ -99,7 +100,7 @@ class ConnectingThread(StoppableThread):
         if not error.remedy:
             if health.trouble != self._diagnosed[0] or not self._diagnosed[1]:
                 self._diagnosed = (health.trouble,
-                                   diagnose(health.trouble, self._producing.config))
+                                   diagnose(health.trouble, self._producing.clients.config))
             reason = self._diagnosed[1] or reason
         is_new = health.enter(BrokerState.UNREACHABLE, reason)
         if is_new or reason not in self._said:

@@ -131,7 +131,7 @@ class Uploader:
         self._recording = RecordingThread(ledger.database, self._books.gather,
                                           self._books.committed, died)
         around = PeriodicSurroundings(
-            settings.redact, lambda: addresses(self._producing.client), died)
+            settings.redact, lambda: addresses(self._producing.clients.first), died)
         self._heartbeat = Renewed[HeartbeatThread](lambda dead: HeartbeatThread(
             settings.heartbeat, self._n_acknowledged, around, after=dead))
         self._log_messages = Renewed[LogMessageThread](lambda dead: LogMessageThread(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from tui.engine.sending.kafka_errors import WRITE_REMEDY
@@ -35,12 +37,16 @@ class Cluster:
         cluster_id, topic_id: :data:`NO_ID` where the broker tells none.
         n_partitions: of the topic, at least 1.
         n_brokers: that the cluster knows.
+        max_request_bytes: the topic's ``max.message.bytes``; None where the broker does not tell.
+        round_trip_seconds: of a small question over a connection that has nothing else to do.
     """
 
     cluster_id: str
     topic_id: str
     n_partitions: int
     n_brokers: int
+    max_request_bytes: int | None = None
+    round_trip_seconds: float = 0.0
 
 
 def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | float | bool],
@@ -72,13 +78,16 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     topic = found.topics.get(topic_name)
     if topic is None or topic.error is not None or not topic.partitions:
         raise _unusable(topic_name, principal, None if topic is None else topic.error)
-    return Cluster(
-        cluster_id=found.cluster_id or NO_ID,
-        topic_id=NO_ID if admin is None else _topic_id(
-            admin, topic_name, logger, timeout_seconds),
-        n_partitions=len(topic.partitions),
-        n_brokers=len(found.brokers),
-    )
+    cluster = Cluster(cluster_id=found.cluster_id or NO_ID, topic_id=NO_ID,
+                      n_partitions=len(topic.partitions), n_brokers=len(found.brokers))
+    if admin is None:
+        return cluster
+    topic_id = _topic_id(admin, topic_name, logger, timeout_seconds)
+    began = time.monotonic()
+    _list(admin, topic_name, timeout_seconds)
+    return replace(
+        cluster, topic_id=topic_id, round_trip_seconds=time.monotonic() - began,
+        max_request_bytes=_max_request_bytes(admin, topic_name, logger, timeout_seconds))
 
 
 def addresses(producer: Producer) -> str:
@@ -92,6 +101,18 @@ def addresses(producer: Producer) -> str:
     except KafkaException:
         return ""
     return ",".join(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
+
+
+def _max_request_bytes(admin: AdminClient, topic_name: str, logger: logging.Logger,
+                       timeout_seconds: float) -> int | None:
+    """Return the topic's limit for one request; None where it may not be known."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
+    try:
+        futures = admin.describe_configs([resource], request_timeout=timeout_seconds)
+        return int(futures[resource].result(timeout=timeout_seconds)["max.message.bytes"].value)
+    except (KafkaException, TimeoutError, ValueError, KeyError, TypeError) as error:
+        logger.debug("the broker does not tell the topic's limit: %s", error)
+        return None
 
 
 def _list(client: Producer | AdminClient, topic_name: str,

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from tui.engine.model import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth
+from tui.engine.sending.clients import Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
 from tui.engine.sending.kafka_errors import Cure, judge, principal_of
@@ -38,8 +39,16 @@ _LOSSES = frozenset({
     KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
+#: Where the config leaves them open and the topic allows more, requests grow up to this.
+_REQUEST_PROPERTIES = ("message.max.bytes", "batch.size")
+_DEFAULT_REQUEST_BYTES, _LARGEST_REQUEST_BYTES = 1_000_000, 8_000_000
+#: From this round trip on, one idempotent producer with its five requests leaves the line idle.
+_FAR_SECONDS = 0.02
+_N_CLIENTS_WHEN_FAR = 4
+
+
 class ProducingThread(StoppableThread):
-    """Owns the client and polls it: delivery reports, errors and statistics arrive only here.
+    """Owns the clients and polls them: delivery reports, errors and statistics arrive only here.
 
     Nothing is produced until :meth:`trust` says that the cluster is the ledger's own; after a lost
     connection acknowledgements wait until that is known again.
@@ -62,10 +71,8 @@ class ProducingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("producing", on_death)
         self._topic = settings.topic_name
-        self._config = dict(settings.producer_config)
         self._redact = settings.redact
         self.principal = principal_of(settings.producer_config, settings.redact)
-        self._client_logger = client_logger
         self._on_over = on_over
         self._on_again = on_again
         self._on_refusal = on_refusal
@@ -77,45 +84,22 @@ class ProducingThread(StoppableThread):
         self.lost = threading.Event()  #: the connection was lost since it was last checked
         self._trust_lock = threading.Lock()
         self._unverified: deque[_Report] = deque()  # only this thread touches it
-        self._fatal: KafkaError | None = None
         self._refused = False
         self._largest_accepted = 0
-        self._retired: deque[Producer] = deque()
-        self._number = 0
+        self._was_trusted = False
         self.is_idempotent = settings.idempotent
         gate.shut(_UNCHECKED)
-        self.client = self._build()
-
-    @property
-    def config(self) -> dict[str, str | int | float | bool]:
-        """The client's properties as they are in force."""
-        return self._config
-
-    def _build(self) -> Producer:
-        self._number += 1
-        callbacks: dict[str, Any] = {
-            "error_cb": functools.partial(self._on_error, self._number),
-            "stats_cb": functools.partial(self._on_statistics, self._number)}
-        return Producer({**self._config, **callbacks}, logger=self._client_logger)
+        self.clients = Clients(dict(settings.producer_config), client_logger, self._on_error,
+                               self._on_statistics)
 
     def work(self) -> None:
         while not self.stopping.is_set():
-            self._poll(self.client, 0.1)
+            fatal = self.clients.poll(0.1)
             self.traffic.tick()
-            if self._fatal is not None:
-                self._rebuild(self._fatal)
-            if self._retired:
-                self._drain_retired()
+            if fatal is not None:
+                self._rebuild(fatal)
             while self._unverified and self.trusted.is_set():
                 self._acknowledged(self._unverified.popleft())
-
-    def _poll(self, client: Producer, seconds: float) -> None:
-        try:
-            client.poll(seconds)
-        except KafkaException as error:  # a fatal error arrives so, and not at the callback
-            if client is self.client:
-                self._fatal = error.args[0]
-                self.distrust()
 
     # Producing, on the uploading threads.
 
@@ -170,7 +154,7 @@ class ProducingThread(StoppableThread):
         sending.launch()
         arguments = self._arguments(sending)
         while True:
-            client = self.client
+            client = self.clients.of(sending)
             try:
                 client.produce(self._topic, value, key, **arguments)
             except BufferError:
@@ -183,9 +167,8 @@ class ProducingThread(StoppableThread):
                     return True
                 self.distrust()
             else:
-                if client is not self.client:
-                    # Replaced in this very moment: what it took is reported as not delivered.
-                    self._retired.append(client)
+                if client is not self.clients.of(sending):
+                    self.clients.retire(client)  # replaced in this very moment
                 return True
             sending.take_back()
             self.gate.leave(n_bytes)
@@ -267,6 +250,30 @@ class ProducingThread(StoppableThread):
 
     # The connection.
 
+    def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
+        """Make the most of the line, once, before anything is produced.
+
+        The requests on their way are limited in number. So they are made as large as the topic
+        allows; and a cluster far away is sent to by several producers, since many a topic's limit
+        leaves no room for a second chunk in a request.
+
+        Args:
+            max_request_bytes: the topic's limit; None where it is not known.
+            round_trip_seconds: to the cluster and back.
+        """
+        if self._was_trusted:
+            return
+        self._was_trusted = True
+        config = self.clients.config
+        n_bytes = min(max_request_bytes or 0, _LARGEST_REQUEST_BYTES)
+        if n_bytes > _DEFAULT_REQUEST_BYTES and not any(n in config for n in _REQUEST_PROPERTIES):
+            config.update(dict.fromkeys(_REQUEST_PROPERTIES, n_bytes))
+            self.clients.replace()
+        if self.is_idempotent and round_trip_seconds >= _FAR_SECONDS:
+            logger.info("the cluster is %.0f ms away: %d producers share the work",
+                        round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
+            self.clients.share_among(_N_CLIENTS_WHEN_FAR)
+
     def trust(self) -> bool:
         """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
         with self._trust_lock:
@@ -287,17 +294,13 @@ class ProducingThread(StoppableThread):
         """Let nothing more be produced, for good."""
         self.gate.shut(_STOPPED)
 
-    def _on_error(self, number: int, error: KafkaError) -> None:
-        if number != self._number:
-            return
+    def _on_error(self, error: KafkaError) -> None:
         self.health.error(error.code(), error.str())
         if error.code() in _LOSSES:
             self._doubt_retries()
             self.distrust()
 
-    def _on_statistics(self, number: int, text: str) -> None:
-        if number != self._number:
-            return
+    def _on_statistics(self, text: str) -> None:
         n_retries = self.health.status().n_retries
         if self.health.statistics(json.loads(text)):
             self.distrust()
@@ -310,26 +313,15 @@ class ProducingThread(StoppableThread):
             self._on_doubt()
 
     def _rebuild(self, error: KafkaError) -> None:
-        """Build a new client after a fatal error; what was not acknowledged is sent again."""
-        self._fatal = None
+        """Build new clients after a fatal error; what was not acknowledged is sent again."""
         self.health.error(error.code(), error.str())
         if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED and self.is_idempotent:
             logger.warning("the cluster denies the IdempotentWrite right: sending goes on without "
                            "idempotence and with one request in flight at a time")
-            self._config.update(WITHOUT_IDEMPOTENCE)
+            self.clients.config.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
         else:
             logger.error("the producer has failed (%s): a new one is built, and only what is not "
                          "acknowledged goes again", error.str())
         self.distrust()
-        old, self.client = self.client, self._build()
-        self._retired.append(old)
-
-    def _drain_retired(self) -> None:
-        """Have clients that were replaced report everything that they still hold."""
-        for _ in range(len(self._retired)):
-            old = self._retired.popleft()
-            old.purge()
-            self._poll(old, 0.05)
-            if len(old):
-                self._retired.append(old)
+        self.clients.replace()

@@ -1,0 +1,116 @@
+"""librdkafka's producers: one as a rule, some for a cluster far away, and those being retired."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import zlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from tui.engine.sending.delivery import Sending
+
+Config = dict[str, str | int | float | bool]
+
+#: A client that was replaced reports what it still holds; it is polled so long at a time.
+_RETIRED_POLL_SECONDS = 0.05
+#: With several clients none may be waited for long, or the others' reports would be late.
+_SHARED_POLL_SECONDS = 0.01
+
+
+class Clients:
+    """The producers in force. One thread polls and replaces them, others produce.
+
+    Args:
+        config: librdkafka properties.
+        logger: for librdkafka's own records.
+        on_error: told errors that a client in force reports by itself.
+        on_statistics: told the statistics of the first one, as JSON.
+    """
+
+    def __init__(self, config: Config, logger: logging.Logger,
+                 on_error: Callable[[KafkaError], None],
+                 on_statistics: Callable[[str], None]) -> None:
+        self.config = config
+        self._logger = logger
+        self._on_error = on_error
+        self._on_statistics = on_statistics
+        self._generation = 0
+        self._retired: deque[Producer] = deque()
+        self._live: tuple[Producer, ...] = (self._build(is_first=True),)
+
+    @property
+    def first(self) -> Producer:
+        """The one that is asked about the cluster."""
+        return self._live[0]
+
+    def __len__(self) -> int:
+        """Return how many producers share the work."""
+        return len(self._live)
+
+    def of(self, sending: Sending) -> Producer:
+        """Return the client that sends a version: the same one for all versions of a path."""
+        live = self._live
+        if len(live) == 1:
+            return live[0]
+        return live[zlib.crc32(sending.version.rel_path.encode()) % len(live)]
+
+    def retire(self, client: Producer) -> None:
+        """Have a client, replaced while it took a message, report that one as not delivered."""
+        self._retired.append(client)
+
+    def poll(self, seconds: float) -> KafkaError | None:
+        """Serve the callbacks of all clients; return the error that poisoned one in force."""
+        live = self._live
+        fatal = None
+        for position, client in enumerate(live):
+            wait = 0 if position else min(seconds, _SHARED_POLL_SECONDS) if len(live) > 1 \
+                else seconds
+            fatal = _poll(client, wait) or fatal
+        for _ in range(len(self._retired)):
+            old = self._retired.popleft()
+            old.purge()
+            _poll(old, _RETIRED_POLL_SECONDS)
+            if len(old):
+                self._retired.append(old)
+        return fatal if live is self._live else None
+
+    def replace(self) -> None:
+        """Build every client anew, with the properties as they are now."""
+        self._generation += 1
+        old = self._live
+        self._live = tuple(self._build(is_first=not position) for position in range(len(old)))
+        self._retired.extend(old)
+
+    def share_among(self, n_clients: int) -> None:
+        """Have more clients share the work; only before anything was produced."""
+        missing = range(n_clients - len(self._live))
+        self._live += tuple(self._build(is_first=False) for _ in missing)
+
+    def _build(self, *, is_first: bool) -> Producer:
+        generation = self._generation
+        config = dict(self.config)
+        if not is_first:
+            config["statistics.interval.ms"] = 0
+        return Producer(
+            {**config,
+             "error_cb": functools.partial(self._if_in_force, generation, self._on_error),
+             "stats_cb": functools.partial(self._if_in_force, generation, self._on_statistics)},
+            logger=self._logger)
+
+    def _if_in_force(self, generation: int, hear: Callable[[Any], None], said: object) -> None:
+        """Hear what a client says, unless it was replaced."""
+        if generation == self._generation:
+            hear(said)
+
+
+def _poll(client: Producer, seconds: float) -> KafkaError | None:
+    try:
+        client.poll(seconds)
+    except KafkaException as error:  # a fatal error arrives so, and not at the callback
+        cause = error.args[0]
+        return cause if isinstance(cause, KafkaError) else KafkaError(KafkaError._FAIL)
+    return None
