@@ -57,5 +57,5 @@ def test_versions_count_as_uploading_until_they_have_ended() -> None:
         queue.hold(Sending(version, file, MessageMaker(version), data=b"x"))
     assert queue.n_uploading == 2
     assert len(queue.sendings(1)) == 1
-    queue.ended()
+    queue.ended("a")
     assert queue.n_uploading == 1

@@ -53,7 +53,7 @@ class Bookkeeper:
             if sending.is_ended:
                 return
             sending.is_ended = True
-        self._queue.ended()
+        self._queue.ended(sending.version.rel_path)
         if sending.is_complete:
             sending.completed = time.time()
             self._traffic.n_files += 1

@@ -44,7 +44,7 @@ _REQUEST_PROPERTIES = ("message.max.bytes", "batch.size")
 _DEFAULT_REQUEST_BYTES, _LARGEST_REQUEST_BYTES = 1_000_000, 8_000_000
 #: From this round trip on, one idempotent producer with its five requests leaves the line idle.
 _FAR_SECONDS = 0.02
-_N_CLIENTS_WHEN_FAR = 4
+_N_CLIENTS_WHEN_FAR = 8
 
 
 class ProducingThread(StoppableThread):

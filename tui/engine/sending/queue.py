@@ -213,10 +213,13 @@ class UploadQueue:
             self._in_hand[sending.version.rel_path] = sending
             self._n_uploading += 1
 
-    def ended(self) -> None:
+    def ended(self, rel_path: str) -> None:
         """Note that a version in hand has nothing left to be sent or acknowledged."""
         with self._changed:
             self._n_uploading -= 1
+            if rel_path in self._large_in_hand:  # another large one may begin before it is recorded
+                self._large_in_hand.discard(rel_path)
+                self._changed.notify_all()
 
     def give_back(self, sending: Sending) -> None:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
