@@ -11,7 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from tui.engine.model import (
     VersionState,
 )
 from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.recording.pages import file_page, n_bytes_of_first
 from tui.engine.tabulating import Tables
 from tui.engine.taking_over import take_over_tables
 from tui.errors import AlreadyRunningError, LedgerError, StateDirectoryError
@@ -318,7 +321,8 @@ def test_pages_are_searched_by_parts_of_the_path(tmp_path: Path) -> None:
 
     for pattern, expected in (("a_b", ["a_b/x%"]), ("%", ["a_b/x%"]), ("*b/*", ["a_b/x%", "aXb/y"]),
                               ("z", ["Z"]), ("", ["a_b/x%", "aXb/y", "Z"])):
-        n_total, rows = ledger.files.page((FileState.WAITING,), 0, 10, as_like(pattern))
+        n_total, rows, _ = file_page(ledger.database, (FileState.WAITING,), 0, 10,
+                                     like=as_like(pattern))
         assert [r.rel_path for r in rows] == expected
         assert n_total == len(expected)
     ledger.close()
@@ -371,4 +375,31 @@ def test_beginning_anew_sends_what_is_there_where_that_is_asked_for(tmp_path: Pa
     ledger.begin_anew("OLD", upload_existing=True)
     assert ledger.files.put_back_due() == 1
     assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["left alone"]
+    ledger.close()
+
+
+def test_no_question_about_unfinished_files_reads_those_that_were_uploaded(
+        tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    asked: list[str] = []
+    query = ledger.database.query
+
+    def listening(sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return query(sql, parameters)
+
+    ledger.database.query = listening  # type: ignore[method-assign]
+    ledger.files.next_in_line(0, 10)
+    ledger.files.put_back_due()
+    ledger.files.put_back(None)
+    ledger.files.refresh_counts()
+    ledger.files.n_bytes_ahead("a")
+    list(ledger.files.settling_paths())
+    list(ledger.files.in_line(FileState.WAITING))
+    file_page(ledger.database, (FileState.HELD, FileState.FAILED), 0, 10)
+    n_bytes_of_first(ledger.database, 10)
+    plans = {sql: query(f"EXPLAIN QUERY PLAN {sql}", (0,) * sql.count("?")) for sql in asked}
+    scans = [sql for sql, plan in plans.items() if any("SCAN files" in row[3] for row in plan)]
+    assert len(asked) >= 9
+    assert scans == []
     ledger.close()

@@ -53,8 +53,7 @@ class Foresight:
         self._ledger = ledger
         self._selection = Selection(settings)
         self._settled = set(ledger.files.settling_paths())
-        _, held = ledger.files.page((FileState.HELD,), 0, _ALL)
-        self._held = {status.rel_path for status in held}
+        self._held = {file.rel_path for file in ledger.files.in_line(FileState.HELD)}
         self._touched: set[str] = set()
         self._entered = {""}
         self._unreadable: dict[str, str] = {}

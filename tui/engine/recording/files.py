@@ -17,7 +17,7 @@ from tui.engine.model import (
     back_off_seconds,
 )
 from tui.engine.recording.database import Database, Row
-from tui.engine.recording.schema import COMPLETE_VERSIONS, join, split
+from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED, join, split
 from tui.errors import LedgerError
 
 _SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state)
@@ -72,7 +72,7 @@ class FileRows:
     def __init__(self, database: Database, acks: str) -> None:
         self._database = database
         self._acks = acks
-        rows = database.query("SELECT max(position) FROM files WHERE state NOT IN (0, 4)")
+        rows = database.query(f"SELECT max(position) FROM files WHERE {UNFINISHED}")
         self._last_position = int(rows[0][0] or 0)
         self.is_new = database.is_new
         self._counts = Counts()
@@ -171,7 +171,8 @@ class FileRows:
     def settling_paths(self) -> Iterator[str]:
         """Yield the paths that a stop left settling."""
         rows = self._database.query(
-            f"SELECT directory, name FROM files WHERE state = {FileState.SETTLING:d}")
+            f"SELECT directory, name FROM files WHERE state = {FileState.SETTLING:d} "
+            f"AND {UNFINISHED}")
         return (join(directory, name) for directory, name in rows)
 
     def record_held(self, rel_path: str, reason: str) -> None:
@@ -196,7 +197,7 @@ class FileRows:
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
         """Return waiting files behind a place in line, in order."""
         rows = self._database.query(
-            f"SELECT {_LINE} FROM files WHERE state = 2 AND position > ? "
+            f"SELECT {_LINE} FROM files WHERE state = 2 AND {UNFINISHED} AND position > ? "
             "ORDER BY position LIMIT ?", (after_position, n_rows))
         return [_waiting(row) for row in rows]
 
@@ -261,7 +262,8 @@ class FileRows:
     def _put_in_line(self, where: str, parameters: Sequence[object]) -> int:
         with self._database.together():
             rows = self._database.query(
-                f"SELECT file_id FROM files WHERE {where} ORDER BY position", parameters)
+                f"SELECT file_id FROM files WHERE {where} AND {UNFINISHED} ORDER BY position",
+                parameters)
             again = []
             for (file_id,) in rows:
                 self._last_position += 1
@@ -289,7 +291,7 @@ class FileRows:
             waiting=n[FileState.WAITING], uploaded=n[COMPLETE_VERSIONS],
             held=n[FileState.HELD], failed=n[FileState.FAILED])
         oldest = self._database.try_query(
-            "SELECT since FROM files WHERE state = 2 ORDER BY position LIMIT 1")
+            f"SELECT since FROM files WHERE state = 2 AND {UNFINISHED} ORDER BY position LIMIT 1")
         if oldest is not None:
             self.oldest_unsent = float(oldest[0][0]) if oldest else None
 
@@ -304,8 +306,8 @@ class FileRows:
     def n_bytes_ahead(self, rel_path: str) -> int:
         """Return the payload that waits before a path."""
         rows = self._database.query(
-            "SELECT coalesce(sum(n_bytes), 0) FROM files WHERE state = 2 AND position < "
-            f"(SELECT position FROM files {_AT_PATH})", split(rel_path))
+            f"SELECT coalesce(sum(n_bytes), 0) FROM files WHERE state = 2 AND {UNFINISHED} "
+            f"AND position < (SELECT position FROM files {_AT_PATH})", split(rel_path))
         return int(rows[0][0])
 
     def status(self, rel_path: str) -> FileStatus | None:
@@ -328,8 +330,7 @@ class FileRows:
         while True:
             rows = self._database.query(
                 "SELECT directory, name, n_bytes, mtime_ns, partition, position, file_id "
-                "FROM files WHERE state = ? AND state NOT IN (0, 4) "
-                "AND (position, file_id) > (?, ?) "
+                f"FROM files WHERE state = ? AND {UNFINISHED} AND (position, file_id) > (?, ?) "
                 "ORDER BY position, file_id LIMIT ?", (int(state), *after, _LINE_ROWS))
             for row in rows:
                 yield TableFile(join(row[0], row[1]), row[2], row[3],
@@ -337,30 +338,6 @@ class FileRows:
             if len(rows) < _LINE_ROWS:
                 return
             after = rows[-1][5:]
-
-    def page(self, states: Sequence[FileState], offset: int, n_rows: int,
-             like: str = "") -> tuple[int, tuple[FileStatus, ...]]:
-        """Return how many paths are in some states, and some of them in the order of the line.
-
-        Args:
-            states: of the unfinished ones.
-            offset, n_rows: which of them.
-            like: a pattern for SQL's LIKE with ``\\`` as escape; empty for all.
-        """
-        marks = ", ".join(str(int(state)) for state in states)
-        where, parameters = f"state IN ({marks})", list[object]()
-        if like:
-            where += " AND directory || '/' || name LIKE ? ESCAPE '\\'"
-            parameters.append(like)
-            count = f"SELECT count(*) FROM files WHERE {where}"
-        else:
-            count = f"SELECT sum(n_files) FROM counts WHERE state IN ({marks})"
-        with self._database.together():
-            n_total = int(self._database.query(count, parameters)[0][0] or 0)
-            rows = self._database.query(
-                f"SELECT {STATUS_COLUMNS} FROM files WHERE {where} ORDER BY state, position "
-                "LIMIT ? OFFSET ?", [*parameters, n_rows, offset])
-        return n_total, tuple(status_of_row(row) for row in rows)
 
 
 def _seen_rows(observations: Sequence[Observation]) -> list[Row]:

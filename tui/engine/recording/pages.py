@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui.engine.model import FileState, FileStatus, PageOrder
 from tui.engine.recording.database import Database
 from tui.engine.recording.files import STATUS_COLUMNS, status_of_row
+from tui.engine.recording.schema import UNFINISHED
 
 #: Sorting reads every row; beyond so many the order of the line, which has an index, is kept.
 MOST_SORTED = 20_000
@@ -36,7 +37,7 @@ def file_page(database: Database, states: Sequence[FileState], offset: int, n_ro
         without: rows of ``files`` that are shown elsewhere.
     """
     marks = ", ".join(str(int(state)) for state in states)
-    where, parameters = f"state IN ({marks})", list[object]()
+    where, parameters = f"state IN ({marks}) AND {UNFINISHED}", list[object]()
     if without:
         where += f" AND file_id NOT IN ({', '.join(map(str, without))})"
     if like:
@@ -66,6 +67,7 @@ def n_bytes_of_first(database: Database, n_files: int, without: Sequence[int] = 
         return None
     rows = database.query(
         "SELECT coalesce(sum(n_bytes), 0) FROM (SELECT n_bytes FROM files WHERE state = 2 "
-        f"AND file_id NOT IN ({', '.join(map(str, without))}) ORDER BY position LIMIT ?)",
+        f"AND {UNFINISHED} AND file_id NOT IN ({', '.join(map(str, without))}) "
+        "ORDER BY position LIMIT ?)",
         (n_files,))
     return int(rows[0][0])

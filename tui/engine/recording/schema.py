@@ -6,6 +6,9 @@ import json
 
 from tui.engine.model import FileState, OffsetRange
 
+#: What the index of unfinished files holds. SQLite uses it only for a query that says just this,
+#: word for word; any other one reads every file that was ever uploaded.
+UNFINISHED = f"state NOT IN ({FileState.LEFT_ALONE:d}, {FileState.UPLOADED:d})"
 SCHEMA_VERSION = 1
 
 _COUNTED = (
@@ -42,8 +45,7 @@ SCHEMA = (
         n_attempts INTEGER NOT NULL DEFAULT 0,
         next_attempt REAL,
         UNIQUE (directory, name))""",
-    f"""CREATE INDEX files_unfinished ON files (state, position)
-        WHERE state NOT IN ({FileState.LEFT_ALONE}, {FileState.UPLOADED})""",
+    f"CREATE INDEX files_unfinished ON files (state, position) WHERE {UNFINISHED}",
     """CREATE TABLE versions (
         version_id INTEGER PRIMARY KEY,
         file_id INTEGER NOT NULL REFERENCES files,
