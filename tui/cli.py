@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status."""
     streams.make_tolerant()
     try:
-        return _run(parse_arguments(argv))
+        with interrupted_by_stop_signals():
+            return _run(parse_arguments(argv))
     except StartupError as error:
         print(f"DataFileUploadDirectory: error: {visible(str(error))}", file=sys.stderr)
         return EXIT_NOT_STARTED
@@ -82,15 +83,14 @@ def _front_end(settings: Settings) -> Callable[[Settings], int]:
 
 def _show(settings: Settings) -> int:
     """Run the front end that was asked for, with a state directory."""
-    with interrupted_by_stop_signals():
-        run = _front_end(settings)
-        try:
-            state_directory.prepare(settings)
-            spare_the_collector()
-            return run(settings)
-        finally:
-            with ignoring_stop_signals():
-                state_directory.clear(settings)
+    run = _front_end(settings)
+    try:
+        state_directory.prepare(settings)
+        spare_the_collector()
+        return run(settings)
+    finally:
+        with ignoring_stop_signals():
+            state_directory.clear(settings)
 
 
 def spare_the_collector() -> None:

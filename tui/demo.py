@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
+import secrets
 import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.engine.operating_system import ignoring_stop_signals, interrupted_by_stop_signals
+from tui.engine.operating_system import ignoring_stop_signals
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -28,17 +29,17 @@ def run(make_settings: Callable[[Path], Settings], front_end: Callable[[Settings
         make_settings: settings for an upload directory.
         front_end: shows them at work.
     """
-    with interrupted_by_stop_signals():
-        scratch = Path(tempfile.mkdtemp(prefix="upload-demo-files-"))
-        instrument = Instrument(scratch)
-        try:
-            settings = make_settings(scratch)
-            instrument.start()
-            return front_end(settings)
-        finally:
-            with ignoring_stop_signals():
-                instrument.end()
-                shutil.rmtree(scratch, ignore_errors=True)
+    scratch = Path(tempfile.gettempdir()) / f"upload-demo-files-{secrets.token_hex(6)}"
+    instrument = Instrument(scratch)
+    try:
+        scratch.mkdir(mode=0o700)
+        settings = make_settings(scratch)
+        instrument.start()
+        return front_end(settings)
+    finally:
+        with ignoring_stop_signals():
+            instrument.end()
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 class Instrument(StoppableThread):
@@ -53,7 +54,7 @@ class Instrument(StoppableThread):
         self._folder = folder
         self._random = random.Random()
         self._block = self._random.randbytes(_PIECE_BYTES)
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(folder.parent).free
         self._room = min(_MOST_BYTES, int(free * _SHARE_OF_DISK))
         self._big = min(400 * _MB, self._room // 4)
         self._written: deque[tuple[Path, int]] = deque()

@@ -49,7 +49,7 @@ class _Headless:
 
     def run(self) -> int:
         uploader = self._uploader
-        with stop_signals_handled(self._signalled):
+        with stop_signals_handled(self._signalled, then_ignored=True):
             uploader.start()
             self._is_started = True
             if self._settings.is_embedded_broker:

@@ -49,7 +49,7 @@ def run(settings: Settings) -> int:
 
 def _run(settings: Settings, uploader: Uploader) -> int:
     signals = _Signals(uploader)
-    with stop_signals_handled(signals.came):
+    with stop_signals_handled(signals.came, then_ignored=True):
         uploader.start()
         signals.start()
         app = make_app(uploader, settings.console)

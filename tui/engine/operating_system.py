@@ -363,11 +363,13 @@ def delivers_events(kind: str) -> bool:
 
 
 @contextlib.contextmanager
-def stop_signals_handled(handler: Callable[[], None]) -> Iterator[None]:
+def stop_signals_handled(handler: Callable[[], None], *,
+                         then_ignored: bool = False) -> Iterator[None]:
     """Call a function, on the main thread, for each signal that asks the program to stop.
 
     Args:
         handler: runs between two instructions, perhaps while a lock is held: it must not wait.
+        then_ignored: afterwards such signals do nothing, so that none disturbs a clean-up.
     """
     def handle(_number: int, _frame: FrameType | None) -> None:
         handler()
@@ -381,13 +383,19 @@ def stop_signals_handled(handler: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         for number, earlier in before.items():
-            signal.signal(number, earlier)
+            signal.signal(number, (lambda _number, _frame: None) if then_ignored else earlier)
 
 
 def interrupted_by_stop_signals() -> contextlib.AbstractContextManager[None]:
-    """Have every signal that asks to stop raise KeyboardInterrupt, so that clean-up is done."""
+    """Have the first signal that asks to stop raise KeyboardInterrupt, so that clean-up is done.
+
+    Those that follow do nothing: they must not interrupt that clean-up.
+    """
+    signals = iter((True,))
+
     def interrupt() -> None:
-        raise KeyboardInterrupt
+        if next(signals, False):
+            raise KeyboardInterrupt
 
     return stop_signals_handled(interrupt)
 

@@ -52,6 +52,7 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 EXIT_UNFINISHED, EXIT_FAILURE, EXIT_FORCED = 1, 2, 130
+_FORCED_SECONDS = 0.5
 _JOIN_SECONDS = 10.0
 
 
@@ -319,14 +320,16 @@ class Uploader:
     def _stop_threads(self) -> None:
         self.stop_finding()
         self._producing.halt()
-        late = stop_all([*(r.thread for r in self._uploading), self._connecting], _JOIN_SECONDS)
+        late = stop_all([r.thread for r in self._uploading], _JOIN_SECONDS)
+        # It may be waiting for the answer of a broker, which a forced quit does not.
+        late += stop_all([self._connecting], _FORCED_SECONDS if self._is_forced else _JOIN_SECONDS)
         late += stop_all([self._producing], _JOIN_SECONDS)
         if self._is_forced:
             self._heartbeat.thread.hurry()
             self._log_messages.thread.hurry()
         late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
                           self._tabulating.thread], _JOIN_SECONDS)
-        if late:
+        if late and not self._is_forced:
             logger.error("these threads did not end in time: %s", ", ".join(late))
 
     def _close_ledger(self) -> None:

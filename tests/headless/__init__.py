@@ -1,0 +1,1 @@
+"""The plain front end and the demo, run as processes."""
