@@ -51,7 +51,8 @@ class Tree:
             (14, self._write), (12, self._append), (7, self._truncate), (7, self._rewrite),
             (7, self._patch), (8, self._replace), (8, self._rename), (5, self._delete),
             (5, self._touch), (4, self._restore), (2, self._make_directory),
-            (1, self._remove_directory), (2, self._link), (2, self._move_directory)]
+            (1, self._remove_directory), (2, self._link), (2, self._move_directory),
+            (1, self._burst)]
 
     def step(self) -> str:
         """Change something; return what, in a few words."""
@@ -160,6 +161,15 @@ class Tree:
         path.write_bytes(self._bytes())
         self._remember(path)
         return f"written: {self._name(path)!r}, {path.stat().st_size} bytes"
+
+    def _burst(self) -> str:
+        directory = self.root / f"burst-{self._rng.randrange(2)}"
+        directory.mkdir(exist_ok=True)
+        for number in range(200):
+            path = directory / f"n{number}"
+            path.write_bytes(self._rng.randbytes(self._rng.randrange(3000)))
+            self._remember(path)
+        return f"200 small files written below {self._name(directory)!r}"
 
     def _append(self) -> str:
         path = self._some_file()

@@ -118,11 +118,13 @@ class Database:
         if self.is_new:
             for statement in SCHEMA:
                 self._connection.execute(statement)
+            self.was_stopped_cleanly = True
             return
         found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found is None or found[0] != "ok":
             raise self._damaged("its pages do not fit together")
-        if not had_log and self.meta("stopped_cleanly") == "0":
+        self.was_stopped_cleanly = self.meta("stopped_cleanly") == "1"
+        if not had_log and not self.was_stopped_cleanly:
             raise self._damaged(
                 "its write-ahead log is missing, although the last run did not end cleanly")
         version = self.meta("schema_version")

@@ -10,6 +10,7 @@ from tui.engine.model import FileState, VersionState
 from tui.engine.recording.database import Database
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.keeping import kept_name
+from tui.engine.recording.schema import UNFINISHED
 from tui.engine.recording.table_rows import is_ours
 from tui.engine.recording.tables import InProgressTable
 from tui.engine.recording.versions import VersionRows
@@ -55,6 +56,7 @@ class Ledger:
         try:
             self._check_upload_dir(state_dir, upload_dir)
             self.files = FileRows(self.database, acks)
+            self._doubt_unfinished()
             self.versions = VersionRows(self.database)
         except BaseException:
             self.database.close()
@@ -70,6 +72,17 @@ class Ledger:
                 f"this state directory belongs to the uploads of {served}, not to those of "
                 f"{upload_dir}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
+
+    def _doubt_unfinished(self) -> None:
+        """Have files sent that may have been sent unrecorded, even if they changed back since.
+
+        The only chunk of a version is recorded once it is acknowledged and not before, so that
+        what was in line when the program ended may be what consumers saw last.
+        """
+        states = "2" if self.database.was_stopped_cleanly else "1, 2"
+        self.database.write(
+            f"UPDATE files SET must_send = 1 WHERE state IN ({states}) AND {UNFINISHED} "
+            "AND rest_state = 4", [()])
 
     def close_vanished(self, upload_dir: Path) -> None:
         """Close begun versions whose file is no longer there; each is said once."""

@@ -1,0 +1,49 @@
+"""What may have been sent and was not recorded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_ledger import open_ledger, seen, version_of
+from tui.engine.model import Delivery
+from tui.engine.recording.ledger import Ledger
+
+
+def upload(ledger: Ledger, name: str) -> None:
+    """Bring a path to rest as uploaded."""
+    ledger.files.record_waiting([seen(name)])
+    waiting, = ledger.files.next_in_line(0, 10)
+    ledger.versions.record([Delivery(version_of(ledger, name, 1), 1.0, 2.0, 1, b"\x01", ())])
+    ledger.files.set_at_rest([(waiting, 40, 5)])
+
+
+def must_send(ledger: Ledger) -> list[bool]:
+    ledger.files.record_waiting([seen("a", mtime_ns=7)])
+    found = [file.must_send for file in ledger.files.next_in_line(0, 10)]
+    ledger.close()
+    return found
+
+
+def test_a_file_in_line_when_the_program_was_killed_goes_even_if_it_changed_back(
+        tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    upload(ledger, "a")
+    ledger.files.record_settling([seen("a", mtime_ns=6)])
+    ledger.database.commit()
+    shutil.copytree(tmp_path / "state", tmp_path / "killed")
+    ledger.close()
+    assert must_send(Ledger(tmp_path / "killed", "t", tmp_path / "upload", "all")) == [True]
+
+
+@pytest.mark.parametrize("is_in_line", [True, False])
+def test_after_a_clean_end_only_what_was_in_line_is_in_doubt(tmp_path: Path,
+                                                             is_in_line: bool) -> None:
+    ledger = open_ledger(tmp_path)
+    upload(ledger, "a")
+    record = ledger.files.record_waiting if is_in_line else ledger.files.record_settling
+    record([seen("a", mtime_ns=6)])
+    ledger.close()
+    assert must_send(open_ledger(tmp_path)) == [is_in_line]
