@@ -105,6 +105,18 @@ def percent(part: float, whole: float) -> str:
     return f"{100 if part >= whole else min(99, int(100 * part / whole))} %"
 
 
+def is_being_read(status: FileStatus) -> bool:
+    """Return whether a file is read for its hash, before anything of it is sent."""
+    return status.n_bytes_hashed is not None
+
+
+def done(status: FileStatus) -> str:
+    """Return the share of a file in hand that is acknowledged, or hashed while it is hashed."""
+    if status.n_bytes_hashed is not None:
+        return percent(status.n_bytes_hashed, status.n_bytes)
+    return percent(status.n_chunks_delivered, status.n_chunks)
+
+
 def state_word(state: FileState) -> str:
     """Return a state in a word or two."""
     return _STATE_WORDS[state]
@@ -201,9 +213,8 @@ def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str
     lines.append(f"program  {phase_words(snapshot)} for "
                  f"{duration(snapshot.taken_at - snapshot.started_at)}")
     for status in snapshot.uploading[:5]:
-        done = percent(status.n_chunks_delivered, status.n_chunks)
-        lines.append(f"  {done:>5}  {shorten(visible(status.rel_path), 50)}, "
-                     f"{size(status.n_bytes)}")
+        lines.append(f"  {done(status):>5}  {shorten(visible(status.rel_path), 50)}, "
+                     f"{size(status.n_bytes)}{', being read' * is_being_read(status)}")
     if len(snapshot.uploading) > 5:
         lines.append(f"         and {count(len(snapshot.uploading) - 5)} more")
     for status in held[:5]:
@@ -239,7 +250,9 @@ def status_words(status: FileStatus) -> str:
         text = f"settling for {duration(status.settles_in_seconds or 0)} more"
         if status.changing_since is not None:
             text += f", still changing since {clock(status.changing_since)[:5]}"
-        return text
+        return f"{text}: {status.reason}" if status.reason else text
+    if is_being_read(status):
+        return f"being read, {done(status)} of {size(status.n_bytes)}; sent once its hash is known"
     if status.state is FileState.UPLOADING:
         return (f"uploading, {count(status.n_chunks_delivered)} of {count(status.n_chunks)} "
                 f"chunks, {rate(status.bytes_per_second)}")

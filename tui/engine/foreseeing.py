@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.engine.finding.comparing import Comparing
-from tui.engine.finding.patience import Patient
 from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.settling import is_as_at_rest
 from tui.engine.finding.walking import walk
 from tui.engine.model import EventKind, FileState, Observation, WaitingFile
 from tui.engine.operating_system import is_link
 from tui.engine.paths import is_utf8
+from tui.engine.patience import Patient
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.planning import is_sent_already
 from tui.settings import Settings

@@ -210,6 +210,7 @@ class FileStatus:
         n_attempts: how often it failed.
         since: epoch seconds since when it is in this state; None where not known.
         n_bytes_ahead: payload that goes before it, while it waits; None where not known.
+        n_bytes_hashed: of a large file that is read for its SHA-512, before it is cut; else None.
     """
 
     rel_path: str
@@ -227,6 +228,7 @@ class FileStatus:
     n_attempts: int = 0
     since: float | None = None
     n_bytes_ahead: int | None = None
+    n_bytes_hashed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

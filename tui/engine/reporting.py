@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui.engine.bookkeeping import Bookkeeper
@@ -20,6 +20,7 @@ from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.reading import Source
 
 #: Versions in hand that a snapshot lists; more are only counted.
 _MOST_LISTED = 1000
@@ -33,6 +34,7 @@ class Reporting:
         ledger, queue, producing, finding, books: the parts.
         periodic: how heartbeats and log messages fare, by their name.
         dead_threads: names of the threads that ended by an error.
+        hashing: the large files that are just being read for their SHA-512.
     """
 
     ledger: Ledger
@@ -42,6 +44,7 @@ class Reporting:
     books: Bookkeeper
     periodic: Callable[[], tuple[PeriodicStatus, PeriodicStatus]]
     dead_threads: Sequence[str]
+    hashing: Mapping[str, Source]
 
     def complete(self, base: Snapshot) -> Snapshot:
         """Return a snapshot that says everything, made from one that knows the program's life."""
@@ -53,7 +56,8 @@ class Reporting:
             traffic=self._traffic(sendings, n_bytes_waiting),
             broker=self.producing.health.status(), freshness=self._freshness(),
             heartbeat=heartbeat, log_messages=log_messages,
-            uploading=tuple(s.status() for s in sendings if not s.is_ended),
+            uploading=(*(s.status() for s in list(self.hashing.values())),
+                       *(s.status() for s in sendings if not s.is_ended)),
             problems=self._problems(heartbeat, log_messages),
             dead_threads=tuple(self.dead_threads))
 

@@ -41,6 +41,7 @@ from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
 from tui.engine.sending.heartbeats import Surroundings as PeriodicSurroundings
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.reading import Source
 from tui.engine.sending.uploading import Surroundings, UploadingThread
 from tui.engine.stopping import UNREACHABLE_SECONDS, StoppingThread
 from tui.engine.tabulating import Tables, TabulatingThread
@@ -82,6 +83,7 @@ class Uploader:
         self._lock = threading.Lock()
         self._was_started = False
         self._begun_here: set[int] = set()
+        self._hashing: dict[str, Source] = {}
 
     # Life.
 
@@ -141,13 +143,16 @@ class Uploader:
                            for number in range(settings.n_threads)]
         self._stopping = StoppingThread(self, died)
         self._reporting = Reporting(ledger, self.queue, self._producing, self.finding,
-                                    self._books, self._periodic, self._dead_threads)
+                                    self._books, self._periodic, self._dead_threads,
+                                    self._hashing)
 
     def _uploading_maker(self, number: int) -> Callable[[UploadingThread | None], UploadingThread]:
         around = Surroundings(
             self.settings, self.queue, self._producing, self.ledger.files, self.ledger.versions,
-            lambda: self._connecting.n_partitions, self._touch_again,
-            lambda sending: self._books.over(sending), self._on_unsent, self._begun_here)
+            lambda: self._connecting.n_partitions, self._touch_again, self.finding.is_overdue,
+            self.finding.why_offline, self._on_answer,
+            lambda sending: self._books.over(sending), self._on_unsent, self._begun_here,
+            self._hashing)
         return lambda _dead: UploadingThread(number, around, self._on_death)
 
     def _begin(self) -> None:
@@ -359,6 +364,10 @@ class Uploader:
         kind = NoticeKind.FILE_HELD if state is FileState.HELD else NoticeKind.FILE_FAILED
         self._notify(kind, reason, rel_path)
 
+    def _on_answer(self, rel_path: str) -> None:
+        self.ledger.files.put_back(rel_path)
+        self.queue.wake()
+
     def _touch_again(self, rel_path: str) -> None:
         if self._phase is not Phase.RUNNING:
             # Nobody waits for it to rest any more: it stays recorded, for the next start.
@@ -430,7 +439,11 @@ class Uploader:
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""
-        return explain(self.ledger, self.finding, self.queue, self._clean(rel_path))
+        found = explain(self.ledger, self.finding, self.queue, self._clean(rel_path))
+        source = self._hashing.get(found.rel_path)
+        if source is None:
+            return found
+        return replace(found, verdict="uploading", status=source.status())
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return the versions of a path, newest first."""

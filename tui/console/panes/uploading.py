@@ -50,7 +50,8 @@ def row_cells(status: FileStatus) -> list[Cell]:
         (wording.visible(status.rel_path), "listing--plain"),
         (wording.size(status.n_bytes), "listing--quiet"),
         Bar(n_done / n_all if n_all else 0.0),
-        (wording.percent(n_done, n_all), "listing--plain"),
-        (f"{wording.count(n_done)} / {wording.count(n_all)}", "listing--quiet"),
+        (wording.done(status), "listing--plain"),
+        ("being read" if wording.is_being_read(status)
+         else f"{wording.count(n_done)} / {wording.count(n_all)}", "listing--quiet"),
         (wording.rate(status.bytes_per_second), "listing--plain"),
         (left, "listing--quiet")]

@@ -79,7 +79,6 @@ class Finding:
             self._make()
         self._is_running = True
         self._settling.start()
-        self._watching.start()
         self._scanning.start()
 
     def stop(self, *, last_scan: bool = False) -> None:
@@ -106,7 +105,7 @@ class Finding:
         self._scanning.scan_soon(why)
 
     def _heard(self, rel_path: str, kind: EventKind) -> None:
-        if not self._selection.why_not_name(rel_path):
+        if not self._selection.why_not_path(rel_path):
             sure = self._watching.is_sure(kind)
             self._settling.touch(rel_path, kind if sure else EventKind.CLOSED)
 

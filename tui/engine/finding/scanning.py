@@ -9,11 +9,11 @@ from array import array
 from collections.abc import Callable
 
 from tui.engine.finding.comparing import Comparing
-from tui.engine.finding.patience import HangError, Patient
 from tui.engine.finding.root import UploadRoot
 from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.walking import Batch, walk
 from tui.engine.finding.watching import Watching
+from tui.engine.patience import At, HangError, Patient
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -26,6 +26,8 @@ _LOOK_INTO_SECONDS = 0.5
 #: A clean stop waits no longer than this for its last scan.
 _LAST_SCAN_SECONDS = 5.0
 _MOST_NEW_DIRECTORIES = 10_000
+#: Stands for no path, but for all of them.
+_BEGINNING_TO_WATCH = "the beginning of watching"
 
 
 class ScanningThread(StoppableThread):
@@ -61,7 +63,7 @@ class ScanningThread(StoppableThread):
         self._on_refused = on_refused
         self._on_refused_seen = on_refused_seen
         self._knew_files = knew_files
-        self._patient = Patient("scanning", lambda path: self.look_into(path.rpartition("/")[0]))
+        self._patient = Patient("scanning", self._answers_again)
         self._asked = threading.Event()
         self._lock = threading.Lock()
         self._new_directories: dict[str, float] = {}
@@ -89,6 +91,12 @@ class ScanningThread(StoppableThread):
                 self._new_directories.setdefault(directory, time.monotonic() + _LOOK_INTO_SECONDS)
             else:
                 self._asked.set()
+
+    def _answers_again(self, path: str) -> None:
+        if path == _BEGINNING_TO_WATCH:
+            self._asked.set()
+        else:
+            self.look_into(path.rpartition("/")[0])
 
     @property
     def last_age(self) -> float | None:
@@ -123,6 +131,7 @@ class ScanningThread(StoppableThread):
     # The thread.
 
     def work(self) -> None:
+        self._listen(self._watching.start)
         while not self.stopping.is_set():
             self._asked.clear()
             if self._is_root_there():
@@ -164,8 +173,19 @@ class ScanningThread(StoppableThread):
         is_due = self._next is not None and time.monotonic() >= self._next
         if self._watching.problem and not is_due:
             return False
-        self._watching.restart()
+        self._listen(self._watching.restart)
         return True
+
+    def _listen(self, begin: Callable[[], None]) -> None:
+        """Begin to watch, which takes a walk through all directories, and so may hang."""
+        def call(at: At) -> None:
+            at(_BEGINNING_TO_WATCH)
+            begin()
+
+        try:
+            self._patient.run(call)
+        except HangError as error:
+            self._watching.cannot_begin(error.what)
 
     def _is_root_there(self) -> bool:
         """Look whether the upload directory is there, and is still the same one."""
@@ -189,7 +209,7 @@ class ScanningThread(StoppableThread):
                            "and scanned anew", self._root.path)
         if self.source_offline or is_another:
             self.source_offline = ""
-            self._watching.restart()
+            self._listen(self._watching.restart)
             self._asked.set()
         return True
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.engine.finding.lags import Lags
-from tui.engine.finding.patience import At, HangError, Patient
 from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection, is_replaced
 from tui.engine.model import EventKind, FileState, FileStatus, KnownFile, Observation
 from tui.engine.paths import is_utf8, matches
+from tui.engine.patience import At, HangError, Patient
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
 
@@ -206,8 +206,7 @@ class SettlingThread(StoppableThread):
 
             def look(at: At, rest: Sequence[str] = rest, found: list[_Look] = found) -> None:
                 for rel_path in rest:
-                    at(rel_path)
-                    found.append(self._look_at_one(rel_path))
+                    found.append(self._look_at_one(rel_path, at))
 
             try:
                 self._patient.run(look)
@@ -220,13 +219,19 @@ class SettlingThread(StoppableThread):
                 looks += [*answered, (hung, None, error.what)]
         return looks
 
-    def _look_at_one(self, rel_path: str) -> _Look:
+    def _look_at_one(self, rel_path: str, at: At) -> _Look:
         try:
+            at(rel_path)
+            excluded = self._selection.why_not_directory(rel_path.rpartition("/")[0])
+            if excluded:
+                return rel_path, None, excluded
             return (rel_path, *self._selection.observe(rel_path))
         except OSError as error:
             reason = f"it cannot be looked at: {error.strerror or error}"
-            self._hold(rel_path, reason)
-            return rel_path, None, reason
+        except HangError as error:
+            reason = error.what
+        self._hold(rel_path, reason)
+        return rel_path, None, reason
 
     def _hold(self, rel_path: str, reason: str) -> None:
         self._ledger.record_held(rel_path, reason)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tui.engine.finding.patience import At, HangError, Patient
 from tui.engine.finding.selection import Selection, kind_of
 from tui.engine.operating_system import is_link
 from tui.engine.paths import is_utf8
+from tui.engine.patience import At, HangError, Patient
 
 _BATCH_ENTRIES = 1000
 
@@ -80,13 +80,16 @@ class _Listing:
         except OSError as error:
             self.is_over = True
             batch.unreadable.append((rel_path, error.strerror or str(error)))
+        except BaseException:
+            self.close()  # nobody else does, where this thread was left behind
+            raise
         return batch
 
     def _look(self, entry: os.DirEntry[str], batch: Batch, at: At) -> None:
         directory = self._directory.rel_path
         rel_path = f"{directory}/{entry.name}" if directory else entry.name
-        at(rel_path)
         try:
+            at(rel_path)
             if entry.is_dir(follow_symlinks=False):
                 self._look_at_directory(entry, rel_path, batch)
             elif not self._selection.why_not_file_name(rel_path):
@@ -97,6 +100,8 @@ class _Listing:
             pass  # deleted while we looked, or a link to nothing
         except OSError as error:
             batch.unreadable.append((rel_path, error.strerror or str(error)))
+        except HangError as error:
+            batch.unreadable.append((rel_path, error.what))
 
     def _look_at_file(self, entry: os.DirEntry[str], rel_path: str, batch: Batch) -> None:
         if not is_utf8(rel_path):
@@ -154,15 +159,26 @@ def walk(selection: Selection, patient: Patient, start: str = "") -> Iterator[Ba
         return  # said by whoever looks after the upload directory
     while pending:
         directory = pending.pop()
+        entered: set[str] = set()
+        for batch in _batches_of(directory, selection, patient):
+            pending += [below for below in batch.below if below.rel_path not in entered]
+            entered.update(below.rel_path for below in batch.below)
+            yield batch
+
+
+def _batches_of(directory: Directory, selection: Selection, patient: Patient) -> Iterator[Batch]:
+    """Yield the entries of a directory; all over again, but for it, after one that hangs."""
+    is_over = False
+    while not is_over:
         listing = _Listing(directory, selection)
         try:
             while not listing.is_over:
-                batch = patient.run(listing.read_some)
-                pending += batch.below
-                yield batch
+                yield patient.run(listing.read_some)
+            is_over = True
         except HangError as error:
-            listing.close = lambda: None  # the call that hangs still uses it
+            listing = _Listing(directory, selection)  # the call that hangs closes the other
             yield Batch(directory.rel_path, unreadable=[(error.path, error.what)])
+            is_over = error.path == directory.rel_path
         finally:
             listing.close()
 

@@ -189,6 +189,13 @@ class Watching:
                          if type(thread).__module__.startswith("watchdog.")]
         self._observer = observer
 
+    def cannot_begin(self, why: str) -> None:
+        """Note that beginning to listen does not come to an end."""
+        if not self.problem:
+            logger.warning("the directory cannot be watched yet (%s): only scans find files now",
+                           why)
+        self.problem = f"the directory cannot be watched yet ({why})"
+
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         self._last_event = time.monotonic()
         self._heard_by(rel_path, kind)
@@ -253,8 +260,12 @@ class Watching:
         self._stop_observer()
 
     def _stop_observer(self) -> None:
-        with self._lock:
+        if not self._lock.acquire(timeout=1.0):
+            return  # it is just being started, and hangs; it ends with the process
+        try:
             observer, self._observer = self._observer, None
+        finally:
+            self._lock.release()
         if observer is not None:
             observer.stop()
             observer.join(5)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.engine.model import is_ledger_name
+from tui.engine.model import FileState, FileStatus, is_ledger_name
 from tui.engine.operating_system import (
     mtime_in_64_bits,
     open_below,
@@ -51,6 +51,11 @@ class Source:
     slice_bytes: int = SLICE_BYTES
     checksums: list[int] = field(default_factory=list)
     n_hashed: int = 0
+
+    def status(self) -> FileStatus:
+        """Return how far the reading for the SHA-512 has come."""
+        return FileStatus(rel_path=self.rel_path, state=FileState.UPLOADING,
+                          n_bytes=self.n_bytes, n_bytes_hashed=self.n_hashed)
 
     def close(self) -> None:
         """Close the descriptor; harmless when done twice."""

@@ -18,6 +18,7 @@ from tui.engine.model import (
     WaitingFile,
     back_off_seconds,
 )
+from tui.engine.patience import At, HangError, Patient
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.planning import cut, is_sent_already, resumable
@@ -72,9 +73,13 @@ class Surroundings:
         queue, producing, files, versions: its parts.
         n_partitions: asks for the topic's partition count, known once connected.
         touch_again: a path changed under our hands, or (True) only grew: it has to rest again.
+        is_overdue: whether a path goes although it has not come to rest.
+        why_offline: looks whether the upload directory can be seen; empty where it can.
+        on_answer: a path that did not answer can be read again.
         on_over: nothing more will happen to a version.
         on_unsent: a path was held (reason) or failed.
         begun_here: numbers of the versions begun by this process.
+        hashing: the large files that are just being hashed, by path.
     """
 
     settings: Settings
@@ -84,9 +89,13 @@ class Surroundings:
     versions: Versions
     n_partitions: Callable[[], int]
     touch_again: Callable[[str], None]
+    is_overdue: Callable[[str], bool]
+    why_offline: Callable[[], str]
+    on_answer: Callable[[str], None]
     on_over: Callable[[Sending], None]
     on_unsent: Callable[[str, FileState, str], None]
     begun_here: set[int]
+    hashing: dict[str, Source]
 
 
 class UploadingThread(StoppableThread):
@@ -102,22 +111,22 @@ class UploadingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__(f"uploading-{number}", on_death)
         self._a = around
+        self._patient = Patient(self.name, around.on_answer)
         self.n_slices_read = 0  #: grows while a file is hashed: a sign of life
 
     def work(self) -> None:
-        producing, queue = self._a.producing, self._a.queue
-        while not self.stopping.is_set():
-            if not producing.trusted.wait(0.2):
-                continue
-            work = queue.take(0.5)
-            if isinstance(work, Sending):
-                self._send(work)
-            elif work:
-                self._begin(work)
+        try:
+            while not self.stopping.is_set():
+                if self._a.producing.trusted.wait(0.2):
+                    self._work_on(self._a.queue.take(0.5))
+        finally:
+            self._patient.stop()
 
-    def _must_stop_reading(self) -> bool:
-        self.n_slices_read += 1
-        return self.stopping.is_set()
+    def _work_on(self, work: Sending | list[WaitingFile] | None) -> None:
+        if isinstance(work, Sending):
+            self._send(work)
+        elif work:
+            self._begin(work)
 
     # Beginning.
 
@@ -126,14 +135,8 @@ class UploadingThread(StoppableThread):
         sendings: list[Sending] = []
         left = list(files)
         try:
-            while left:
-                if self.stopping.is_set():
-                    return
-                sending = self._prepare_or_release(left[0])
-                del left[0]
-                if sending is not None:
-                    sendings.append(sending)
-            if not self._make_durable(sendings):
+            self._prepare_all(left, sendings)
+            if self.stopping.is_set() or not self._make_durable(sendings):
                 return
         except BaseException as error:  # the thread ends by it; its files must not wait for ever
             self._put_off([*left, *(sending.file for sending in sendings)],
@@ -143,6 +146,34 @@ class UploadingThread(StoppableThread):
             self._a.queue.hold(sending)
         for sending in sendings:
             self._send(sending)
+
+    def _prepare_all(self, left: list[WaitingFile], sendings: list[Sending]) -> None:
+        """Read and hash files on a thread that is left behind with one that hangs.
+
+        Args:
+            left: the files; each is taken out once it was dealt with.
+            sendings: gets what is to be sent.
+        """
+        while left and not self.stopping.is_set():
+            answered: list[Sending | None] = []
+
+            def prepare(at: At, files: list[WaitingFile] = list(left),  # noqa: B006 (meant so)
+                        done: list[Sending | None] = answered) -> None:
+                for file in files:
+                    if self.stopping.is_set():
+                        return
+                    done.append(self._prepare_or_release(file, at))
+
+            try:
+                self._patient.run(prepare)
+            except HangError as error:
+                answered = list(answered)  # the thread that was left behind may add to the other
+                hung = left[len(answered)]
+                answered.append(None)
+                self._not_prepared(hung, no_answer(hung.rel_path, error))
+            finally:
+                del left[:len(answered)]
+                sendings += [sending for sending in answered if sending is not None]
 
     def _make_durable(self, sendings: list[Sending]) -> bool:
         """Commit what begins before its first message; put all back where that fails."""
@@ -168,10 +199,14 @@ class UploadingThread(StoppableThread):
             self._a.files.set_unsent(file, FileState.HELD, reason, seconds)
             self._a.queue.release(file.rel_path)
 
-    def _prepare_or_release(self, file: WaitingFile) -> Sending | None:
+    def _prepare_or_release(self, file: WaitingFile, at: At) -> Sending | None:
         """Read and hash a file; where nothing is to be sent of it, its path is released."""
         try:
-            sending = self._prepare(file)
+            at(file.rel_path)
+            sending = self._prepare(file, at)
+        except HangError as error:
+            self._not_prepared(file, no_answer(file.rel_path, error))
+            return None
         except SourceError as error:
             self._not_prepared(file, error)
             return None
@@ -180,6 +215,8 @@ class UploadingThread(StoppableThread):
         return sending
 
     def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
+        if isinstance(error, SourceGoneError) and (why := self._a.why_offline()):
+            error = SourceUnreadableError(why, where=file.rel_path)
         if isinstance(error, SourceGoneError):
             logger.info("%s is no longer there: nothing is sent", file.rel_path)
             self._close_begun(self._history(file), None)
@@ -202,7 +239,7 @@ class UploadingThread(StoppableThread):
             return []
         return self._a.versions.of_file(file.file_id, file.rel_path)
 
-    def _prepare(self, file: WaitingFile) -> Sending | None:
+    def _prepare(self, file: WaitingFile, at: At) -> Sending | None:
         """Read and hash a file; None where there is nothing to send of it.
 
         Raises:
@@ -217,14 +254,17 @@ class UploadingThread(StoppableThread):
         source = open_source(settings.upload_dir, file.rel_path,
                              follow_symlinks=settings.follow_symlinks)
         try:
-            if (source.n_bytes, source.mtime_ns) != (file.n_bytes, file.mtime_ns):
+            goes_anyway = self._a.is_overdue(file.rel_path)
+            if not goes_anyway \
+                    and (source.n_bytes, source.mtime_ns) != (file.n_bytes, file.mtime_ns):
                 raise SourceChangedError("it changed since it came to rest", where=file.rel_path)
             data = None
             if source.n_bytes <= SLICE_BYTES:
-                data = source.read_whole()
+                data = source.read_whole(may_change=goes_anyway)
                 sha512: bytes | None = hashlib.sha512(data).digest()
             else:
-                sha512 = source.hash_whole(self._must_stop_reading)
+                sha512 = self._hash(source, at, may_change=goes_anyway)
+            at(file.rel_path)
             sending = None if sha512 is None else self._plan(file, source, sha512, data)
         except BaseException:
             source.close()
@@ -232,6 +272,18 @@ class UploadingThread(StoppableThread):
         if sending is None or data is not None:
             source.close()
         return sending
+
+    def _hash(self, source: Source, at: At, *, may_change: bool) -> bytes | None:
+        def must_stop() -> bool:
+            at(source.rel_path)
+            self.n_slices_read += 1
+            return self.stopping.is_set()
+
+        self._a.hashing[source.rel_path] = source
+        try:
+            return source.hash_whole(must_stop, may_change=may_change)
+        finally:
+            self._a.hashing.pop(source.rel_path, None)
 
     def _plan(self, file: WaitingFile, source: Source, sha512: bytes,
               data: bytes | None) -> Sending | None:
@@ -326,7 +378,7 @@ class UploadingThread(StoppableThread):
         n_produced = 0
         try:
             if whole is None:
-                whole, start = self._read(sending, unit[0])
+                whole, start = self._read_patiently(sending, unit[0])
             data = memoryview(whole)
             for index in unit:
                 offset = index * size - start
@@ -339,6 +391,19 @@ class UploadingThread(StoppableThread):
         finally:
             sending.put_back(unit[n_produced:])
 
+    def _read_patiently(self, sending: Sending, first: int) -> tuple[bytes, int]:
+        rel_path = sending.version.rel_path
+
+        def read(at: At) -> tuple[bytes, int]:
+            at(rel_path)
+            return self._read(sending, first)
+
+        try:
+            found: tuple[bytes, int] = self._patient.run(read)
+        except HangError as error:
+            raise no_answer(rel_path, error) from error
+        return found
+
     def _read(self, sending: Sending, first: int) -> tuple[bytes, int]:
         """Return the bytes around a chunk and the offset at which they begin."""
         source, size = sending.source, sending.version.chunk_size
@@ -350,3 +415,10 @@ class UploadingThread(StoppableThread):
         n_slices = min(size // source.slice_bytes, len(source.checksums) - number)
         return (b"".join(source.read_slice(number + i) for i in range(n_slices)),
                 number * source.slice_bytes)
+
+
+def no_answer(rel_path: str, error: HangError) -> SourceUnreadableError:
+    """Return the error of ours that says that a file hangs."""
+    return SourceUnreadableError(f"it cannot be read: {error.what}", where=rel_path,
+                                 remedy="Check the disk or the network; it is tried again by "
+                                 "itself")

@@ -15,8 +15,10 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 30.0
 #: So many threads may be left behind; further calls then wait until one of them returns.
 _MOST_LEFT_BEHIND = 16
+#: Where so many paths of one folder hang, the others in it are believed to.
+_MOST_IN_ONE_FOLDER = 3
 
-#: Told which path is touched next.
+#: Told which path is touched next; raises :class:`HangError` where that is known to hang.
 At = Callable[[str], None]
 
 
@@ -33,22 +35,27 @@ class HangError(Exception):
         self.what = "the file system does not answer"
 
 
+class _LeftBehindError(BaseException):
+    """Ends a call whose result nobody waits for any more."""
+
+
 class Patient:
     """Runs one call at a time on a thread of its own, and stops waiting for one that hangs.
 
     Args:
         name: of the thread.
         on_return: told a path that hung, once its call has come back after all.
-        patience_seconds: how long a call may stay with one path.
+        patience_seconds: how long a call may stay with one path; a common time by default.
     """
 
     def __init__(self, name: str, on_return: Callable[[str], None],
-                 patience_seconds: float = PATIENCE_SECONDS) -> None:
+                 patience_seconds: float | None = None) -> None:
         self._name = name
         self._on_return = on_return
-        self._patience = patience_seconds
+        self._patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._worker: _Worker | None = None
         self._left_behind: list[_Worker] = []
+        self._is_stopped = False
 
     def run(self, work: Callable[[At], Any]) -> Any:
         """Return what the call returns, or raise what it raises.
@@ -82,9 +89,23 @@ class Patient:
             if len(self._left_behind) < _MOST_LEFT_BEHIND:
                 break
             self._left_behind[0].join(1.0)
-        worker = _Worker(self._name, self._on_return)
+        worker = _Worker(self._name, self._has_returned, self._is_hanging)
         worker.start()
         return worker
+
+    def _has_returned(self, path: str) -> None:
+        if not self._is_stopped:
+            logger.info("%s answers again", path or "the file system")
+            self._on_return(path)
+
+    def _is_hanging(self, path: str) -> bool:
+        """Return whether a path hangs, or so many beside it that it is not worth a thread."""
+        if not self._left_behind:
+            return False
+        paths = [w.path for w in self._left_behind if w.is_alive()]
+        folder = path.rpartition("/")[0]
+        return path in paths or sum(
+            p.rpartition("/")[0] == folder for p in paths) >= _MOST_IN_ONE_FOLDER
 
     @property
     def hanging(self) -> list[tuple[str, float]]:
@@ -93,7 +114,8 @@ class Patient:
         return [(w.path, now - w.since) for w in list(self._left_behind) if w.is_alive()]
 
     def stop(self) -> None:
-        """Let the thread end; one that hangs ends with the process."""
+        """Let the thread end; one that hangs ends with the process, and nobody is told."""
+        self._is_stopped = True
         if self._worker is not None:
             self._worker.end()
             self._worker.join(1.0)
@@ -103,9 +125,11 @@ class Patient:
 class _Worker(threading.Thread):
     """Makes calls until it is ended, or left behind with one of them."""
 
-    def __init__(self, name: str, on_return: Callable[[str], None]) -> None:
+    def __init__(self, name: str, on_return: Callable[[str], None],
+                 is_hanging: Callable[[str], bool]) -> None:
         super().__init__(name=f"{name}-calls", daemon=True)
         self._on_return = on_return
+        self._is_hanging = is_hanging
         self._calls: queue.SimpleQueue[Callable[[At], Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_left_behind = False
@@ -117,10 +141,14 @@ class _Worker(threading.Thread):
 
     def begin(self, work: Callable[[At], Any]) -> None:
         self.done.clear()
-        self.at("")
+        self.path, self.since = "", time.monotonic()
         self._calls.put(work)
 
     def at(self, path: str) -> None:
+        if self._is_left_behind:
+            raise _LeftBehindError
+        if path != self.path and self._is_hanging(path):
+            raise HangError(path)
         self.path, self.since = path, time.monotonic()
 
     def end(self) -> None:
@@ -144,6 +172,5 @@ class _Worker(threading.Thread):
                 if not self._is_left_behind:
                     self.done.set()
                     continue
-            logger.info("%s answers again", self.path or "the file system")
             self._on_return(self.path)
             return

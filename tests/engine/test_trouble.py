@@ -1,0 +1,270 @@
+"""Files and directories that cannot be read, file systems that hang, roots that vanish."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.finder import Finder
+from tests.engine.in_process import RunningEngine, settings_for
+from tests.waiting import wait_until
+from tui.engine import patience
+from tui.engine.finding import root as root_module
+from tui.engine.model import FileState, FileStatus
+from tui.engine.operating_system import open_below
+from tui.engine.sending import reading
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give calls that hang up soon."""
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Ends whatever hangs."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def failing(original: Callable[..., Any], name: str, what: Callable[[], object]) \
+        -> Callable[..., Any]:
+    """Return a function that does something before it is called about a file of that name."""
+    def call(*args: Any, **named: Any) -> Any:
+        if any(str(a).endswith(name) for a in args):
+            what()
+        return original(*args, **named)
+
+    return call
+
+
+def refusing(code: int) -> Callable[[], object]:
+    def refuse() -> None:
+        raise OSError(code, os.strerror(code))
+
+    return refuse
+
+
+def status_of(engine: RunningEngine, rel_path: str) -> FileStatus:
+    wait_until(lambda: engine.uploader.status(rel_path), f"{rel_path} is known")
+    status = engine.uploader.status(rel_path)
+    assert status is not None
+    return status
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_s28_a_file_that_cannot_be_opened_is_held_with_its_reason_and_sent_when_it_can(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    (upload_dir / "bad").write_bytes(b"bad")
+    (upload_dir / "good").write_bytes(b"good")
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "open_below",
+                      failing(open_below, "bad", refusing(code)))
+        engine = RunningEngine(settings_for(upload_dir, tmp_path / "state"))
+        engine.__enter__()
+        engine.wait_uploaded(1)
+        engine.wait_log(f"bad is held: it cannot be read: {os.strerror(code)}")
+        status = status_of(engine, "bad")
+        assert status.state is FileState.HELD
+        assert status.n_attempts == 1
+        assert 0 < (status.next_attempt_seconds or 0) < 3
+        assert engine.uploader.snapshot().exit_status == 1
+    engine.wait_uploaded(2)
+    assert engine.quit() == 0
+    engine.__exit__(None, None, None)
+
+
+def test_s28_a_read_that_hangs_keeps_no_other_file_waiting(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        release: threading.Event) -> None:
+    """More files hang than there are uploading threads."""
+    for i in range(3):
+        (upload_dir / f"d{i}").mkdir()
+        (upload_dir / f"d{i}" / "hang").write_bytes(b"x")
+    for i in range(200):
+        (upload_dir / f"good{i}").write_bytes(b"x")
+    monkeypatch.setattr(reading, "open_below",
+                        failing(open_below, "hang", lambda: release.wait(120)))
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
+        engine.wait_uploaded(200)
+        engine.wait_log("is held: it cannot be read: the file system does not answer")
+        wait_until(lambda: all(status_of(engine, f"d{i}/hang").state is FileState.HELD
+                               for i in range(3)), "all that hang are held")
+        (upload_dir / "later").write_bytes(b"x")
+        engine.wait_uploaded(201)
+        release.set()
+        engine.wait_log("d0/hang answers again")
+        engine.wait_uploaded(204)
+        assert engine.quit() == 0
+
+
+def test_s28_a_large_file_that_hangs_while_it_is_sent_is_held_and_finished_later(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        release: threading.Event) -> None:
+    (upload_dir / "large").write_bytes(os.urandom(9_000_000))
+    (upload_dir / "small").write_bytes(b"x")
+    original = reading.Source.read_slice
+
+    def read_slice(source: reading.Source, number: int) -> bytes:
+        if number == 1:
+            release.wait(120)
+        return original(source, number)
+
+    monkeypatch.setattr(reading.Source, "read_slice", read_slice)
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
+        engine.wait_uploaded(1)
+        engine.wait_log("large is held: it cannot be read: the file system does not answer")
+        release.set()
+        engine.wait_uploaded(2)
+        assert engine.quit() == 0
+
+
+def test_s28_a_look_that_hangs_keeps_no_other_file_from_being_found(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, release: threading.Event) -> None:
+    with Finder(upload_dir) as finder:
+        finder.wait_scanned()
+        monkeypatch.setattr(os, "lstat",
+                            failing(os.lstat, "hang", lambda: release.wait(120)))
+        (upload_dir / "hang").write_bytes(b"x")
+        (upload_dir / "good").write_bytes(b"x")
+        finder.wait_queued("good")
+        finder.wait_log("hang is held: the file system does not answer")
+        assert any("hang" in p for p in finder.finding.problems())
+        release.set()
+        finder.wait_queued("good", "hang")
+
+
+def test_s28_a_directory_that_hangs_keeps_no_other_from_being_scanned(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, release: threading.Event) -> None:
+    for name in ("a", "hang", "z"):
+        (upload_dir / name).mkdir()
+        (upload_dir / name / "f").write_bytes(b"x")
+    monkeypatch.setattr(os, "scandir",
+                        failing(os.scandir, "hang", lambda: release.wait(120)))
+    with Finder(upload_dir, upload_existing=True) as finder:
+        finder.wait_queued("a/f", "z/f")
+        finder.wait_log("hang cannot be read: the file system does not answer")
+        release.set()
+        finder.wait_queued("a/f", "z/f", "hang/f")
+
+
+def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_it_opens(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (upload_dir / "locked" / "sub").mkdir(parents=True)
+    (upload_dir / "locked" / "old").write_bytes(b"x")
+    (upload_dir / "locked" / "sub" / "old").write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir",
+                      failing(os.scandir, "locked", refusing(errno.EACCES)))
+        finder = Finder(upload_dir, use_polling_observer=True)
+        finder.finding.start()
+        finder.wait_log("^locked cannot be read: Permission denied; it is tried again with every "
+                        "scan$")
+        finder.wait_scanned()
+        assert any(p.startswith("locked cannot be read: Permission denied")
+                   for p in finder.finding.problems())
+        assert finder.states() == {}
+        finder.scan()
+        assert len([x for x in finder.log if x.startswith("locked cannot")]) == 1
+        (upload_dir / "locked" / "new").write_bytes(b"x")
+    finder.scan()
+    finder.wait_queued("locked/new")
+    assert finder.states() == {"locked/new": "waiting", "locked/old": "left_alone",
+                               "locked/sub/old": "left_alone"}
+    assert finder.finding.problems() == []
+    finder.stop()
+
+
+def test_s28_a_file_that_cannot_be_looked_at_is_held_with_back_off(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Finder(upload_dir) as finder:
+        finder.wait_scanned()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "lstat",
+                          failing(os.lstat, "bad", refusing(errno.EIO)))
+            (upload_dir / "bad").write_bytes(b"x")
+            finder.wait(lambda: finder.states() == {"bad": "held"}, "it is held")
+            status = finder.ledger.files.status("bad")
+            assert status is not None
+            assert status.reason == f"it cannot be looked at: {os.strerror(errno.EIO)}"
+            assert 0 < (status.next_attempt_seconds or 0) < 20
+
+
+def test_s27_a_root_that_is_renamed_and_made_again_is_watched_anew(upload_dir: Path,
+                                                                   tmp_path: Path) -> None:
+    with Finder(upload_dir, state_dir=tmp_path / "state") as finder:
+        finder.wait_scanned()
+        (upload_dir / "a").write_bytes(b"x")
+        finder.wait_queued("a")
+        finder.upload("a")
+        upload_dir.rename(tmp_path / "old")
+        finder.wait_log("source offline: .* nothing is taken for deleted")
+        assert finder.finding.freshness().source_offline
+        upload_dir.mkdir()
+        finder.wait_log("can be seen again")
+        (upload_dir / "b").write_bytes(b"x")
+        finder.wait_queued("b")
+        assert finder.states()["a"] == "uploaded"
+
+
+def test_s27_a_root_that_is_replaced_between_two_looks_is_watched_anew(
+        upload_dir: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "b").write_bytes(b"x")
+    with Finder(upload_dir, state_dir=tmp_path / "state") as finder:
+        finder.wait_scanned()
+        upload_dir.rename(tmp_path / "old")
+        new.rename(upload_dir)
+        finder.wait_log("replaced by another directory|can be seen again")
+        finder.wait_queued("b")
+        (upload_dir / "c").write_bytes(b"x")
+        finder.wait_queued("b", "c")
+
+
+def test_s27_an_unmounted_root_is_offline_and_what_settles_is_not_forgotten(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unmounting leaves an empty directory of the same name."""
+    mounted = [str(upload_dir)]
+    monkeypatch.setattr(root_module, "mount_point", lambda path: mounted[0])
+    content, empty = tmp_path / "content", tmp_path / "empty"
+    empty.mkdir()
+    with Finder(upload_dir, state_dir=tmp_path / "state", lag_seconds=1.0) as finder:
+        finder.wait_scanned()
+        (upload_dir / "a").write_bytes(b"x")
+        finder.wait(lambda: finder.states() == {"a": "settling"}, "it settles")
+        mounted[0] = "/"
+        upload_dir.rename(content)
+        empty.rename(upload_dir)
+        finder.wait_log("source offline: no file system is mounted at .* any more")
+        assert finder.finding.problems()[0].startswith("source offline")
+        (upload_dir / "below the mount").write_bytes(b"x")
+        upload_dir.rename(empty)
+        content.rename(upload_dir)
+        mounted[0] = str(upload_dir)
+        finder.wait_log("can be seen again")
+        finder.wait_queued("a")
+        assert set(finder.states()) == {"a"}
+
+
+def test_s27_a_waiting_file_is_not_given_up_while_the_root_is_gone(
+        upload_dir: Path, tmp_path: Path) -> None:
+    aside = tmp_path / "aside"
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
+        engine.uploader.pause()
+        (upload_dir / "a").write_bytes(b"x")
+        wait_until(lambda: status_of(engine, "a").state is FileState.WAITING, "it waits")
+        upload_dir.rename(aside)
+        engine.uploader.resume()
+        engine.wait_log("a is held: source offline")
+        aside.rename(upload_dir)
+        engine.wait_uploaded(1)
+        assert engine.quit() == 0
