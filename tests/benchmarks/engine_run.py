@@ -18,7 +18,7 @@ from tui.engine.logs import Log
 from tui.engine.model import BrokerState
 from tui.engine.uploader import Uploader
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.05
 
 
 @contextlib.contextmanager
