@@ -16,6 +16,7 @@ from tui.engine.model import (
     Freshness,
     LogLine,
     Notice,
+    NoticeKind,
     OffsetRange,
     Page,
     PageKind,
@@ -29,6 +30,7 @@ from tui.engine.model import (
 )
 
 NOW = 1_795_516_927.0
+NOTICE = Notice(NoticeKind.BROKER_DOWN, "gone")
 HOSTILE = ("x[/oops].bin", "[red]a\nb\x1b[31m.txt", "\u202eevil.exe", "ü" * 120, "-rf *",
            "tab\there;'\".csv", "$quiet]{}.dat")
 
@@ -181,12 +183,13 @@ class FakeEngine:
                  held: list[FileStatus] | int | None = None,
                  uploaded: int = 4812, log: tuple[LogLine, ...] = LOG) -> None:
         self.shown = snapshot
-        self._queue = queue_rows() if queue is None else queue
-        self._held = held_rows() if held is None else held
+        self.queue = queue_rows() if queue is None else queue
+        self.held = held_rows() if held is None else held
         self._n_uploaded = uploaded
         self.log = log
         self.done: list[str] = []
         self.n_rows_asked: list[int] = []
+        self.n_log_lines_asked: list[int] = []
         self.subscribers: list[Callable[[Notice], None]] = []
         self.exit_status = 0
         self.broken = False
@@ -219,8 +222,8 @@ class FakeEngine:
         self.n_rows_asked.append(n_rows)
         if kind is PageKind.UPLOADED:
             return self._history_page(offset, n_rows, pattern, order)
-        sources = {PageKind.QUEUE: (self._held, self._queue), PageKind.WAITING: (self._queue,),
-                   PageKind.HELD: (self._held,)}[kind]
+        sources = {PageKind.QUEUE: (self.held, self.queue), PageKind.WAITING: (self.queue,),
+                   PageKind.HELD: (self.held,)}[kind]
         if any(isinstance(source, int) for source in sources):
             return many(kind, offset, n_rows, sources)
         rows = [row for source in sources if isinstance(source, list) for row in source]
@@ -279,4 +282,5 @@ class FakeEngine:
         self.done.append(f"reupload {rel_path}")
 
     def log_lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]:
+        self.n_log_lines_asked.append(n_max)
         return tuple(line for line in self.log if line.number > after)[-n_max:]

@@ -94,7 +94,7 @@ class ConsoleApp(Actions, App[int]):
         self._engine = engine
         self._hidden_panes = tuple(hidden_panes)
         self._notices = Notices()
-        self._painters: tuple[Painter, ...] = ()
+        self.painters: tuple[Painter, ...] = ()  #: whatever shows a picture
 
     def compose(self) -> ComposeResult:
         parts = self.parts = Parts(Uploading(), Queue(), History(), LogPane(), Prompt())
@@ -126,7 +126,7 @@ class ConsoleApp(Actions, App[int]):
     def on_mount(self) -> None:
         """Begin to ask the engine."""
         main = self.main_screen
-        self._painters = tuple(
+        self.painters = tuple(
             w for w in main.query("*") if isinstance(w, Pane | Listing | LogPane))
         for name in self._hidden_panes:
             main.query_one(f"#{name}").add_class("-hidden")
@@ -184,7 +184,7 @@ class ConsoleApp(Actions, App[int]):
             return
         snapshot, before = view.snapshot, self.snapshot
         self.snapshot = snapshot
-        for painter in self._painters:
+        for painter in self.painters:
             painter.show(view)
         if before is None or before.is_paused != snapshot.is_paused:
             self.refresh_bindings()
@@ -233,7 +233,7 @@ class ConsoleApp(Actions, App[int]):
 
     def on_descendant_focus(self) -> None:
         """Show the file that keys now act on."""
-        if self._painters:
+        if self.painters:
             self.wish()
             self.bridge.look_now()
 

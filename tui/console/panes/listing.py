@@ -94,6 +94,7 @@ class Listing(ScrollView, can_focus=True):
         self._keys: list[str] = []
         self._rows: list[list[Cell]] = []
         self._titles: dict[str, str] = {}
+        self._n_in_sight_before = 0
 
     def show(self, view: View) -> None:
         """Show a picture."""
@@ -202,6 +203,13 @@ class Listing(ScrollView, can_focus=True):
         self.move_to(number)
         if event.chain == 2:
             self.post_message(self.Chosen())
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Keep the cursor in sight if it was."""
+        top, n_before = self.first_in_sight(), self._n_in_sight_before
+        self._n_in_sight_before = self.n_in_sight()
+        if top <= self.cursor < top + n_before and self.cursor >= top + self.n_in_sight():
+            self.scroll_to(y=self.cursor - self.n_in_sight() + 1, animate=False, immediate=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Ask for other rows when others are in sight."""

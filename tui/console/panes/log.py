@@ -71,6 +71,11 @@ class LogPane(ScrollView, can_focus=True):
         """Whether the newest line is in sight."""
         return self.scroll_offset.y >= self.max_scroll_y - 1
 
+    @property
+    def n_kept(self) -> int:
+        """How many lines are kept, whether or not they are shown."""
+        return len(self._lines)
+
     def show(self, view: View) -> None:
         """Take the new lines of a picture; one repaint, however many they are."""
         found = [line for line in view.log if line.number > self.last_number]

@@ -24,7 +24,7 @@ class Queue(PagedList):
 
     def __init__(self) -> None:
         super().__init__("queue", (
-            Column("file", 0, 3), Column("size", 9, right=True, wide_only=50),
+            Column("file", 0, 4), Column("size", 9, right=True, wide_only=50),
             Column("state", 9), Column("what happens next", 0, 3, cut_end=True)),
             PageKind.QUEUE)
 

@@ -9,6 +9,7 @@ from tui.console.view import View
 from tui.engine.model import BrokerState, Phase, Snapshot
 
 _WIDE = 110
+_Sentence = tuple[str, str, str]
 
 
 class Verdict(Pane):
@@ -27,13 +28,20 @@ class Verdict(Pane):
         if width < 76:  # the sentence matters more
             answer = []
         room = max(10, width - cells(answer) - 2)
-        left: list[Part] = []
-        for sign, text, style in sentences(snapshot, width < _WIDE):
-            gap = "   " if left else ""
-            rest = room - cells(left) - len(gap)
-            if rest >= 8:
-                left += [gap, (wording.shorten(f"{sign} {text}", rest, cut_end=True), style)]
+        left = _joined(sentences(snapshot))
+        if cells(left) > room or width < _WIDE:
+            left = _joined(sentences(snapshot, is_short=True))
+        if cells(left) > room:
+            text = "".join(part if isinstance(part, str) else part[0] for part in left)
+            left = [(wording.shorten(text, room, cut_end=True), sentences(snapshot)[0][2])]
         return Drawing(([*left, " " * max(1, width - cells(left) - cells(answer)), *answer],))
+
+
+def _joined(found: list[_Sentence]) -> list[Part]:
+    line: list[Part] = []
+    for sign, text, style in found:
+        line += [("   " if line else ""), (f"{sign} {text}", style)]
+    return line
 
 
 def _answer(snapshot: Snapshot, width: int) -> list[Part]:
@@ -43,9 +51,6 @@ def _answer(snapshot: Snapshot, width: int) -> list[Part]:
         return [("switch off? ", "$quiet"), ("yes", "bold $success")]
     rest = ", q sends the rest first" if width >= _WIDE else ""
     return [("switch off? ", "$quiet"), ("not yet", "bold $warning"), (rest, "$quiet")]
-
-
-_Sentence = tuple[str, str, str]
 
 
 def sentences(snapshot: Snapshot, is_short: bool = False) -> list[_Sentence]:

@@ -55,6 +55,9 @@ class DrainingScreen(ModalScreen[str]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show how far it has come."""
+        self._snapshot = snapshot
+        if not self.query("#draining-words"):  # not there yet, or gone already
+            return
         words = self.query_one("#draining-words", Static)
         width = max(20, words.size.width or 60)
         n_left, n_bytes = snapshot.counts.unfinished, snapshot.traffic.n_bytes_waiting

@@ -1,0 +1,58 @@
+"""An error of the console itself: seen, reported, without secrets, and never silent."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests import fakes
+from tests.console.conftest import console, wait_over
+from tests.fakes import FakeEngine
+from tests.waiting import wait_until
+from tui.console.factory import make_app
+from tui.console.panes.totals import Totals
+from tui.settings import ConsoleSettings
+
+
+async def test_the_death_of_the_consoles_thread_ends_the_screen() -> None:
+    engine = FakeEngine(fakes.busy())
+    app = make_app(engine, ConsoleSettings(refresh_hz=20))
+    async with app.run_test() as pilot:
+        engine.broken = True
+        await wait_over(pilot)
+    assert app.return_code == 1
+    assert str(app.failure) == "scripted failure"
+
+
+async def test_an_error_while_painting_ends_the_screen_and_is_logged(
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_arguments: object) -> None:
+        secret = "hunter2"
+        raise ZeroDivisionError(f"{len(secret)} by nothing")
+
+    monkeypatch.setattr(Totals, "draw", staticmethod(broken))
+    monkeypatch.setattr(logging.getLogger("tui"), "propagate", True)
+    app = make_app(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=20))
+    with caplog.at_level(logging.ERROR, "tui"), pytest.raises(ZeroDivisionError):
+        async with app.run_test() as pilot:
+            await wait_over(pilot)
+    assert isinstance(app.failure, ZeroDivisionError)
+    assert app.return_code == 1
+    assert "the console ended by an unexpected error" in caplog.text
+    assert "Traceback" in caplog.text
+    # Textual's own report prints the variables of every frame.
+    assert "hunter2" not in "".join(capsys.readouterr())
+
+
+async def test_messages_of_engine_threads_after_the_end_are_dropped() -> None:
+    engine = FakeEngine(fakes.idle())
+    async with console(engine) as pilot:
+        callbacks = list(engine.subscribers)
+        assert callbacks
+        await pilot.press("q")
+        await wait_over(pilot)
+    for callback in callbacks:
+        callback(fakes.NOTICE)  # must not raise in the thread of the engine
+    wait_until(lambda: not engine.subscribers, "the console's thread has ended")

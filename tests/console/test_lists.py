@@ -1,0 +1,143 @@
+"""The long lists: cursor and scroll position survive, and a million rows cost those in sight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests import fakes
+from tests.console.conftest import app_of, console, painted, screen_text, wait_for
+from tests.fakes import FakeEngine
+from tui.console.app import ConsoleApp
+from tui.console.bridge import MOST_LOG_LINES
+from tui.console.panes.pane import Pane
+from tui.engine.model import LogLine, PageKind
+
+
+async def test_the_cursor_stays_on_its_file_while_the_list_changes() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        await pilot.press("down", "down", "down", "down", "down")
+        await painted(pilot)
+        queue = app_of(pilot).parts.queue
+        row = queue.selected()
+        assert row is not None
+        engine.queue = fakes.queue_rows()[2:]
+        await painted(pilot)
+        assert queue.cursor == 3
+        assert queue.selected() == row
+
+
+async def test_what_is_in_sight_stays_in_sight_while_the_list_shrinks_above() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        queue = app_of(pilot).parts.queue
+        for _ in range(60):
+            await pilot.press("down")
+        await painted(pilot)
+        top, row = queue.first_in_sight(), queue.selected()
+        assert top > 20
+        engine.queue = fakes.queue_rows()[10:]
+        await painted(pilot)
+        assert queue.selected() == row
+        assert queue.first_in_sight() == top - 10
+
+
+async def test_a_list_scrolled_by_the_wheel_stays_where_it_is() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        queue = app_of(pilot).parts.queue
+        queue.scroll_to(y=40, animate=False, immediate=True)
+        await painted(pilot)
+        first = engine.page(PageKind.QUEUE, 40, 1).rows[0].rel_path
+        assert first in screen_text(pilot)
+        engine.queue = fakes.queue_rows()[5:]
+        await painted(pilot)
+        assert queue.first_in_sight() == 35
+        assert first in screen_text(pilot)
+        assert queue.cursor == 0
+
+
+async def test_the_cursor_of_a_list_that_was_emptied_is_harmless() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        await pilot.press("end")
+        await painted(pilot)
+        engine.queue, engine.held = [], []
+        await wait_for(pilot, "nothing settles, waits or is stuck")
+        await pilot.press("up", "down", "home", "end", "pageup", "pagedown")
+        await painted(pilot)
+        assert app_of(pilot).parts.queue.selected() is None
+
+
+@pytest.mark.parametrize("keys", [("end",), ("end", "home"), ("pagedown",) * 40])
+async def test_moving_in_a_million_rows_asks_for_those_in_sight(keys: tuple[str, ...]) -> None:
+    engine = FakeEngine(fakes.busy(), queue=1_000_000, held=[])
+    async with console(engine) as pilot:
+        await pilot.press(*keys)
+        await painted(pilot)
+        row = app_of(pilot).parts.queue.selected()
+        assert row is not None
+        assert row.rel_path[-11:-4] in screen_text(pilot)
+        assert max(engine.n_rows_asked) <= max(50, 3 * app_of(pilot).parts.queue.size.height)
+
+
+def painted_so_far(pilot_app: object) -> dict[str, int]:
+    assert isinstance(pilot_app, ConsoleApp)
+    return {str(p.id): p.n_painted for p in pilot_app.painters}
+
+
+async def test_a_tick_with_a_million_files_and_10000_log_lines_touches_few_rows() -> None:
+    snapshot = replace(fakes.busy(), counts=replace(fakes.busy().counts, waiting=1_000_000))
+    log = tuple(LogLine(i, fakes.NOW, 20, f"line {i}") for i in range(1, 10_001))
+    engine = FakeEngine(snapshot, queue=1_000_000, log=log)
+    async with console(engine) as pilot:
+        app = app_of(pilot)
+        await pilot.press("end")
+        await wait_for(pilot, "file_0999999")
+        await painted(pilot)
+        before, n_pictures = painted_so_far(app), app.n_pictures
+        engine.log = (*log, *(replace(line, number=line.number + 10_000) for line in log))
+        await wait_for(pilot, "line 10000")
+        await painted(pilot)
+        n_pictures = app.n_pictures - n_pictures
+        after = painted_so_far(app)
+        n_lines = {name: after[name] - before[name] for name in after}
+        assert n_lines["queue"] <= 2 * app.parts.queue.size.height
+        assert n_lines["log"] <= 4 * app.parts.log.size.height
+        assert sum(n_lines.values()) <= 8 * app.size.height
+        assert max(engine.n_log_lines_asked) <= MOST_LOG_LINES
+        assert app.parts.log.n_kept <= 5000
+
+
+async def test_a_picture_like_the_last_one_paints_nothing() -> None:
+    async with console(FakeEngine(fakes.busy())) as pilot:
+        await painted(pilot, 5)
+        before = painted_so_far(pilot.app)
+        await painted(pilot, 20)
+        assert painted_so_far(pilot.app) == before
+
+
+async def test_an_idle_minute_paints_the_clock_and_next_to_nothing_else() -> None:
+    engine = FakeEngine(fakes.idle())
+    async with console(engine) as pilot:
+        await painted(pilot, 3)
+        before = painted_so_far(pilot.app)
+        for second in range(60):
+            fresh = fakes.idle().freshness
+            engine.shown = replace(
+                fakes.idle(), taken_at=fakes.NOW + second, freshness=replace(
+                    fresh, last_event_age=95.0 + second, last_scan_age=(14.0 + second) % 60,
+                    next_scan_seconds=(46.0 - second) % 60,
+                    last_acknowledgement_age=93.0 + second))
+            await painted(pilot, 2)
+        after = painted_so_far(pilot.app)
+        n_painted = {name: n - before[name] for name, n in after.items() if n > before[name]}
+        assert n_painted.pop("clock") >= 50
+        assert n_painted.pop("freshness") <= 16
+        assert sum(n_painted.values()) <= 4  # the minutes of the connection
+
+
+def test_every_pane_counts_what_it_paints() -> None:
+    assert "n_painted" in vars(Pane("x", "x"))
