@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import ormsgpack
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,20 @@ class Chunk:
     position: int
 
 
-def make_topic(bootstrap: str, n_partitions: int = 1, **config: str) -> str:
-    """Make a topic with a name of its own."""
-    name = f"t-{uuid.uuid4().hex[:12]}"
+def make_topic(bootstrap: str, n_partitions: int = 1, name: str = "",
+               config: Mapping[str, str] | None = None) -> str:
+    """Make a topic, unless it is named with a name of its own; return the name."""
+    name = name or f"t-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(name, n_partitions, 1, config=config)])[name].result(30)
+    admin.create_topics([NewTopic(name, n_partitions, 1, config=dict(config or {}))])[name].result(30)
     return name
+
+
+def delete_topic(bootstrap: str, name: str) -> None:
+    """Delete a topic, and wait until it is gone."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.delete_topics([name])[name].result(30)
+    wait_until(lambda: name not in admin.list_topics(timeout=20).topics, f"{name} is gone")
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Received]:

@@ -163,7 +163,9 @@ def broker_words(snapshot: Snapshot) -> str:
     if broker.is_embedded:
         return NOTHING_IS_KEPT
     if broker.state is BrokerState.CONNECTED:
-        return f"connected to {broker.address} for {since}"
+        throttled = f", throttled by broker ({broker.throttle_avg_ms:.0f} ms)" \
+            if broker.throttle_avg_ms else ""
+        return f"connected to {broker.address} for {since}{throttled}"
     if broker.state is BrokerState.UNREACHABLE:
         return f"{broker.address} unreachable for {since}: {visible(broker.reason)}"
     return f"{broker.state.value} {broker.address} {visible(broker.reason)}".rstrip()

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.driver import Driver
-from tests.kafka_broker import KafkaUnavailableError
 from tests.proxy import ProxiedBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def proxied_kafka() -> Iterator[ProxiedBroker]:
-    """A broker that the model may cut off and kill."""
-    try:
-        broker = ProxiedBroker()
-    except KafkaUnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"Apache Kafka is required here: {error}")
-        pytest.skip(str(error))
-    yield broker
-    broker.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, None])

@@ -85,6 +85,7 @@ class ProducingThread(StoppableThread):
         self._trust_lock = threading.Lock()
         self._unverified: deque[_Report] = deque()  # only this thread touches it
         self._refused = False
+        self._said_again: set[str] = set()
         self._largest_accepted = 0
         self._was_trusted = False
         self.is_idempotent = settings.idempotent
@@ -234,6 +235,7 @@ class ProducingThread(StoppableThread):
         if verdict.cure is Cure.AGAIN:
             sending.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
             self.health.n_retried_chunks += 1
+            self._say_again(text)
         else:
             remedy = verdict.remedy.format(principal=self.principal, topic=self._topic)
             sending.refuse(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
@@ -247,6 +249,12 @@ class ProducingThread(StoppableThread):
             self._on_over(sending)
         elif sending.again:
             self._on_again(sending)
+
+    def _say_again(self, text: str) -> None:
+        """Say once for each outage and reason that chunks go again."""
+        if text not in self._said_again:
+            self._said_again.add(text)
+            logger.warning("chunks are sent again: %s", self._redact(text))
 
     # The connection.
 
@@ -280,6 +288,7 @@ class ProducingThread(StoppableThread):
             if self.lost.is_set():
                 return False
             self.trusted.set()
+            self._said_again.clear()
             self.gate.open(_UNCHECKED)
             return True
 
