@@ -45,7 +45,8 @@ def make_topic(bootstrap: str, n_partitions: int = 1, name: str = "",
     """Make a topic, unless it is named with a name of its own; return the name."""
     name = name or f"t-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(name, n_partitions, 1, config=dict(config or {}))])[name].result(30)
+    topic = NewTopic(name, n_partitions, 1, config=dict(config or {}))
+    admin.create_topics([topic])[name].result(30)
     return name
 
 

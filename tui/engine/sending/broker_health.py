@@ -120,7 +120,7 @@ class BrokerHealth:
     def _note_stall(self, seconds: float) -> None:
         if seconds >= _STALLED_SECONDS and self._status.state is BrokerState.CONNECTED:
             self._is_stalled = True
-            self._enter(BrokerState.UNREACHABLE, "it is connected and answers nothing")
+            self._enter(BrokerState.UNREACHABLE, "it answers nothing")
             logger.warning("%s has answered nothing for %d s", self._status.address, seconds)
         elif seconds < _STALLED_SECONDS and self._is_stalled:
             self._is_stalled = False

@@ -18,7 +18,7 @@ from tui.engine.sending.broker_health import BrokerHealth
 from tui.engine.sending.clients import Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
-from tui.engine.sending.kafka_errors import Cure, judge, principal_of
+from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
@@ -88,6 +88,8 @@ class ProducingThread(StoppableThread):
         self._said_again: set[str] = set()
         self._largest_accepted = 0
         self._was_trusted = False
+        self._limit_is_known = False
+        self._must_go_alone = False
         self.is_idempotent = settings.idempotent
         gate.shut(_UNCHECKED)
         self.clients = Clients(dict(settings.producer_config), client_logger, self._on_error,
@@ -99,6 +101,8 @@ class ProducingThread(StoppableThread):
             self.traffic.tick()
             if fatal is not None:
                 self._rebuild(fatal)
+            if self._must_go_alone:
+                self._send_alone()
             while self._unverified and self.trusted.is_set():
                 self._acknowledged(self._unverified.popleft())
 
@@ -231,7 +235,7 @@ class ProducingThread(StoppableThread):
 
     def _failed(self, sending: Sending, index: int, code: int, text: str, *,
                 was_sent: bool) -> None:
-        verdict = judge(code)
+        verdict = self._judge(code, was_sent=was_sent)
         if verdict.cure is Cure.AGAIN:
             sending.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
             self.health.n_retried_chunks += 1
@@ -249,6 +253,13 @@ class ProducingThread(StoppableThread):
             self._on_over(sending)
         elif sending.again:
             self._on_again(sending)
+
+    def _judge(self, code: int, *, was_sent: bool) -> Verdict:
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit_is_known:
+            # Perhaps not the chunk was too large, but the request that it shared with others.
+            self._must_go_alone = True
+            return Verdict(Cure.AGAIN)
+        return judge(code)
 
     def _say_again(self, text: str) -> None:
         """Say once for each outage and reason that chunks go again."""
@@ -273,9 +284,13 @@ class ProducingThread(StoppableThread):
             return
         self._was_trusted = True
         config = self.clients.config
+        self._limit_is_known = max_request_bytes is not None
         n_bytes = min(max_request_bytes or 0, _LARGEST_REQUEST_BYTES)
         if n_bytes > _DEFAULT_REQUEST_BYTES and not any(n in config for n in _REQUEST_PROPERTIES):
             config.update(dict.fromkeys(_REQUEST_PROPERTIES, n_bytes))
+            self.clients.replace()
+        elif 0 < n_bytes < int(config.get("batch.size", _DEFAULT_REQUEST_BYTES)):
+            config["batch.size"] = n_bytes
             self.clients.replace()
         if self.is_idempotent and round_trip_seconds >= _FAR_SECONDS:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
@@ -320,6 +335,16 @@ class ProducingThread(StoppableThread):
         """Without idempotence, what librdkafka sends again by itself may arrive twice."""
         if not self.is_idempotent:
             self._on_doubt()
+
+    def _send_alone(self) -> None:
+        """Build new clients that put one chunk into a request: the topic takes no larger ones."""
+        self._must_go_alone = False
+        self._limit_is_known = True
+        logger.warning("the topic takes smaller requests than the producer makes, and does not "
+                       "tell its limit: each chunk goes by itself from now on")
+        self.clients.config["batch.num.messages"] = 1
+        self.distrust()
+        self.clients.replace()
 
     def _rebuild(self, error: KafkaError) -> None:
         """Build new clients after a fatal error; what was not acknowledged is sent again."""
