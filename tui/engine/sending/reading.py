@@ -36,7 +36,7 @@ class Source:
 
     Attributes:
         rel_path: the name it was opened by.
-        n_bytes, mtime_ns, mtime_seconds, inode: as ``fstat`` told when it was opened.
+        n_bytes, mtime_ns, mtime_seconds, inode, ctime_ns: as ``fstat`` told when it was opened.
         slice_bytes: size of the slices that ``checksums`` speak of.
         checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
         n_hashed: bytes that this pass has seen so far.
@@ -48,6 +48,7 @@ class Source:
     mtime_ns: int
     mtime_seconds: float
     inode: int
+    ctime_ns: int
     slice_bytes: int = SLICE_BYTES
     checksums: list[int] = field(default_factory=list)
     n_hashed: int = 0
@@ -63,13 +64,19 @@ class Source:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def is_unchanged(self) -> bool:
-        """Return whether size and time are still those of when it was opened."""
+    def is_unchanged(self, *, is_time_believed: bool = True) -> bool:
+        """Return whether size and time are still those of when it was opened.
+
+        Args:
+            is_time_believed: False where a writer that restores the time must be noticed, too; the
+                time of the last change, which nobody can set, changes also by renaming.
+        """
         try:
             now = os.fstat(self.descriptor)
         except OSError as error:
             raise unreadable(self.rel_path, error) from error
-        return now.st_size == self.n_bytes and mtime_in_64_bits(now) == self.mtime_ns
+        return now.st_size == self.n_bytes and mtime_in_64_bits(now) == self.mtime_ns \
+            and (is_time_believed or now.st_ctime_ns == self.ctime_ns)
 
     def read_whole(self, *, may_change: bool = False) -> bytes:
         """Return all bytes of a file that fits one slice.
@@ -82,7 +89,9 @@ class Source:
             SourceUnreadableError: reading failed.
         """
         data = self._read(0, self.n_bytes)
-        if len(data) != self.n_bytes or not (may_change or self.is_unchanged()):
+        # No slice is compared later: this look alone tells whether two contents were mixed here.
+        if len(data) != self.n_bytes or not (
+                may_change or self.is_unchanged(is_time_believed=False)):
             raise SourceChangedError("it changed while it was read", where=self.rel_path)
         return data
 
@@ -171,7 +180,7 @@ def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> So
         os.close(descriptor)
         raise
     return Source(rel_path, descriptor, status.st_size, mtime_in_64_bits(status),
-                  status.st_mtime, status.st_ino)
+                  status.st_mtime, status.st_ino, status.st_ctime_ns)
 
 
 def _open_link(upload_dir: Path, rel_path: str) -> int:
