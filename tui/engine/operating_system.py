@@ -250,12 +250,14 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+_HAS_JUNCTIONS = hasattr(os.stat_result, "st_reparse_tag")
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0xA0000003)
+
+
 def is_link(status: os.stat_result) -> bool:
     """Return whether an ``lstat`` result is that of a symbolic link or a Windows junction."""
-    if stat.S_ISLNK(status.st_mode):
-        return True
-    mount_point = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0xA0000003)
-    return getattr(status, "st_reparse_tag", 0) == mount_point
+    return stat.S_ISLNK(status.st_mode) \
+        or _HAS_JUNCTIONS and getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
 #: File systems on which a file keeps its number as long as it lives.

@@ -272,7 +272,8 @@ class ScanningThread(StoppableThread):
         if not self.is_first:
             self.n_missed = n_found
             if n_found:
-                logger.info("the scan found %d files that no event had told of", n_found)
+                logger.info("the scan found %s that no event had told of",
+                            "1 file" if n_found == 1 else f"{n_found:,} files")
             return
         n, n_new = self._comparing.n_left_alone, self._comparing.n_left_alone_new
         if n and not self._upload_existing:

@@ -138,7 +138,7 @@ class Watching:
         self._last_overflow = float("-inf")
         self._seen: frozenset[int] = frozenset()
         self.n_overflows = 0
-        self.n_unwatched = 0
+        self.n_unwatched = self._n_seen = 0
         self.problem = ""
 
     @property
@@ -157,8 +157,7 @@ class Watching:
         """Return why events do not tell of everything, one sentence each."""
         found = [f"{self.problem}: only scans find files"] if self.problem else []
         if self.n_unwatched:
-            found.append(f"{self.n_unwatched:,} directories are not watched, only scanned; "
-                         f"{_MORE_WATCHES}")
+            found.append(f"{self._unwatched_words()}; {_MORE_WATCHES}")
         return found
 
     def start(self) -> None:
@@ -237,12 +236,15 @@ class Watching:
             return
         # The numbers of an overlay's directories are not those that the kernel watches.
         n_unwatched = len(seen - watched) if self._kind != "overlay" else len(seen) - len(watched)
-        if n_unwatched > 0 and not self.n_unwatched:
-            logger.warning("%s of %s directories are not watched: only scans find files in them; "
-                           "%s", f"{n_unwatched:,}", f"{len(seen):,}", _MORE_WATCHES)
-        elif n_unwatched <= 0 and self.n_unwatched:
+        before, self.n_unwatched, self._n_seen = self.n_unwatched, max(0, n_unwatched), len(seen)
+        if self.n_unwatched and not before:
+            logger.warning("%s; %s", self._unwatched_words(), _MORE_WATCHES)
+        elif before and not self.n_unwatched:
             logger.info("all directories are watched again")
-        self.n_unwatched = max(0, n_unwatched)
+
+    def _unwatched_words(self) -> str:
+        return f"{self.n_unwatched:,} of {self._n_seen:,} directories are not watched: only " \
+            "scans find files in them"
 
     def is_well(self) -> bool:
         """Return whether the observer is at work."""

@@ -45,6 +45,7 @@ _WAITING = """INSERT INTO files
     reason = '', next_attempt = NULL"""
 _KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
 _LINE_ROWS = 2000
+_STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
          "n_attempts")
@@ -357,10 +358,10 @@ def _as_sql(number: int) -> int:
 
 
 def _known(row: Row) -> KnownFile:
-    inode = row[6] % (1 << 64)
+    state, inode = _STATES[row[0]], row[6] % (1 << 64)
     if row[3] is None:
-        return KnownFile(FileState(row[0]), row[1], row[2], inode=inode)
-    return KnownFile(FileState(row[0]), row[1], row[2], FileState(row[3]), row[4], row[5], inode)
+        return KnownFile(state, row[1], row[2], inode=inode)
+    return KnownFile(state, row[1], row[2], _STATES[row[3]], row[4], row[5], inode)
 
 
 def status_of_row(row: Row) -> FileStatus:
