@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import ast
 import datetime
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.table_rows import BadRow, is_ours
+
+logger = logging.getLogger(__name__)
 
 _TIME = "%a %b %d, %Y at %H:%M:%S"
 _UPLOADED = "filename;rel_filepath;n_chunks;started;completed"
 _IN_PROGRESS = ("filename;rel_filepath;n_chunks;n_chunks_delivered;n_chunks_to_send;started;"
                 "chunks_delivered;chunks_to_send")
+_PART_END = re.compile(r"_p\d+(_\d[\dATZatz:.+_-]*)?")
 _HEADERS = re.compile(f"{re.escape(_IN_PROGRESS)}|{re.escape(_UPLOADED)}")
+_N_FIELDS = (_UPLOADED.count(";") + 1, _IN_PROGRESS.count(";") + 1)
 _FIELD = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|[^;'"\n]*""")
 
 
@@ -45,15 +50,45 @@ class LegacyInProgress:
 
 
 def find_legacy_tables(state_dir: Path, topic: str) -> list[Path]:
-    """Return OpenMSIStream's tables of a topic: exactly its names, and not in our dialect."""
-    name = re.escape(topic)
-    pattern = re.compile(rf"uploaded_to_{name}(_p\d+(_[\d\-_T:.]+)?)?\.csv"
-                         rf"|upload_to_{name}_in_progress\.csv")
+    """Return OpenMSIStream's tables of a topic: exactly its names, and not in our dialect.
+
+    A part of one topic's table may have the name of another topic's table: ``uploaded_to_x_p0.csv``
+    is taken for that of a topic only where nothing speaks for the other one. Files that are sent
+    once more do less harm than files that count as sent to a topic that never saw them.
+    """
     try:
-        paths = sorted(p for p in state_dir.iterdir() if pattern.fullmatch(p.name))
+        names = {p.name for p in state_dir.iterdir() if p.is_file()}
     except OSError:
         return []
-    return [path for path in paths if path.is_file() and not is_ours(path)]
+    wanted = {f"upload_to_{topic}_in_progress.csv", f"uploaded_to_{topic}.csv"}
+    parts = re.compile(rf"uploaded_to_{re.escape(topic)}{_PART_END.pattern}\.csv")
+    found = []
+    for name in sorted(names):
+        if name not in wanted and not parts.fullmatch(name) or is_ours(state_dir / name):
+            continue
+        rival = _rival(name, topic, names)
+        if rival:
+            logger.warning("%s may be a table of the topic %s: it is not taken over", name, rival)
+        else:
+            found.append(state_dir / name)
+    return found
+
+
+def _rival(name: str, topic: str, names: set[str]) -> str:
+    """Return the other topic whose table this may be; empty where there is no sign of one."""
+    whole = name.removeprefix("uploaded_to_").removesuffix(".csv")
+    if name.startswith("upload_to_"):
+        return ""
+    if whole != topic:
+        rivals = [whole]  # as a part it is ours; it may be all of the other one's
+    else:
+        rivals = [whole[:match.start()] for match in re.finditer(r"_p\d+", whole)
+                  if _PART_END.fullmatch(whole[match.start():])]
+    if whole == topic and f"upload_to_{topic}_in_progress.csv" in names:
+        return ""
+    ends = ("_in_progress.csv", ".sqlite3", ".log")
+    return next((rival for rival in rivals
+                 if any(f"upload_to_{rival}{end}" in names for end in ends)), "")
 
 
 def read_legacy(path: Path) -> Iterator[LegacyUploaded | LegacyInProgress | BadRow]:
@@ -74,6 +109,9 @@ def read_legacy(path: Path) -> Iterator[LegacyUploaded | LegacyInProgress | BadR
 
 def _pieces(line: str) -> Iterator[str]:
     """Split a line before and after headers that were glued to it."""
+    if _is_row(line):
+        yield line  # and if it speaks of a file that is named like a header
+        return
     start = 0
     for match in _HEADERS.finditer(line):
         if line[start:match.start()].strip():
@@ -84,13 +122,20 @@ def _pieces(line: str) -> Iterator[str]:
         yield line[start:].strip()
 
 
+def _is_row(line: str) -> bool:
+    try:
+        return len(_fields(line)) in _N_FIELDS and line[:1] in ("'", '"')
+    except ValueError:
+        return False
+
+
 def _row(header: str, text: str) -> LegacyUploaded | LegacyInProgress:
     fields = _fields(text)
     names = header.split(";")
     if not header or len(fields) != len(names):
         raise ValueError(f"it has {len(fields)} fields, its header {len(names) if header else 0}")
     values = dict(zip(names, fields, strict=True))
-    rel_path = _text(values["rel_filepath"]).replace("\\", "/")
+    rel_path = PurePath(_text(values["rel_filepath"])).as_posix()
     if not rel_path or rel_path.startswith("/") or ".." in rel_path.split("/"):
         raise ValueError("its path is not inside the directory")
     rel_path.encode()
