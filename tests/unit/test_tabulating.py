@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.unit.test_ledger import seen, version_of
 from tests.unit.test_logs import settings_in
 from tests.unit.test_tables import row_of
-from tui.engine.model import Delivery
+from tui.engine.model import Delivery, FileState
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.table_rows import UPLOADED_HEADER, UploadedRow, read_uploaded
+from tui.engine.recording.table_rows import (
+    UPLOADED_HEADER,
+    InProgressRow,
+    UploadedRow,
+    read_in_progress,
+    read_uploaded,
+)
 from tui.engine.recording.tables import UploadedTables
 from tui.engine.tabulating import Tables
 from tui.engine.taking_over import take_over_tables
@@ -65,3 +75,143 @@ def test_a_part_with_rows_that_cannot_be_read_is_not_written_over(tmp_path: Path
     tables.add([row_of("new")])
     ledger.close()
     assert "garbage" in part.read_text()
+
+
+def rows_of(path: Path) -> list[InProgressRow]:
+    return [row for row in read_in_progress(path, "t") if isinstance(row, InProgressRow)]
+
+
+def test_a_crash_between_a_part_and_its_note_in_the_ledger_doubles_no_row(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    for number in range(3):
+        record_uploaded(ledger, f"f{number}", 100.0 + number)
+    ledger.database.commit()
+    Tables(ledger, settings).write()
+    crashed = tmp_path / "crashed"
+    shutil.copytree(settings.state_dir, crashed / "LOGS")  # the note is not committed
+    ledger.close()
+    again = Ledger(crashed / "LOGS", "t", tmp_path, "all")
+    assert len(again.versions.untabulated(9)) == 3
+    take_over_tables(again, settings_in(crashed))
+    again.close()
+    assert names_in_table(crashed) == ["f0", "f1", "f2"]
+
+
+def test_the_same_file_sent_twice_is_in_the_table_twice(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    record_uploaded(ledger, "a", 100.0)
+    record_uploaded(ledger, "a", 200.0)
+    Tables(ledger, settings).finish(consolidate=True)
+    ledger.close()
+    assert names_in_table(tmp_path) == ["a", "a"]
+
+
+def test_what_is_begun_held_failed_and_next_in_line_is_tabled(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    ledger.files.record_waiting([seen(name) for name in ("begun", "held", "failed", "waiting")])
+    _, held, failed, _ = ledger.files.next_in_line(0, 9)
+    ledger.files.set_unsent(held, FileState.HELD, "why", 60.0)
+    ledger.files.set_unsent(failed, FileState.FAILED, "why", None)
+    version = version_of(ledger, "begun", 9)
+    ledger.versions.begin([version], 1.0)
+    ledger.versions.record([Delivery(version, 1.0, None, 3, b"\x07\x00", ())])
+    Tables(ledger, settings).write()
+    begun, *others = rows_of(tmp_path / "LOGS" / "upload_to_t_in_progress.csv")
+    assert (begun.rel_filepath, begun.n_chunks, begun.n_chunks_delivered, begun.n_chunks_to_send,
+            begun.chunks_delivered, begun.chunks_to_send) == ("begun", 9, 3, 6, "1-3", "4-9")
+    assert [(r.rel_filepath, r.n_bytes, r.mtime_ns) for r in others] == [
+        (name, 40, 5) for name in ("held", "failed", "waiting")]
+    ledger.close()
+
+
+def test_a_longer_queue_has_a_table_of_its_own_that_costs_little_time(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    ledger.files.record_waiting([seen(f"f{i}") for i in range(2500)])
+    clock = iter([100.0, 100.0, 102.0, 102.0,  # the first writing takes two seconds
+                  110.0,  # too soon
+                  141.9,  # still too soon
+                  142.0, 142.0, 142.1, 142.1])
+    tables = Tables(ledger, settings, clock=lambda: next(clock))
+    first = tmp_path / "LOGS" / "upload_to_t_in_progress.csv"
+    rest = tmp_path / "LOGS" / "upload_to_t_in_progress@waiting.csv"
+    tables.write()
+    assert [r.rel_filepath for r in rows_of(first)] == [f"f{i}" for i in range(1000)]
+    assert [r.rel_filepath for r in rows_of(rest)] == [f"f{i}" for i in range(1000, 2500)]
+    ledger.files.record_waiting([seen("late")])
+    for _ in range(2):
+        tables.write()
+        assert len(rows_of(rest)) == 1500
+    tables.write()
+    assert len(rows_of(rest)) == 1501
+    for file in ledger.files.next_in_line(0, 9999)[900:]:
+        ledger.files.set_at_rest([(file, 40, 5)])
+    tables.write()
+    assert not rest.exists()
+    assert len(rows_of(first)) == 900
+    ledger.close()
+
+
+def test_rows_that_a_person_adds_are_taken_in_once(tmp_path: Path,
+                                                   caplog: pytest.LogCaptureFixture) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    record_uploaded(ledger, "mine", 100.0)
+    Tables(ledger, settings).finish(consolidate=True)
+    table = tmp_path / "LOGS" / "uploaded_to_t.csv"
+    with table.open("a") as file:
+        for row in (row_of("theirs"), row_of("of another", topic="other")):
+            file.write(",".join(map(str, dataclasses.astuple(row))) + "\n")
+    for _ in range(2):
+        take_over_tables(ledger, settings)
+        take_over_tables(ledger, dataclasses.replace(settings))
+        known = ledger.files.known("theirs")
+        assert known is not None
+        assert (known.state, known.n_bytes) == (FileState.UPLOADED, 40_000)
+        assert len(ledger.versions.records_of("theirs")) == 1
+        assert ledger.files.known("of another") is None
+        table.touch()  # read again, it changes nothing
+    assert f"{table}, line 4: the row cannot be used (it is of another topic" in caplog.text
+    assert "of another" in table.read_text()
+    ledger.close()
+
+
+def test_an_own_table_is_not_read_at_every_start(monkeypatch: pytest.MonkeyPatch,
+                                                 tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    record_uploaded(ledger, "a", 100.0)
+    Tables(ledger, settings).finish(consolidate=True)
+    ledger.close()
+    read: list[Path] = []
+
+    def note(path: Path, topic: str) -> list[UploadedRow]:
+        read.append(path)
+        return []
+
+    monkeypatch.setattr("tui.engine.taking_over.read_uploaded", note)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    take_over_tables(ledger, settings)
+    ledger.close()
+    assert read == []
+
+
+def test_trouble_with_the_tables_is_said_once_and_mended_later(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    record_uploaded(ledger, "a", 100.0)
+    tables = Tables(ledger, settings)
+    blocker = tmp_path / "LOGS" / ".uploaded_to_t@1.csv.new"
+    blocker.mkdir()
+    tables.write()
+    tables.write()
+    assert caplog.text.count("the tables cannot be written") == 1
+    blocker.rmdir()
+    tables.write()
+    tables.finish(consolidate=True)
+    ledger.close()
+    assert names_in_table(tmp_path) == ["a"]
