@@ -205,12 +205,15 @@ def test_s14_a_disk_that_stays_full_ends_with_status_1(
         for number in range(2000):
             (upload_dir / f"{number}{'x' * 200}").write_bytes(bytes(3))
         program.wait_for("the ledger cannot be written")
+        program.wait_uploaded(0)
+        n_recorded = n_uploaded(program)
         assert program.quit(90) == 1
     filler.unlink()
     with Program(upload_dir, *words) as program:
         assert not any("damaged" in line for line in program.log)
-        wait_until(lambda: len(judged(kafka.bootstrap, topic).files) == 2000, "all are sent", 120)
+        program.wait_uploaded(2000 - n_recorded, 120)
         assert program.quit() == 0
+    assert len(judged(kafka.bootstrap, topic).files) == 2000
 
 
 def test_s14_a_state_directory_that_cannot_be_written_is_refused_at_start(

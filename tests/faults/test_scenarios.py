@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -12,36 +11,8 @@ from tests.consumer import make_topic
 from tests.faults.steps import judged, options
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("faults")]
-
-
-def test_s12_killed_many_times_every_file_is_rebuilt(kafka: KafkaBroker, config: Path,
-                                                     upload_dir: Path) -> None:
-    rng = random.Random(4)
-    files = {f"f{i}": rng.randbytes(rng.choice((0, 10, 40_000, 300_000)))
-             for i in range(1200)}
-    for name, content in files.items():
-        (upload_dir / name).write_bytes(content)
-    topic = make_topic(kafka.bootstrap, 2)
-    for _ in range(3):
-        with Program(upload_dir, *options(config, topic, "--queue_max_size", "1")) as program:
-            program.wait_uploaded(50)
-            program.kill()
-    with Program(upload_dir, *options(config, topic)) as program:
-        def all_done() -> bool:
-            program.type("check")
-            return any("0 settling, 0 waiting, 0 uploading" in line for line in program.lines)
-
-        program.wait_for("connected to")
-        wait_until(all_done, "all is sent")
-        assert program.quit() == 0
-    assert dict(judged(kafka.bootstrap, topic).completed) == files
-
-
-
-
 
 
 def test_s28_an_unreadable_file_is_held_and_tried_again(kafka: KafkaBroker, config: Path,
