@@ -107,7 +107,7 @@ class Driver:
         self._program = self._start()
         self._steps: list[tuple[int, Callable[[], None]]] = [
             (70, lambda: self._note(self._tree.step())), (4, self._quit), (6, self._kill),
-            (1, self._quit_twice),
+            (1, self._quit_twice), (3, self._change_on_its_way),
             (3, self._stop_and_continue), (3, self._pause), (3, self._reupload), (5, self._cut),
             (3, self._refuse), (4, self._slow), (2, self._broker_dies), (3, self._retry)]
 
@@ -253,6 +253,13 @@ class Driver:
 
     def _retry(self) -> None:
         self._program.type("retry")
+
+    def _change_on_its_way(self) -> None:
+        """Change a large file when it has rested, and is most likely being sent."""
+        self._broker.proxy.bytes_per_second = self._rng.choice((2e6, 8e6))
+        for step in (self._tree.write_large, self._tree.change_last, self._tree.change_last):
+            self._note(f"with a large file: {step()}")
+            time.sleep(0.4 + self._rng.choice(_PAUSES))
 
     # The broker.
 

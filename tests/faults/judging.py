@@ -18,7 +18,7 @@ from tests.faults.tree import Tree
 
 #: What one kill may cost: what was acknowledged in the second that was not yet recorded.
 _CHUNKS_OF_A_SECOND = 4000
-_COMPLETE, _BEGUN = 1, 0
+_COMPLETE, _BEGUN, _REFUSED = 1, 0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +222,12 @@ def _duplicates(evidence: Evidence,
 
 def _not_uploaded(evidence: Evidence) -> Iterator[str]:
     last = _last_complete(evidence.versions)
+    newest = {v.rel_path: v for v in evidence.versions if v.state != _REFUSED}
     for name, (status, _) in evidence.tree.wanted().items():
         if name in evidence.may_be_left_alone:
             continue
+        if name in last and newest[name] is not last[name]:
+            yield f"{name!r}: its newest version was given up, and none followed"
         if name not in last:
             yield f"{name!r} was never uploaded"
         elif last[name].sha512 not in evidence.tree.indistinguishable(status):
@@ -248,10 +251,11 @@ def _not_rebuilt(evidence: Evidence, rng: random.Random) -> Iterator[str]:
         except ChunkCountError as error:
             yield f"{error}: a consumer stops, for one content was cut in two ways"
             return
-        for name, version in {v.rel_path: v for v in evidence.versions}.items():
-            # What was given up has no successor only where the file was deleted.
-            if version.state == _COMPLETE and not version.may_not_rebuild:
-                yield from _consumer_differs(version, consumer, evidence.tree, most[name])
+        last = _last_complete(evidence.versions)
+        # Of what was deleted, more may have come than was recorded.
+        for name in evidence.tree.wanted().keys() & last.keys():
+            if not last[name].may_not_rebuild:
+                yield from _consumer_differs(last[name], consumer, evidence.tree, most[name])
 
 
 def _consumer_differs(version: Version, consumer: DeployedConsumer, tree: Tree,

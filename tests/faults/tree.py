@@ -47,6 +47,7 @@ class Tree:
         self._rng = rng
         self._n_bytes_left = max_bytes
         self._last: Path | None = None
+        self._is_last_chosen = False
         self._steps: list[tuple[int, Callable[[], str]]] = [
             (14, self._write), (12, self._append), (7, self._truncate), (7, self._rewrite),
             (7, self._patch), (8, self._replace), (8, self._rename), (5, self._delete),
@@ -59,6 +60,29 @@ class Tree:
         weights, steps = zip(*self._steps, strict=True)
         change: Callable[[], str] = self._rng.choices(steps, weights)[0]
         return change()
+
+    def write_large(self) -> str:
+        """Write a file of several slices, while there are bytes left for it."""
+        path = self._new_path()
+        n_bytes = self._rng.choice(_LARGE[2:])
+        if n_bytes > self._n_bytes_left:
+            return self._write()
+        self._n_bytes_left -= n_bytes
+        path.write_bytes(self._rng.randbytes(n_bytes))
+        self._remember(path)
+        return f"written: {self._name(path)!r}, {n_bytes} bytes"
+
+    def change_last(self) -> str:
+        """Change the file that changed last, in one of the ways that are worst while it is sent."""
+        if self._last is None or not self._last.exists():
+            return self._write()
+        steps = (self._patch, self._rewrite, self._truncate, self._append, self._replace,
+                 self._delete, self._rename)
+        self._is_last_chosen = True
+        try:
+            return self._rng.choice(steps)()
+        finally:
+            self._is_last_chosen = False
 
     def wanted(self) -> dict[str, tuple[os.stat_result, bytes]]:
         """Return each file that is to be uploaded, with its status and its SHA-512."""
@@ -131,7 +155,7 @@ class Tree:
         files = self._files()
         if not files:
             return None
-        if self._last in files and self._rng.random() < 0.4:
+        if self._last in files and (self._is_last_chosen or self._rng.random() < 0.4):
             return self._last
         return self._rng.choice(files)
 
