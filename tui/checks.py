@@ -80,7 +80,7 @@ def integer(text: str, option: str, least: int, most: int = 1 << 40) -> int:
     Raises:
         UsageError: it is none, or out of bounds.
     """
-    value = int(text) if re.fullmatch(r"[0-9]{1,15}", text) else -1
+    value = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
     if least <= value <= most:
         return value
     bounds = f"of at least {least}" if value <= most else f"up to {most}"

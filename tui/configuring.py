@@ -29,10 +29,14 @@ from tui.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages
 _KNOWN_SECTIONS = ("broker", "producer", "heartbeat", "log", "console")
 _NOT_FOR_CLIENTS = ("prefer.separate.producer", "max.logs.per.message", "log.level",
                     "key.serializer", "value.serializer")
-#: MessagePack writes small chunks and numbers shorter; a little more is counted than they take.
-_ROUNDING_BYTES = 16
+#: MessagePack's lengths of a chunk, and of a long name and parent, beyond those of short ones.
+_CHUNK_LENGTH_BYTES, _PATH_LENGTH_BYTES = 3, 4
+#: What librdkafka adds to key and value for the record's own fields, at most.
+_RECORD_BYTES = 36
+_MANY_CHUNKS = 1_000_000
 _LONG_PATH_BYTES = 1024
 _MOST_THREADS = 256
+_MOST_CHUNK_BYTES = 1 << 29  # the largest power of two below librdkafka's largest message
 
 
 def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:
@@ -110,7 +114,7 @@ def _number(arguments: argparse.Namespace, name: str, least: float) -> float:
 def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: Properties,
                 n_fields: int) -> tuple[int, list[str]]:
     """Return the chunk size, and a warning where long paths would make a message too large."""
-    size = checks.integer(arguments.chunk_size, "--chunk_size", 0)
+    size = checks.integer(arguments.chunk_size, "--chunk_size", 0, _MOST_CHUNK_BYTES)
     if size == 0 or size & (size - 1):
         raise UsageError(f"{size} is not a non-zero power of two", where="--chunk_size",
                          remedy="Use for example 16384, 524288 or 1048576")
@@ -120,7 +124,7 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
     section = "producer" if "message.max.bytes" in config.values("producer") else "broker"
     where = config.where(section, "message.max.bytes")
     shown = config.shown(section, "message.max.bytes")
-    needed = _message_bytes("a", n_fields) + size
+    needed = _overhead_bytes(1, n_fields) + size
     if needed > limit:
         raise UsageError(
             f"a chunk of {size} bytes makes a message of at least {needed} bytes with its key and "
@@ -128,19 +132,23 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
             where="--chunk_size", remedy="Choose a smaller chunk size, or raise message.max.bytes "
             "of the producer and max.message.bytes of the topic")
     # The path is in the key and in the value.
-    longest = (limit - needed) // 2 + 1
+    room = limit - size - _overhead_bytes(_MANY_CHUNKS, n_fields) - _PATH_LENGTH_BYTES
+    longest = max(0, room // 2 + 1)
     if longest >= _LONG_PATH_BYTES:
         return size, []
     return size, [f"{where}: chunks of {size} bytes of files whose path is longer than {longest} "
                   f"bytes are too large for message.max.bytes = {shown}; such files will be held"]
 
 
-def _message_bytes(rel_path: str, n_fields: int) -> int:
-    """Return how much of a message is not payload: key and overhead."""
+def _overhead_bytes(n_chunks: int, n_fields: int) -> int:
+    """Return how much of a message is key and overhead, for a file with a path of one byte."""
     maker = MessageMaker(FileVersion(
-        version_id=0, file_id=0, rel_path=rel_path, n_bytes=0, mtime_ns=0, mtime_seconds=0.5,
-        inode=0, sha512=bytes(64), chunk_size=1, n_chunks=1, partition=0, acks="all"), n_fields)
-    return len(maker.key(0)) + len(maker.value(0, b"")) + _ROUNDING_BYTES
+        version_id=0, file_id=0, rel_path="a", n_bytes=0, mtime_ns=0, mtime_seconds=0.5, inode=0,
+        sha512=bytes(64), chunk_size=_MOST_CHUNK_BYTES, n_chunks=n_chunks, partition=0,
+        acks="all"), n_fields)
+    last = n_chunks - 1
+    return len(maker.key(last)) + len(maker.value(last, b"")) + _CHUNK_LENGTH_BYTES \
+        + _RECORD_BYTES
 
 
 def _config_integer(config: ConfigFile, section: str, key: str, default: int) -> int:

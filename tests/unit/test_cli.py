@@ -49,61 +49,6 @@ def test_the_embedded_broker_never_touches_a_real_state_directory(upload_dir: Pa
     assert not settings.state_dir.is_relative_to(upload_dir)
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["--chunk_size", "0"], ("--chunk_size", "power of two")),
-    (["--chunk_size", "1000"], ("--chunk_size", "power of two")),
-    (["--chunk_size", "many"], ("--chunk_size", "whole number")),
-    (["--n_threads", "0"], ("--n_threads", "at least 1")),
-    (["--queue_max_size", "-1"], ("--queue_max_size",)),
-    (["--watchdog_lag_time", "soon"], ("--watchdog_lag_time",)),
-    (["--topic_name", "no spaces"], ("--topic_name", "no legal topic name")),
-    (["--topic_name", ".."], ("--topic_name",)),
-    (["--topic_name", "x" * 250], ("--topic_name",)),
-    (["--upload_regex", "("], ("--upload_regex", "does not compile")),
-    (["--partitioning", "random"], ("--partitioning", "file or chunk")),
-    (["--message_fields", "8"], ("--message_fields", "10 or 9")),
-    (["--logger_stream_level", "loud"], ("--logger_stream_level",)),
-    (["--config", "nowhere"], ("--config", "nowhere")),
-    (["--chunk_sise", "1"], ("--chunk_size",)),
-    (["--heartbeat_topic_name", "a b"], ("--heartbeat_topic_name",)),
-    (["--refresh_hz", "0"], ("--refresh_hz",)),
-])
-def test_wrong_words(upload_dir: Path, good_config: Path, words: list[str],
-                     says: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    config = [] if "--config" in words else ["--config", str(good_config)]
-    assert main([str(upload_dir), *config, *words]) == 2
-    printed = capsys.readouterr().err
-    assert printed.count("\n") == 1
-    assert "Traceback" not in printed
-    for word in says:
-        assert word in printed
-
-
-def test_places_that_are_refused(upload_dir: Path, good_config: Path, tmp_path: Path,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
-    config = ["--config", str(good_config)]
-    file = tmp_path / "file"
-    file.touch()
-    for words, says in (
-            ([str(tmp_path / "missing"), *config], "there is no directory"),
-            ([str(file), *config], "is a file"),
-            ([*config], "UPLOAD_DIR is missing"),
-            ([str(upload_dir), *config, "--logger_file_path", str(upload_dir)], "or above it"),
-            ([str(upload_dir), *config, "--logger_file_path", str(tmp_path)], "or above it"),
-            ([str(upload_dir), *config, "--logger_file_path", "/proc/nowhere"],
-             "cannot be written")):
-        assert main(words) == 2
-        assert says in capsys.readouterr().err
-
-
-def test_a_chunk_larger_than_the_producer_allows_is_refused_at_start(
-        upload_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "small.config"
-    config.write_text(GOOD + "message.max.bytes = 16384\n")
-    assert main([str(upload_dir), "--config", str(config)]) == 2
-    assert "message.max.bytes = 16384" in capsys.readouterr().err
-
-
 def test_encryption_is_refused_and_unknown_sections_are_noted(
         upload_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "c.config"
@@ -136,21 +81,6 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
                  "logger_file_path", "headless", "rescan_seconds", "follow_symlinks", "dry_run",
                  "show_events", "partitioning", "message_fields", "new_cluster", "demo"):
         assert f"--{name}" in printed
-
-
-def test_a_dry_run_says_why_and_writes_nothing(upload_dir: Path, good_config: Path,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("a.dat", "b.log", ".hidden"):
-        (upload_dir / name).write_bytes(b"12")
-    (upload_dir / "link").symlink_to("a.dat")
-    words = [str(upload_dir), "--config", str(good_config), "--dry_run", "--upload_existing"]
-    assert main(words) == 0
-    printed = capsys.readouterr().out
-    assert "yes  a.dat" in printed
-    for line in ("no   b.log: names ending in .log", "no   .hidden: its name begins",
-                 "no   link: it is a symbolic link"):
-        assert line in printed
-    assert not (upload_dir / "LOGS").exists()
 
 
 def test_headless_loads_no_terminal_library() -> None:
