@@ -19,7 +19,8 @@ from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_MOST_OF_THE_TIME = 0.05
+#: Share of the time that scans may take: more of it where events are known to go missing.
+_MOST_OF_THE_TIME, _MOST_WHERE_EVENTS_SUFFICE = 0.05, 0.01
 _LOOK_SECONDS = 1.0
 #: A new directory is looked into so long after it was heard of.
 _LOOK_INTO_SECONDS = 0.5
@@ -143,11 +144,13 @@ class ScanningThread(StoppableThread):
 
     def _wait(self) -> None:
         """Wait for the next scan, looking after root and observer meanwhile."""
-        cost = (self.last_seconds or 0.0) / _MOST_OF_THE_TIME
+        took = self.last_seconds or 0.0
+        cost = took / (_MOST_OF_THE_TIME if self.n_missed or self._watching.problems()
+                       else _MOST_WHERE_EVENTS_SUFFICE)
         period = self._period if self._period > 0 or not self.source_offline else 60.0
         self._next = time.monotonic() + max(period, cost) if period > 0 else None
         # Even when asked, scans must not follow one another without a pause.
-        self.stopping.wait(min(cost * _MOST_OF_THE_TIME, 60.0) if self._asked.is_set() else 0)
+        self.stopping.wait(min(took, 60.0) if self._asked.is_set() else 0)
         while not self.stopping.is_set() and not self._asked.wait(self._seconds_to_look()):
             was_offline = bool(self.source_offline)
             is_there = self._is_root_there()
