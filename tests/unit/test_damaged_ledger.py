@@ -88,6 +88,7 @@ def test_a_main_file_cut_anywhere_is_damage_or_whole(tmp_path: Path) -> None:
         path.write_bytes(whole[:end])
         ledger = open_ledger(tmp_path)
         assert ledger.damage or end == 0  # an empty file without tables is a new ledger
+        ledger.note_rebuilt()
         if ledger.set_aside_as is not None:
             assert ledger.set_aside_as.read_bytes() == whole[:end]
         assert believed(ledger) == {}
@@ -101,6 +102,7 @@ def test_a_page_zeroed_anywhere_is_noticed_or_does_no_harm(tmp_path: Path) -> No
         path.write_bytes(whole[:start] + bytes(4096) + whole[start + 4096:])
         ledger = open_ledger(tmp_path)
         was_damaged = bool(ledger.damage)
+        ledger.note_rebuilt()
         found = believed(ledger)
         assert_nothing_is_invented(found)
         assert was_damaged == (len(found) == 0)
@@ -132,17 +134,42 @@ def test_what_is_spoilt_is_said_and_kept_under_a_dated_name(tmp_path: Path, how:
     assert kept is not None
     assert kept.exists()
     assert ".damaged-20" in kept.name
+    ledger.note_rebuilt()
     assert believed(ledger) == {}
     again = open_ledger(tmp_path)
     assert not again.damage
     again.close()
 
 
+def test_a_rebuilding_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
+    lost = LostLedger(tmp_path)
+    lost.write("a", 40)
+
+    def fill(ledger: Ledger) -> None:
+        ledger.files.record_waiting([seen("a")])
+        begin(ledger, "a", b"1", 0b0101, 5.0)
+
+    ledger = lost.lose(fill)
+    ledger.database.set_meta("rebuilding", "1")  # as it stood before the end of it
+    ledger.database.query("DELETE FROM versions")
+    ledger.close()
+    again = Ledger(lost.settings.state_dir, "t", lost.upload_dir, "all")
+    assert "interrupted" in again.damage
+    take_over_tables(again, lost.settings)
+    assert len(history(again, "a")) == 1
+    again.close()
+    last = Ledger(lost.settings.state_dir, "t", lost.upload_dir, "all")
+    assert not last.damage
+    last.close()
+
+
 def test_a_second_damage_in_the_same_second_takes_no_name_away(tmp_path: Path) -> None:
     for content in (b"first" * 99, b"second" * 99, b"third" * 99):
         ledger_path(tmp_path / "state", "t").parent.mkdir(exist_ok=True)
         ledger_path(tmp_path / "state", "t").write_bytes(content)
-        open_ledger(tmp_path).close()
+        ledger = open_ledger(tmp_path)
+        ledger.note_rebuilt()
+        ledger.close()
     kept = sorted(p.read_bytes() for p in (tmp_path / "state").glob("*.damaged-*"))
     assert kept == [b"first" * 99, b"second" * 99, b"third" * 99]
 

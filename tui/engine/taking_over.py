@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 from tui.engine.model import FileState, Observation, VersionRecord
@@ -26,7 +25,7 @@ from tui.engine.recording.table_rows import (
     read_in_progress,
     read_uploaded,
 )
-from tui.engine.recording.tables import InProgressTable, UploadedTables, say_bad
+from tui.engine.recording.tables import InProgressTable, UploadedTables, say_bad, stamp_of
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,6 +34,7 @@ logger = logging.getLogger(__name__)
 #: between two writings of the tables.
 _UNTOLD_NS = 310 * 10**9
 _STAMP = "uploaded_table"
+_PART = "part "
 _ALL = 1 << 62
 _ROWS_AT_ONCE = 5000
 
@@ -50,14 +50,17 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
     tables = UploadedTables(settings.state_dir, settings.topic_name)
     try:
         _take_over_legacy(ledger, settings)
-        _strike_what_is_tabulated(ledger, settings.topic_name, tables.parts())
+        tables.own = {settings.state_dir / name: stamp
+                      for name, stamp in ledger.database.metas(_PART).items()}
+        _strike_what_is_tabulated(ledger, settings.topic_name, tables)
         add_untabulated(ledger, settings.topic_name, tables)
         ledger.database.commit()
         _take_over_uploaded(ledger, settings.topic_name, tables)
-        if ledger.files.is_new:
+        if ledger.damage:
             # Last: what was begun came after what was finished of the same path.
             for path in _take_unfinished_rows(ledger, settings):
                 path.rename(kept_name(path, "not-read"))  # it is soon written anew
+            ledger.note_rebuilt()
     except OSError as error:
         logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
 
@@ -102,7 +105,10 @@ def add_untabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
     # While the ledger cannot be written, it cannot note what is in a table either.
     while not ledger.database.problem \
             and (records := ledger.versions.untabulated(_ROWS_AT_ONCE)):
+        known = dict(tables.own)
         n_written = tables.add([_uploaded_row(topic, record) for record in records])
+        for path, stamp in tables.own.items() - known.items():
+            ledger.database.set_meta(_PART + path.name, stamp)
         ledger.versions.mark_tabulated([r.version_id for r in records[:n_written]])
         if n_written < len(records):
             return
@@ -115,22 +121,18 @@ def _uploaded_row(topic: str, version: VersionRecord) -> UploadedRow:
         version.mtime_ns, version.chunk_size, version.partition, version.sha512.hex())
 
 
-def stamp_of(path: Path) -> str:
-    """Return what changes whenever a person changes a table."""
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
 def note_own_table(ledger: Ledger, tables: UploadedTables) -> None:
     """Note that the ledger holds all that the one table says, so that no start reads it."""
+    ledger.database.forget_metas(_PART)
     ledger.database.set_meta(_STAMP, stamp_of(tables.path) if tables.path.exists() else "")
 
 
-def _strike_what_is_tabulated(ledger: Ledger, topic: str, parts: Iterable[Path]) -> None:
+def _strike_what_is_tabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
     """Find out which rows a crash left in the parts without a note of it in the ledger."""
+    parts = [part for part in tables.parts() if not tables.is_own(part)]
     missing = {_identity(r.rel_path, r.sha512.hex(), iso_time(r.completed)): r.version_id
-               for r in ledger.versions.untabulated(_ALL)}
-    for part in parts if missing else ():
+               for r in (ledger.versions.untabulated(_ALL) if parts else ())}
+    for part in parts:
         for row in read_uploaded(part, topic):
             if isinstance(row, UploadedRow):
                 found = missing.pop(_identity(row.rel_filepath, row.sha512, row.completed), None)
@@ -148,7 +150,7 @@ def _take_over_uploaded(ledger: Ledger, topic: str, tables: UploadedTables) -> N
     """Take rows in, and join the parts; what is as the ledger knows it is not read."""
     is_known = tables.path.exists() and ledger.database.meta(_STAMP) == stamp_of(tables.path)
     for path in [*([] if is_known else [tables.path]), *tables.parts()]:
-        if is_ours(path):
+        if is_ours(path) and not tables.is_own(path):
             _take_rows(ledger, topic, path, is_part=path != tables.path)
     tables.consolidate()
     note_own_table(ledger, tables)
@@ -161,11 +163,13 @@ def _take_rows(ledger: Ledger, topic: str, path: Path, *, is_part: bool) -> None
     for row in read_uploaded(path, topic):
         if isinstance(row, BadRow):
             bad.append(row)
-        else:
-            n_rows += ledger.versions.add_uploaded(
+        elif ledger.versions.add_uploaded(
                 row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512),
                 row.chunk_size, row.n_chunks, row.partition, epoch_time(row.started),
-                epoch_time(row.completed))
+                epoch_time(row.completed)):
+            n_rows += 1
+            if n_rows % _ROWS_AT_ONCE == 0:
+                ledger.database.commit()  # so that memory stays bounded
     if not is_part:
         say_bad(bad)  # those of parts are said as the parts are joined
     if n_rows:

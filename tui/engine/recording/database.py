@@ -182,6 +182,16 @@ class Database:
         self.write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET "
                    "value = excluded.value", [(key, value)])
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose keys begin so, without that beginning."""
+        rows = self.query("SELECT substr(key, length(?1) + 1), value FROM meta "
+                          "WHERE substr(key, 1, length(?1)) = ?1", (prefix,))
+        return dict(rows)
+
+    def forget_metas(self, prefix: str) -> None:
+        """Drop the settings whose keys begin so; durable with the next commit."""
+        self.write("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [(prefix,)])
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Keep other threads out while several statements belong together."""

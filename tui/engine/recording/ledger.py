@@ -14,9 +14,11 @@ from tui.engine.recording.schema import UNFINISHED
 from tui.engine.recording.table_rows import is_ours
 from tui.engine.recording.tables import InProgressTable
 from tui.engine.recording.versions import VersionRows
-from tui.errors import LedgerDamagedError, StateDirectoryError
+from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)
+
+_REBUILDING = "rebuilding"
 
 
 class Ledger:
@@ -55,12 +57,30 @@ class Ledger:
     def _begin(self, state_dir: Path, upload_dir: Path, acks: str) -> None:
         try:
             self._check_upload_dir(state_dir, upload_dir)
+            self._note_damage()
             self.files = FileRows(self.database, acks)
             self._doubt_unfinished()
             self.versions = VersionRows(self.database)
+        except LedgerError as error:
+            self.abandon()
+            raise StateDirectoryError(error.what, where=str(state_dir),
+                                      remedy="Free the disk that holds it") from error
         except BaseException:
             self.database.close()
             raise
+
+    def _note_damage(self) -> None:
+        """Remember that this ledger is to be rebuilt until that has come to its end."""
+        if self.damage:
+            self.database.set_meta(_REBUILDING, "1")
+            self.database.commit()
+        elif self.database.meta(_REBUILDING):
+            self.damage = "the rebuilding of a damaged ledger was interrupted"
+
+    def note_rebuilt(self) -> None:
+        """Note that all that tables tell of an older ledger is in this one."""
+        self.database.set_meta(_REBUILDING, "")
+        self.database.commit()
 
     def _check_upload_dir(self, state_dir: Path, upload_dir: Path) -> None:
         served = self.database.meta("upload_dir")

@@ -57,7 +57,7 @@ class UploadedTables:
         self.path = state_dir / f"uploaded_to_{topic}.csv"
         self._current: list[UploadedRow] = []
         self._part = 0  #: none yet: the parts of an earlier run are never written over
-        self._own: dict[Path, tuple[int, int]] = {}
+        self.own: dict[Path, str] = {}  #: parts as this program wrote them, and their stamps
         self._said: set[Path] = set()
 
     def parts(self) -> list[Path]:
@@ -66,6 +66,10 @@ class UploadedTables:
         found = [(int(m.group(1)), p) for p in self._dir.iterdir()
                  if (m := pattern.fullmatch(p.name))]
         return [path for _, path in sorted(found)]
+
+    def is_own(self, part: Path) -> bool:
+        """Return whether nobody has changed a part since this program wrote it."""
+        return self.own.get(part) == stamp_of(part)
 
     def _begin_part(self) -> None:
         last = max((int(p.stem.rpartition("@")[2]) for p in self.parts()), default=0)
@@ -94,7 +98,7 @@ class UploadedTables:
                 continue
             n_written += len(new) - len(self._current)
             self._current = new
-            self._own[path] = _signature(path)
+            self.own[path] = stamp_of(path)
         return n_written
 
     def _say_busy(self, path: Path) -> None:
@@ -140,7 +144,7 @@ class UploadedTables:
             if not self._remove(part, bad.get(part, [])):
                 break
         self._part = 0
-        self._own.clear()
+        self.own.clear()
 
     def _copy_main(self, file: TextIO) -> None:
         if not self.path.exists() or not self.path.stat().st_size:
@@ -156,7 +160,7 @@ class UploadedTables:
 
     def _append(self, part: Path, file: TextIO) -> list[BadRow]:
         """Append the rows of a part; return those that cannot be read."""
-        if self._own.get(part) == _signature(part):
+        if self.is_own(part):
             with part.open(encoding="utf-8", newline="") as own:
                 own.readline()
                 shutil.copyfileobj(own, file)
@@ -207,7 +211,7 @@ class UploadedTables:
             if path.exists():
                 replace_file(path, kept_name(path, why))
         self._part = 0
-        self._own.clear()
+        self.own.clear()
 
 
 def _write_rest(part: Path, bad: Sequence[BadRow]) -> bool:
@@ -229,9 +233,10 @@ def _bodies(parts: Iterable[Path]) -> Iterator[bytes]:
                 yield block
 
 
-def _signature(path: Path) -> tuple[int, int]:
+def stamp_of(path: Path) -> str:
+    """Return what changes whenever somebody changes a table."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 class InProgressTable:
