@@ -198,18 +198,18 @@ def test_what_events_missed_is_told(fresh: Freshness, words: str) -> None:
 
 @pytest.mark.parametrize(("snapshot", "sentence", "answer"), [
     (fakes.idle(), "Everything is sent", "switch off? yes"),
-    (fakes.busy(), "Sending 131 files, 34.3 GB, 2 min 41 s left", "not yet, q sends the rest"),
-    (fakes.busy(), "1 held: 3 says why, r tries again", "not yet"),
-    (fakes.paused(), "Paused: 131 files wait, nothing is sent; p goes on", "not yet"),
+    (fakes.busy(), "Sending 131 files, 34.3 GB, 2 min 41 s left", "not yet, quit sends the rest"),
+    (fakes.busy(), "1 held: why tells more, retry tries again", "not yet"),
+    (fakes.paused(), "Paused: 131 files wait, nothing is sent until resume", "not yet"),
     (fakes.broker_down(), "Broker unreachable for 4 min: nothing is lost", "not yet"),
     (fakes.draining(), "Leaving when all is acknowledged: 42 files left", ""),
     (replace(fakes.idle(), counts=Counts(settling=2)), "2 files changed just now", "yes"),
-    (replace(fakes.idle(), counts=Counts(failed=7)), "7 failed: 3 says why", "yes"),
+    (replace(fakes.idle(), counts=Counts(failed=7)), "7 failed: why tells more", "yes"),
     (replace(fakes.idle(), phase=Phase.STOPPED), "Stopped", ""),
     (replace(fakes.idle(), freshness=Freshness(source_offline="it is gone")),
      "The source is offline: it is gone", "yes"),
     (replace(fakes.idle(), problems=("the thread scanning ended", "b", "c")),
-     "the thread scanning ended (and 2 more, c lists them)", "yes"),
+     "the thread scanning ended (and 2 more: check)", "yes"),
     (replace(fakes.busy(), freshness=Freshness(last_acknowledgement_age=90)),
      "Nothing was acknowledged for 1 min, though files wait", "not yet"),
     (replace(fakes.busy(), broker=replace(fakes.busy().broker, state=BrokerState.REFUSED,
@@ -373,7 +373,7 @@ async def test_states_can_be_read_from_the_screen(snapshot: Snapshot,
 async def test_thousands_of_failures_are_counted_and_listed() -> None:
     snapshot = replace(fakes.busy(), counts=Counts(failed=7000, uploaded=3))
     async with console(FakeEngine(snapshot, held=7000, queue=[])) as pilot:
-        await wait_for(pilot, "7,000 failed: 3 says why", "3 Held 7,000")
+        await wait_for(pilot, "7,000 failed: why tells more", "3 Held 7,000")
         await pilot.press("3", "end")
         await wait_for(pilot, "many/file_0006999.dat")
         assert "held scripted" in squeezed(pilot)

@@ -68,12 +68,12 @@ async def test_the_cursor_stays_in_sight_when_the_terminal_shrinks() -> None:
 async def test_dialogs_fit_80x24() -> None:
     async with console(FakeEngine(fakes.busy()), (80, 24)) as pilot:
         await pilot.press("question_mark")
-        await wait_for(pilot, "Help", "escape closes")
+        await wait_for(pilot, "Help", "esc closes")
         for _ in range(80):
             await pilot.press("down")
         await wait_for(pilot, "cannot be sent; retry it, or change it")
         await pilot.press("escape")
-        await wait_gone(pilot, "escape closes")
+        await wait_gone(pilot, "esc closes")
         await pilot.press("enter")
         await wait_for(pilot, "Version 2: begun")
         await pilot.press("escape", "q")

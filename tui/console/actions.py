@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui import wording
-from tui.commands import COMMANDS
+from tui.commands import COMMANDS, Command
 from tui.console.bindings import APP_BINDINGS, rebound
 from tui.console.bridge import Bridge
 from tui.console.panes.history import History
@@ -90,22 +90,29 @@ class Actions(_Base):
 
     # Commands.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let the one key of pause and resume be what is possible now."""
-        if action == "command" and parameters and parameters[0] in ("pause", "resume"):
-            is_paused = self.snapshot is not None and self.snapshot.is_paused
-            return (parameters[0] == "resume") is is_paused
-        return True
+    def description(self, action: str, description: str, tooltip: str) -> tuple[str, str]:
+        """Return name and tooltip of an action as it is now: one key pauses and resumes."""
+        if action != "command('pause')":
+            return description, tooltip
+        command = self._command("pause")
+        return command.name.capitalize(), command.help
+
+    def _command(self, name: str) -> Command:
+        """Return a command of the registry, or of two with one key the one that is possible."""
+        command = next(c for c in COMMANDS if c.name == name)
+        if command.name == "pause" and self.snapshot is not None and self.snapshot.is_paused:
+            return next(c for c in COMMANDS if c.name == "resume")
+        return command
 
     def action_command(self, name: str) -> None:
         """Run a command of the registry, on the selected file where it needs one."""
-        command = next(c for c in COMMANDS if c.name == name)
+        command = self._command(name)
         if name == "quit":
             self.leave()
         elif name == "help":
             self._help()
         elif command.argument != "PATH":
-            self.bridge.command(name)
+            self.bridge.command(command.name)
         elif path := self.selected_path():
             if name == "reupload":
                 self.bridge.awaited.add(path)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import wording
@@ -56,6 +58,9 @@ logger = logging.getLogger("tui.console")
 #: Panes that ``hidden_panes`` may name.
 PANES = ("totals", "throughput", "in-flight", "broker", "verdict", "freshness", "uploading",
          "queue", "history", "chunks", "detail", "heartbeats", "log")
+#: What has bindings of its own; a dialog's keys may be the same as those of the main screen.
+BOUND: tuple[type[Widget], ...] = (
+    Listing, LogPane, Prompt, TextScreen, LeavingScreen, DrainingScreen)
 Painter = Pane | Listing | LogPane
 
 
@@ -87,6 +92,12 @@ class ConsoleApp(Actions, App[int]):
         super().__init__()
         self.keymap = dict(keymap or {})
         self.set_keymap(self.keymap)
+        #: Ids of bindings to their first key as it is shown, for hints on the screen.
+        self.key_words = {
+            str(binding.id): self.get_key_display(replace(
+                binding, key=binding.key.split(",")[0].strip()))
+            for owner in (ConsoleApp, *BOUND) for binding in rebound(
+                owner.__dict__["BINDINGS"], self.keymap)}
         self.bridge = Bridge(engine, self, refresh_hz, self._bridge_died)
         self.snapshot: Snapshot | None = None
         self.n_pictures = 0  #: painted so far
@@ -121,7 +132,7 @@ class ConsoleApp(Actions, App[int]):
         with Horizontal(id="bottom"):
             yield parts.prompt
             yield Static("", id="answer", markup=False)
-        yield Keys()
+        yield Keys(self.description)
 
     def on_mount(self) -> None:
         """Begin to ask the engine."""
@@ -282,10 +293,9 @@ class ConsoleApp(Actions, App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Return what the command palette offers: every binding, and commands without a key."""
         for binding in rebound(APP_BINDINGS, self.keymap):
-            if binding.id not in ("pause", "resume") or self.check_action(
-                    "command", (binding.id,)):
-                yield SystemCommand(binding.description, binding.tooltip,
-                                    self._later(binding.action))
+            title, tooltip = self.description(binding.action, binding.description,
+                                              binding.tooltip)
+            yield SystemCommand(title, tooltip, self._later(binding.action))
         for command in COMMANDS:
             if not command.key:
                 yield SystemCommand(command.name.capitalize(), command.help,

@@ -6,16 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tui.commands import COMMANDS
 
 
 def command_bindings() -> list[BindingType]:
-    """Return a binding for each command of the registry that has a key."""
-    return [Binding(command.key, f"command('{command.name}')", command.name.capitalize(),
-                    id=command.name, tooltip=command.help)
-            for command in COMMANDS if command.key]
+    """Return a binding for each key of the registry; commands that share one take turns."""
+    bindings: dict[str, BindingType] = {}
+    for command in COMMANDS:
+        if command.key and command.key not in bindings:
+            bindings[command.key] = Binding(
+                command.key, f"command('{command.name}')", command.name.capitalize(),
+                id=command.name, tooltip=command.help)
+    return list(bindings.values())
 
 
 #: In the order of their importance: a footer that is too narrow leaves out the last ones.
@@ -71,14 +76,7 @@ def _bindings_of(classes: list[type[Any]]) -> Iterator[Binding]:
             yield binding
 
 
-def full_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
-    """Return a keymap in which commands that share a key still share it.
-
-    Pausing and resuming are one key; who rebinds one of them means both.
-    """
-    found = dict(keymap)
-    for command in COMMANDS:
-        for other in COMMANDS:
-            if command.key and command.key == other.key and command.name in keymap:
-                found.setdefault(other.name, keymap[command.name])
-    return found
+def key_word(app: App[Any], binding_id: str) -> str:
+    """Return the first key of a binding as the config has it now, for a hint on the screen."""
+    words: Mapping[str, str] = getattr(app, "key_words", {})
+    return words.get(binding_id, "")

@@ -84,7 +84,7 @@ class Bridge(StoppableThread):
         super().__init__("console bridge", on_death)
         self._engine = engine
         self._app = app
-        self._period = 1.0 / refresh_hz
+        self.period_seconds = 1.0 / refresh_hz  #: between two pictures, at least
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._painted = threading.Event()
         self._painted.set()
@@ -138,7 +138,7 @@ class Bridge(StoppableThread):
     def _do_jobs(self) -> None:
         """Wait for the next tick, or for something to do, and do all of it."""
         try:
-            job = self._jobs.get(timeout=self._period)
+            job = self._jobs.get(timeout=self.period_seconds)
             while True:
                 message = job(self._engine)
                 if message is not None:

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
-from tui.console.app import PANES, ConsoleApp
-from tui.console.bindings import full_keymap, keys_by_id
-from tui.console.panes.listing import Listing
-from tui.console.panes.log import LogPane
-from tui.console.panes.prompt import Prompt
-from tui.console.screens.draining import DrainingScreen
-from tui.console.screens.leaving import LeavingScreen
-from tui.console.screens.text import TextScreen
+from tui.console.app import BOUND, PANES, ConsoleApp
+from tui.console.bindings import keys_by_id
 from tui.console.theme import full_name, known_names
 from tui.errors import ConfigError
 from tui.settings import ConsoleSettings
 
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
-#: Everything that has bindings of its own; a dialog's keys may be the same as the main screen's.
-BOUND = (ConsoleApp, Listing, LogPane, Prompt, TextScreen, LeavingScreen, DrainingScreen)
 
 
 def check(settings: ConsoleSettings) -> None:
@@ -39,7 +31,7 @@ def check(settings: ConsoleSettings) -> None:
 
 
 def _check_keys(settings: ConsoleSettings) -> None:
-    keys = keys_by_id(list(BOUND))
+    keys = keys_by_id([ConsoleApp, *BOUND])
     for binding_id, text in settings.keymap.items():
         if binding_id not in keys:
             raise _error(settings, f"key.{binding_id}", f"there is no binding {binding_id}",
@@ -49,13 +41,13 @@ def _check_keys(settings: ConsoleSettings) -> None:
                 raise _error(settings, f"key.{binding_id}", f"{key.strip()!r} is no key",
                              "Use for example f5, ctrl+r, x or question_mark")
     of_app = keys_by_id([ConsoleApp])
-    keymap = full_keymap(settings.keymap)
+    keymap = settings.keymap
     after = {i: set(keymap[i].replace(" ", "").split(",")) if i in keymap else keys[i]
              for i in of_app}
     for binding_id in settings.keymap:
         for other, taken in after.items():
             both = after.get(binding_id, set()) & taken
-            if both and other != binding_id and of_app[other] != of_app[binding_id]:
+            if both and other != binding_id:
                 raise _error(settings, f"key.{binding_id}",
                              f"{sorted(both)[0]} is the key of {other} already",
                              f"Choose another key, or give {other} another one, too")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tui.commands import Engine
 from tui.console import theme
 from tui.console.app import ConsoleApp
-from tui.console.bindings import full_keymap
 from tui.settings import ConsoleSettings
 
 
@@ -16,8 +15,7 @@ def make_app(engine: Engine, settings: ConsoleSettings) -> ConsoleApp:
         engine: the uploader, or anything like it.
         settings: looks and keys, as :func:`tui.console.configuration.check` allows them.
     """
-    app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes,
-                     full_keymap(settings.keymap))
+    app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes, settings.keymap)
     for own in theme.OWN:
         app.register_theme(own)
     app.theme = theme.full_name(settings.theme)

@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import wording
+from tui.console.bindings import key_word
 from tui.console.view import View
 from tui.engine.model import LogLine
 
@@ -153,11 +154,12 @@ class LogPane(ScrollView, can_focus=True):
     def _paint_subtitle(self) -> None:
         level = "all levels" if self.level == logging.DEBUG \
             else f"{_WORDS[self.level]} and above"
-        words = f"[@click=app.log_level]l {level}[/]"
+        key = escape(key_word(self.app, "log_level"))
+        words = f"[@click=app.log_level]{key} {level}[/]"
         if self.pattern:
             words = f"[b $accent]find: {escape(wording.visible(self.pattern))}[/]   {words}"
         words += "   following" if self.is_following else \
-            "   [b $accent]scrolled up, end follows[/]"
+            f"   [b $accent]scrolled up, {escape(key_word(self.app, 'log.follow'))} follows[/]"
         if words != self._subtitle:
             self._subtitle = words
             self.border_subtitle = words

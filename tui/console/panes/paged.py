@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.markup import escape
 
 from tui import wording
+from tui.console.bindings import key_word
 from tui.console.panes.listing import Cell, Column, Listing
 from tui.console.view import Row, View
 from tui.engine.model import Counts, PageKind, PageOrder, Snapshot, VersionRecord
@@ -66,7 +69,8 @@ class PagedList(Listing):
 
     def show(self, view: View) -> None:
         """Show a page, and the lengths of all lists."""
-        self.title("border_title", tabs(view.snapshot, self.kind))
+        keys = [key_word(self.app, kind.value) for kind in KINDS]
+        self.title("border_title", tabs(view.snapshot, self.kind, keys))
         wish, page = view.wish, view.page
         if (wish.kind, wish.pattern, wish.order) != (self.kind, self.pattern, self.order):
             return
@@ -85,13 +89,15 @@ class PagedList(Listing):
         order = self.order_words(view.page.order)
         if view.page.order is not self.order:
             order += ", too many to sort"
-        words = f"[@click=app.sort]s sort: {order}[/]"
+        key = key_word(self.app, "sort")
+        words = f"[@click=app.sort]{escape(key)} sort: {order}[/]"
+        key = escape(key_word(self.app, "filter"))
         if self.pattern:
             n_found = wording.count(view.page.n_total)
             shown = escape(wording.shorten(wording.visible(self.pattern), 30))
-            words = f"[@click=app.filter][b $accent]/ {shown}[/]: {n_found} found[/]   {words}"
+            words = f"[@click=app.filter][b $accent]{key} {shown}[/]: {n_found} found[/]   {words}"
         else:
-            words = f"[@click=app.filter]/ filter[/]   {words}"
+            words = f"[@click=app.filter]{key} filter[/]   {words}"
         self.title("border_subtitle", words)
 
     def selected(self) -> Row | None:
@@ -107,13 +113,13 @@ def key_of(row: Row) -> str:
     return f"{row.version_id}" if isinstance(row, VersionRecord) else row.rel_path
 
 
-def tabs(snapshot: Snapshot, shown: PageKind) -> str:
-    """Return the titles of all lists as markup; a click shows one."""
+def tabs(snapshot: Snapshot, shown: PageKind, keys: Sequence[str]) -> str:
+    """Return the titles of all lists as markup, each with its key; a click shows one."""
     words = []
-    for number, kind in enumerate(KINDS, 1):
+    for number, (kind, key) in enumerate(zip(KINDS, keys, strict=True), 1):
         title, n = _title(kind, snapshot.counts)
         style = "b $accent" if kind is shown else "$quiet not bold"
-        words.append(f"[@click=app.list({number})]{number} [{style}]{title} "
+        words.append(f"[@click=app.list({number})]{escape(key)} [{style}]{title} "
                      f"{wording.count(n)}[/][/]")
     return " [$rule]│[/] ".join(words)
 

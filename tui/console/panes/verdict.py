@@ -49,7 +49,7 @@ def _answer(snapshot: Snapshot, width: int) -> list[Part]:
         return []
     if wording.can_leave(snapshot):
         return [("switch off? ", "$quiet"), ("yes", "bold $success")]
-    rest = ", q sends the rest first" if width >= _WIDE else ""
+    rest = ", quit sends the rest first" if width >= _WIDE else ""
     return [("switch off? ", "$quiet"), ("not yet", "bold $warning"), (rest, "$quiet")]
 
 
@@ -84,7 +84,7 @@ def _trouble(snapshot: Snapshot) -> _Sentence | None:
             "itself", "bold $error"
     if snapshot.problems:
         n_more = len(snapshot.problems) - 1
-        more = f" (and {n_more} more, c lists them)" if n_more else ""
+        more = f" (and {n_more} more: check)" if n_more else ""
         return "×", wording.visible(snapshot.problems[0]) + more, "bold $error"
     if broker.state is BrokerState.REFUSED:
         return "×", f"The broker refuses: {wording.visible(broker.reason)}", "bold $error"
@@ -103,15 +103,15 @@ def _stuck(snapshot: Snapshot, is_short: bool) -> _Sentence | None:
                                                           (counts.failed, "failed")) if n]
     if not parts:
         return None
-    remedy = "" if is_short else ": 3 says why, r tries again"
+    remedy = "" if is_short else ": why tells more, retry tries again"
     return "!", ", ".join(parts) + remedy, "bold $error"
 
 
 def _work(snapshot: Snapshot, is_short: bool) -> _Sentence:
     counts, traffic = snapshot.counts, snapshot.traffic
     if snapshot.is_paused:
-        return "‖", f"Paused: {wording.files(counts.unfinished)} wait, nothing is sent; p goes " \
-            "on", "bold $warning"
+        return "‖", f"Paused: {wording.files(counts.unfinished)} wait, nothing is sent until " \
+            "resume", "bold $warning"
     if counts.unfinished:
         text = "" if is_short else "Sending "
         text += f"{wording.files(counts.unfinished)}, {wording.size(traffic.n_bytes_waiting)}"

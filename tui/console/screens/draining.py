@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from tui import wording
+from tui.console.bindings import key_word
 from tui.console.panes.pane import Line, bar
 from tui.engine.model import Snapshot
 
@@ -39,12 +40,15 @@ class DrainingScreen(ModalScreen[str]):
             frame.border_title = "Leaving when everything queued is acknowledged"
             yield Static("", id="draining-words", markup=False)
             with Horizontal():
-                yield Button("Leave now (n)", id="force")
-                yield Button("Go on uploading (esc)", id="stay")
+                yield Button(self._labelled("Leave now", "draining.force"), id="force")
+                yield Button(self._labelled("Go on uploading", "draining.stay"), id="stay")
 
     def on_mount(self) -> None:
         """Show what is known already."""
         self.show(self._snapshot)
+
+    def _labelled(self, word: str, binding_id: str) -> Content:
+        return Content(f"{word} ({key_word(self.app, binding_id)})")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id or "stay")

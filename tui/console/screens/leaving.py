@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from tui import wording
+from tui.console.bindings import key_word
 from tui.engine.model import Snapshot
 
 
@@ -48,9 +49,12 @@ class LeavingScreen(ModalScreen[str]):
             frame.border_title = "Leave?"
             yield Static(Content("\n").join(map(Content, lines)), markup=False)
             with Horizontal():
-                yield Button("Send, then leave (s)", id="drain")
-                yield Button("Leave now (n)", id="force")
-                yield Button("Stay (esc)", id="stay")
+                yield Button(self._labelled("Send, then leave", "leaving.drain"), id="drain")
+                yield Button(self._labelled("Leave now", "leaving.force"), id="force")
+                yield Button(self._labelled("Stay", "leaving.stay"), id="stay")
+
+    def _labelled(self, word: str, binding_id: str) -> Content:
+        return Content(f"{word} ({key_word(self.app, binding_id)})")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id or "stay")

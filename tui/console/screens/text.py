@@ -9,8 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from tui.console.bindings import key_word
 
 
 class TextScreen(ModalScreen[None]):
@@ -37,7 +40,8 @@ class TextScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="text-frame") as frame:
             frame.border_title = Content(self._title)
-            frame.border_subtitle = "[@click=screen.dismiss]escape closes[/]"
+            key = escape(key_word(self.app, "text.close"))
+            frame.border_subtitle = f"[@click=screen.dismiss]{key} closes[/]"
             yield Static(Content("\n").join(
                 line if isinstance(line, Content) else Content(line) for line in self._lines),
                 id="text", markup=False)
