@@ -129,6 +129,7 @@ class Driver:
             self._problems.append(str(error))
         finally:
             self._mend_broker()
+            self._hurry()
             self._leave()
         if self._problems:
             (self.directory / "program.log").write_text("\n".join(self._logs), "utf-8")
@@ -298,12 +299,15 @@ class Driver:
             self._is_down = False
         self._broker.proxy.accept()
 
+    def _hurry(self) -> None:
+        self._broker.proxy.delay_seconds = self._broker.proxy.bytes_per_second = 0.0
+
     # The end.
 
     def _rest(self) -> None:
         """Wait until the program says that nothing is unfinished and the tables agree."""
         self._mend_broker()
-        self._broker.proxy.delay_seconds = self._broker.proxy.bytes_per_second = 0.0
+        self._hurry()
         self._note("everything rests")
         self._program.type("resume")
         try:

@@ -1,7 +1,7 @@
 """What happens when something goes wrong: the one source of the README's table.
 
 ``python -m tests.faults.scenarios`` prints the table. Each scenario is shown by tests named
-``test_sNN_...`` in this folder.
+``test_sNN_...``, here or, where no broker is needed, in ``tests/engine``.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ _TEST_NAME = re.compile(r"test_((?:s\d\d_)+)")
 
 
 def numbers_tested() -> set[int]:
-    """Return the numbers in the names of the tests of faults, such as test_s02_s03_..."""
+    """Return the numbers in the names of tests, such as test_s02_s03_..."""
     found = set()
-    for path in (_ROOT / "tests" / "faults").glob("test_*.py"):
+    for path in (_ROOT / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 match = _TEST_NAME.match(node.name)
