@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -22,12 +23,14 @@ class Program:
         upload_dir: the directory.
         options: words of the command line after it.
         environment: variables on top of the present ones.
+        wrapper: words before the command, such as those of setpriv.
     """
 
     def __init__(self, upload_dir: Path, *options: str,
-                 environment: dict[str, str] | None = None) -> None:
+                 environment: dict[str, str] | None = None,
+                 wrapper: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", str(upload_dir), "--headless", *options],
+            [*wrapper, sys.executable, "-m", "tui", str(upload_dir), "--headless", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})})
         self.lines: list[str] = []
