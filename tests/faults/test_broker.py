@@ -6,10 +6,14 @@ import random
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.consumer import delete_topic, make_topic, read_topic, rebuild
+from tests.engine.in_process import RunningEngine, settings_for
+from tests.fatal_error import strike
 from tests.faults.steps import judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
@@ -330,3 +334,34 @@ def test_s11_a_topic_that_was_made_anew_is_another_one(own_kafka: KafkaBroker, t
     with Program(upload_dir, *options(config, topic)) as program:
         assert program.wait() == 2
         program.wait_for("the ledger speaks of the topic")
+
+
+def test_s04_after_a_fatal_error_only_what_was_not_acknowledged_goes_again(
+        kafka: KafkaBroker, config: Path, tmp_path: Path, upload_dir: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Producer] = []
+
+    def build(*arguments: Any, **more: Any) -> Producer:
+        made.append(Producer(*arguments, **more))
+        return made[-1]
+
+    monkeypatch.setattr("tui.engine.sending.clients.Producer", build)
+    rng = random.Random(4)
+    (upload_dir / "large").write_bytes(old := rng.randbytes(40_000_000))
+    topic = make_topic(kafka.bootstrap)
+    settings = settings_for(upload_dir, tmp_path / "state", "--config", str(config),
+                            "--topic_name", topic, "--queue_max_size", "1")
+    with RunningEngine(settings) as engine:
+        wait_until(lambda: any(s.n_chunks_delivered > 100
+                               for s in engine.uploader.snapshot().uploading), "chunks are sent")
+        strike(made[-1])
+        engine.wait_log("the producer has failed")
+        engine.wait_uploaded(1)
+        n_doubles = len(read_topic(kafka.bootstrap, topic)) - -(-len(old) // 16384)
+        assert n_doubles <= 1_000_000 // 16384
+        (upload_dir / "large").write_bytes(new := rng.randbytes(40_000_000))
+        engine.wait_uploaded(2)
+        version, _ = engine.uploader.versions("large")
+        assert engine.quit() == 0
+    assert version.is_recovery or n_doubles == 0
+    assert judged(kafka.bootstrap, topic).completed[-1] == ("large", new)
