@@ -20,7 +20,7 @@ from tests.program import Program, write_config
 from tests.proxy import ProxiedBroker, Proxy
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("broker")]
 #: So that a test does not wait for a client that has lost patience.
 EAGER = "reconnect.backoff.ms = 20\nreconnect.backoff.max.ms = 200\n"
 

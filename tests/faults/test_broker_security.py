@@ -14,7 +14,7 @@ from tests.faults.steps import judged, options
 from tests.program import Program
 from tests.secured_broker import PASSWORD, USER, SecuredBroker, sasl_config
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("broker")]
 
 
 def write_broker_config(path: Path, broker: str, producer: str = "") -> Path:
