@@ -193,7 +193,7 @@ def test_a_file_that_changes_while_the_program_leaves_does_not_keep_it(
 
 def test_a_ledger_that_cannot_be_written_does_not_keep_the_program(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
-    monkeypatch.setattr("tui.engine.uploader.UNREACHABLE_SECONDS", 0.5)
+    monkeypatch.setattr("tui.engine.parts.UNREACHABLE_SECONDS", 0.5)
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         (upload_dir / "a").write_bytes(b"a")
         engine.wait_uploaded(1)

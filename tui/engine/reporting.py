@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tui.engine.bookkeeping import Bookkeeper
-from tui.engine.finding.finding import Finding
 from tui.engine.model import (
     BrokerState,
     Counts,
@@ -16,11 +14,8 @@ from tui.engine.model import (
     Snapshot,
     Traffic,
 )
-from tui.engine.recording.ledger import Ledger
+from tui.engine.parts import Parts
 from tui.engine.sending.delivery import Sending
-from tui.engine.sending.producing import ProducingThread
-from tui.engine.sending.queue import UploadQueue
-from tui.engine.sending.reading import Source
 
 #: Versions in hand that a snapshot lists; more are only counted.
 _MOST_LISTED = 1000
@@ -31,46 +26,38 @@ class Reporting:
     """Asks every part how it stands; cheap enough for some times a second.
 
     Attributes:
-        ledger, queue, producing, finding, books: the parts.
-        periodic: how heartbeats and log messages fare, by their name.
+        parts: the engine's.
         dead_threads: names of the threads that ended by an error.
-        hashing: the large files that are just being read for their SHA-512.
     """
 
-    ledger: Ledger
-    queue: UploadQueue
-    producing: ProducingThread
-    finding: Finding
-    books: Bookkeeper
-    periodic: Callable[[], tuple[PeriodicStatus, PeriodicStatus]]
+    parts: Parts
     dead_threads: Sequence[str]
-    hashing: Mapping[str, Source]
 
     def complete(self, base: Snapshot) -> Snapshot:
         """Return a snapshot that says everything, made from one that knows the program's life."""
-        sendings = self.queue.sendings(_MOST_LISTED)
-        counts, n_bytes_waiting = self.ledger.files.counts()
-        heartbeat, log_messages = self.periodic()
+        sendings = self.parts.queue.sendings(_MOST_LISTED)
+        counts, n_bytes_waiting = self.parts.ledger.files.counts()
+        heartbeat, log_messages = self.parts.periodic()
         return replace(
-            base, is_paused=self.queue.is_paused, counts=self._counts(counts),
+            base, is_paused=self.parts.queue.is_paused, counts=self._counts(counts),
             traffic=self._traffic(sendings, n_bytes_waiting),
-            broker=self.producing.health.status(), freshness=self._freshness(),
+            broker=self.parts.producing.health.status(), freshness=self._freshness(),
             heartbeat=heartbeat, log_messages=log_messages,
-            uploading=(*(s.status() for s in list(self.hashing.values())),
+            uploading=(*(s.status() for s in list(self.parts.hashing.values())),
                        *(s.status() for s in sendings if not s.is_ended)),
             problems=self._problems(heartbeat, log_messages),
             dead_threads=tuple(self.dead_threads))
 
     def _counts(self, counts: Counts) -> Counts:
         return replace(
-            counts, uploading=self.queue.n_uploading,
-            waiting=max(0, counts.waiting - self.queue.n_in_hand),
-            settling=max(counts.settling, self.finding.n_settling),
-            failed=counts.failed + len(self.finding.refused()),
-            uploaded_this_run=self.books.n_uploaded)
+            counts, uploading=self.parts.queue.n_uploading,
+            waiting=max(0, counts.waiting - self.parts.queue.n_in_hand),
+            settling=max(counts.settling, self.parts.finding.n_settling),
+            failed=counts.failed + len(self.parts.finding.refused()),
+            uploaded_this_run=self.parts.books.n_uploaded)
 
     def _traffic(self, sendings: Sequence[Sending], n_bytes_waiting: int) -> Traffic:
-        meter, gate = self.producing.traffic, self.producing.gate
+        meter, gate = self.parts.producing.traffic, self.parts.producing.gate
         rate, files_per_second, history = meter.rates()
         n_done = sum(min(s.n_delivered * s.version.chunk_size, s.version.n_bytes)
                      for s in sendings)
@@ -84,9 +71,9 @@ class Reporting:
             seconds_left=n_left / rate if rate > 0 and n_left else None)
 
     def _freshness(self) -> Freshness:
-        freshness = self.finding.freshness()
-        acknowledged = self.producing.traffic.last_acknowledgement
-        since = self.ledger.files.oldest_unsent
+        freshness = self.parts.finding.freshness()
+        acknowledged = self.parts.producing.traffic.last_acknowledgement
+        since = self.parts.ledger.files.oldest_unsent
         return replace(
             freshness,
             last_acknowledgement_age=None if acknowledged is None
@@ -94,15 +81,15 @@ class Reporting:
             oldest_unsent_age=None if since is None else max(0.0, time.time() - since))
 
     def _problems(self, *periodic: PeriodicStatus) -> tuple[str, ...]:
-        broker = self.producing.health.status()
+        broker = self.parts.producing.health.status()
         found = []
         if broker.state is BrokerState.UNREACHABLE:
             found.append(f"the broker is unreachable: {broker.reason}")
         if broker.state is BrokerState.REFUSED:
             found.append(f"the broker refuses: {broker.reason}")
-        if self.ledger.database.problem:
-            found.append(self.ledger.database.problem)
-        found += self.finding.problems()
+        if self.parts.ledger.database.problem:
+            found.append(self.parts.ledger.database.problem)
+        found += self.parts.finding.problems()
         found += [f"the thread {name} ended by an error; see the log"
                   for name in dict.fromkeys(self.dead_threads)]
         for what, status in zip(("heartbeats", "log messages"), periodic, strict=True):

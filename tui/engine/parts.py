@@ -1,0 +1,249 @@
+"""Makes the parts that find, send and record, joins them, and starts and stops their threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tui.engine.bookkeeping import Bookkeeper
+from tui.engine.connecting import ConnectingThread
+from tui.engine.finding.finding import Finding
+from tui.engine.logs import Log
+from tui.engine.model import BrokerState, FileState, NoticeKind, PeriodicStatus
+from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.recording import RecordingThread
+from tui.engine.sending.cluster import addresses
+from tui.engine.sending.gate import Gate
+from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
+from tui.engine.sending.heartbeats import Surroundings as PeriodicSurroundings
+from tui.engine.sending.producing import ProducingThread
+from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.reading import Source
+from tui.engine.sending.uploading import Surroundings, UploadingThread
+from tui.engine.stopping import UNREACHABLE_SECONDS
+from tui.engine.tabulating import Tables, TabulatingThread
+from tui.engine.threads import Renewed, StoppableThread, stop_all
+from tui.errors import LedgerError, StartupError, StateDirectoryError
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_FORCED_SECONDS = 0.5
+_JOIN_SECONDS = 10.0
+
+
+class Program(Protocol):
+    """Whose parts they are: what they tell it, from any thread."""
+
+    @property
+    def is_leaving(self) -> bool: ...
+    def died(self, name: str, error: BaseException) -> None: ...
+    def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None: ...
+    def fail(self, error: StartupError) -> None: ...
+
+
+class Parts:
+    """The parts of one run; nothing happens before :meth:`start`.
+
+    Args:
+        settings: the program's.
+        log: for the log messages.
+        ledger: open, with everything in it that older tables tell.
+        program: whose parts they are.
+        new_since_ns: see :class:`Finding`.
+    """
+
+    def __init__(self, settings: Settings, log: Log, ledger: Ledger, program: Program,
+                 new_since_ns: int | None) -> None:
+        self._settings = settings
+        self._program = program
+        self.ledger = ledger
+        self.hashing: dict[str, Source] = {}  #: files that are read for the first time, by path
+        died = program.died
+        gate = Gate(settings.queue_max_bytes)
+        self.queue = UploadQueue(ledger.files, settings.n_threads, gate)
+        client_logger = logging.getLogger("tui.kafka")
+        self.producing = ProducingThread(
+            settings, gate, client_logger, lambda sending: self.books.over(sending),
+            self.queue.again, self.queue.refused, self.queue.doubt, died)
+        self._connecting = ConnectingThread(
+            settings, self.producing, ledger, client_logger, self._on_wrong_cluster,
+            self._on_new_cluster, program.notify, died)
+        self.finding = Finding(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
+                               new_since_ns=new_since_ns)
+        self.books = Bookkeeper(ledger, self.queue, self.producing.traffic, self._touch_again,
+                                program.notify)
+        self._recording = RecordingThread(ledger.database, self.books.gather,
+                                          self.books.committed, died)
+        self._tables = Tables(ledger, settings)
+        self._tabulating = Renewed[TabulatingThread](
+            lambda _dead: TabulatingThread(self._tables, died))
+        self._make_periodic(log)
+        self._make_uploading()
+
+    def _make_periodic(self, log: Log) -> None:
+        settings = self._settings
+        around = PeriodicSurroundings(
+            settings.redact, lambda: addresses(self.producing.clients.first), self._program.died)
+        self._heartbeat = Renewed[HeartbeatThread](lambda dead: HeartbeatThread(
+            settings.heartbeat, self._n_acknowledged, around, after=dead))
+        self._log_messages = Renewed[LogMessageThread](lambda dead: LogMessageThread(
+            settings.log_messages, log, around, after=dead))
+
+    def _make_uploading(self) -> None:
+        around = Surroundings(
+            self._settings, self.queue, self.producing, self.ledger.files, self.ledger.versions,
+            lambda: self._connecting.n_partitions, self._touch_again, self.finding.is_overdue,
+            self.finding.why_offline, self._on_answer, self.books.over, self._on_unsent, set(),
+            self.hashing)
+
+        def maker(number: int) -> Callable[[UploadingThread | None], UploadingThread]:
+            return lambda _dead: UploadingThread(number, around, self._program.died)
+
+        self._uploading = [Renewed[UploadingThread](maker(number + 1))
+                           for number in range(self._settings.n_threads)]
+
+    # Life.
+
+    def start(self) -> None:
+        """Start every thread; the watcher last, when all are ready for what it finds."""
+        self._recording.record_now()
+        for thread in [*self._essential(), *(r.thread for r in self._renewed())]:
+            thread.start()
+        self.start_finding()
+
+    def _essential(self) -> list[StoppableThread]:
+        """Return the threads, but for those that find files, without which all has to end."""
+        return [self._recording, self.producing, self._connecting]
+
+    def _renewed(self) -> list[Renewed[Any]]:
+        return [*self._uploading, self._tabulating, self._heartbeat, self._log_messages]
+
+    def look_after(self) -> str:
+        """Start threads anew that can be; return the name of a dead one that all need, or none."""
+        for renewed in self._renewed():
+            renewed.look_after()
+        return next((t.name for t in [*self._essential(), *self.finding.threads()]
+                     if t.error is not None), "")
+
+    def start_finding(self) -> None:
+        """Watch and scan."""
+        self.ledger.database.holds_back = True
+        self.finding.start()
+
+    def stop_finding(self, *, last_scan: bool) -> None:
+        """Stop watching, perhaps scan once more, and stop scanning; what settles stays recorded."""
+        self.ledger.database.holds_back = False
+        self.finding.stop(last_scan=last_scan)
+
+    def stop(self, *, is_forced: bool, last_scan: bool) -> None:
+        """Stop and join every thread, each kind with a deadline."""
+        self.stop_finding(last_scan=last_scan)
+        self.producing.halt()
+        late = stop_all([r.thread for r in self._uploading], _JOIN_SECONDS)
+        # It may be waiting for the answer of a broker, which a forced quit does not.
+        late += stop_all([self._connecting], _FORCED_SECONDS if is_forced else _JOIN_SECONDS)
+        late += stop_all([self.producing], _JOIN_SECONDS)
+        if is_forced:
+            self._heartbeat.thread.hurry()
+            self._log_messages.thread.hurry()
+        late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
+                          self._tabulating.thread], _JOIN_SECONDS)
+        if late and not is_forced:
+            logger.error("these threads did not end in time: %s", ", ".join(late))
+
+    def close(self, *, consolidate: bool) -> tuple[int, bool]:
+        """Record the last acknowledgements, write the tables, and give the ledger back.
+
+        Args:
+            consolidate: whether the parts of the tables are joined.
+
+        Returns:
+            How many files are left, and whether everything could be recorded.
+        """
+        is_recorded = True
+        self.books.gather()
+        try:
+            self.ledger.database.commit()
+            self.books.committed(True)
+        except LedgerError as error:
+            logger.error("%s: what was acknowledged last is sent again at the next start", error)
+            is_recorded = False
+        n_left = self.n_left()
+        self._tables.finish(consolidate=consolidate)
+        self.ledger.files.refresh_counts()
+        try:
+            self.ledger.close()
+        except LedgerError as error:
+            logger.error("the ledger could not be closed cleanly: %s", error)
+            is_recorded = False
+        return n_left, is_recorded
+
+    # How it stands.
+
+    def n_left(self) -> int:
+        """Return how many files are still to be sent, or to be recorded."""
+        return max(self.queue.n_in_hand, self.ledger.files.n_waiting())
+
+    def progress(self) -> object:
+        """Return something that changes whenever sending or recording gets on."""
+        return (self.producing.traffic.n_chunks, self.n_left(),
+                *(r.thread.n_slices_read for r in self._uploading))
+
+    def why_nothing_can_move(self) -> tuple[str, float] | None:
+        """Return what keeps files from being sent, and the seconds to bear with it."""
+        for thread in (self.producing, self._recording):
+            if thread.error is not None:
+                return f"the thread {thread.name} has ended", 0.0
+        if self.ledger.database.problem:
+            return "the ledger cannot be written", UNREACHABLE_SECONDS
+        if self.producing.health.state is BrokerState.CONNECTED:
+            return None
+        is_refused = self.producing.health.state is BrokerState.REFUSED
+        return f"the broker {'refuses' if is_refused else 'is unreachable'}", UNREACHABLE_SECONDS
+
+    def periodic(self) -> tuple[PeriodicStatus, PeriodicStatus]:
+        """Return how heartbeats and log messages fare."""
+        return self._heartbeat.thread.status(), self._log_messages.thread.status()
+
+    def _n_acknowledged(self) -> tuple[int, int]:
+        traffic = self.producing.traffic
+        return traffic.n_chunks, traffic.n_value_bytes
+
+    # What one part tells the others.
+
+    def _on_unsent(self, rel_path: str, state: FileState, reason: str) -> None:
+        logger.warning("%s is %s: %s", rel_path, state.name.lower(), reason)
+        kind = NoticeKind.FILE_HELD if state is FileState.HELD else NoticeKind.FILE_FAILED
+        self._program.notify(kind, reason, rel_path)
+
+    def _on_answer(self, rel_path: str) -> None:
+        self.ledger.files.put_back(rel_path)
+        self.queue.wake()
+
+    def _touch_again(self, rel_path: str) -> None:
+        if self._program.is_leaving:
+            # Nobody waits for it to rest any more: it stays recorded, for the next start.
+            self.ledger.files.record_settling_again(rel_path)
+        self.finding.touch_again(rel_path)
+
+    def _on_wrong_cluster(self, error: StartupError) -> None:
+        logger.error("%s", error)
+        self._program.fail(error)
+
+    def _on_new_cluster(self, name: str, old_id: str) -> bool:
+        try:
+            # First: tables of the old cluster beside a new ledger would be believed.
+            self._tables.set_aside(f"cluster-{old_id}")
+            kept = self.ledger.begin_anew(old_id, upload_existing=self._settings.upload_existing)
+        except (OSError, LedgerError) as error:
+            self._on_wrong_cluster(StateDirectoryError(
+                f"the ledger of the {name} {old_id} cannot be set aside: {error}",
+                where=str(self._settings.state_dir), remedy="Free the disk, then start again"))
+            return False
+        logger.warning("another %s answers: the ledger of %s is kept as %s, and a new one is "
+                       "begun", name, old_id, kept.name)
+        self.ledger.files.put_back_due()
+        self.queue.wake()
+        return True
