@@ -264,7 +264,8 @@ def status_words(status: FileStatus) -> str:
     if status.state in (FileState.HELD, FileState.FAILED) and status.reason:
         text += f": {visible(status.reason)}"
     if status.next_attempt_seconds is not None:
-        text += f" (next attempt in {duration(status.next_attempt_seconds)})"
+        tried = f"tried {count(status.n_attempts)} times, " if status.n_attempts > 1 else ""
+        text += f" ({tried}next attempt in {duration(status.next_attempt_seconds)})"
     return text
 
 

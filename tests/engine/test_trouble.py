@@ -1,4 +1,4 @@
-"""Files and directories that cannot be read, file systems that hang, roots that vanish."""
+"""Files that cannot be read or never rest, file systems that hang, roots that vanish."""
 
 from __future__ import annotations
 
@@ -267,4 +267,30 @@ def test_s27_a_waiting_file_is_not_given_up_while_the_root_is_gone(
         engine.wait_log("a is held: source offline")
         aside.rename(upload_dir)
         engine.wait_uploaded(1)
+        assert engine.quit() == 0
+
+
+def test_s20_a_file_that_never_rests_is_sent_after_max_settle_seconds_as_it_then_is(
+        upload_dir: Path, tmp_path: Path) -> None:
+    end = threading.Event()
+
+    def append() -> None:
+        while not end.wait(0.005):
+            with (upload_dir / "a").open("ab") as file:
+                file.write(b"x" * 100)
+
+    writer = threading.Thread(target=append)
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state",
+                                    "--max_settle_seconds", "1")) as engine:
+        writer.start()
+        try:
+            engine.wait_uploaded(2)
+        finally:
+            end.set()
+            writer.join()
+        wait_until(lambda: (records := engine.uploader.versions("a"))
+                   and records[0].n_bytes == (upload_dir / "a").stat().st_size,
+                   "the last of it is uploaded when it rests")
+        sizes = [record.n_bytes for record in engine.uploader.versions("a")]
+        assert sizes == sorted(sizes, reverse=True)
         assert engine.quit() == 0

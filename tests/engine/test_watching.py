@@ -181,14 +181,29 @@ def test_what_events_miss_is_found_by_the_next_scan_and_counted(
         finder.wait_log("the scan found 1 file that no event had told of")
 
 
-def test_the_period_of_scans_grows_with_their_cost(upload_dir: Path,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def slow_walks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each walk through the directory take some time."""
     def slow(*args: Any) -> Iterator[Batch]:
         threading.Event().wait(0.3)
         return walk(*args)
 
     monkeypatch.setattr(scanning, "walk", slow)
+
+
+@pytest.mark.usefixtures("slow_walks")
+def test_the_period_of_scans_grows_with_their_cost(upload_dir: Path) -> None:
     with Finder(upload_dir, rescan_seconds=0.1) as finder:
         finder.wait_scanned()
         finder.wait(lambda: (finder.finding.freshness().next_scan_seconds or 0) > 5,
                     "the next scan is twenty times the last one's duration away")
+
+
+@pytest.mark.usefixtures("slow_walks")
+def test_polls_of_a_large_directory_are_further_apart(upload_dir: Path) -> None:
+    with Finder(upload_dir, use_polling_observer=True, rescan_seconds=60.0) as finder:
+        finder.wait_scanned()
+        finder.wait(lambda: finder.finding._watching.poll_seconds > 3, "polls are slower")
+        (upload_dir / "a").write_bytes(b"x")
+        finder.scan()
+        finder.wait_queued("a")

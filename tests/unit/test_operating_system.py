@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,14 @@ from tui.engine import operating_system
 from tui.engine.operating_system import (
     delivers_events,
     file_system_kind,
+    last_change_ns,
+    mount_point,
+    mtime_in_64_bits,
     open_below,
     open_for_reading,
     read_at,
     replace_file,
+    watched_inodes,
 )
 
 
@@ -72,3 +77,73 @@ def test_where_events_are_not_to_be_trusted(kind: str, delivers: bool) -> None:
 
 def test_stop_signals_exist_here() -> None:
     assert {"SIGTERM", "SIGINT"} <= {number.name for number in operating_system.STOP_SIGNALS}
+
+
+@pytest.mark.parametrize(("is_dir_in_lower", "kind"), [
+    (True, "overlay, lower layer"), (False, "overlay")])
+def test_a_directory_of_an_overlays_lower_layer_is_told(tmp_path: Path, is_dir_in_lower: bool,
+                                                        kind: str) -> None:
+    merged, lower = tmp_path / "merged", tmp_path / "lower"
+    (merged / "data").mkdir(parents=True)
+    lower.mkdir()
+    if is_dir_in_lower:
+        (lower / "data").mkdir()
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 0:1 / {merged} rw - overlay overlay rw,lowerdir=l/REL:{lower},"
+                      "upperdir=/u,workdir=/w\n")
+    assert file_system_kind(merged / "data", mounts) == kind
+    assert delivers_events(kind) is not is_dir_in_lower
+
+
+class Status:
+    """What ``stat`` gives on Windows, as far as it matters."""
+
+    def __init__(self, created: int, modified: int) -> None:
+        self.st_ctime_ns = self.st_birthtime_ns = created
+        self.st_mtime_ns = modified
+
+
+@pytest.mark.parametrize(("platform", "created_or_changed", "modified", "last"), [
+    ("linux", 50, 90, 50), ("linux", 50, 900, 50), ("darwin", 50, 0, 50),
+    ("win32", 50, 90, 90), ("win32", 50, 10, 50), ("win32", 50, 900, 50)])
+def test_the_last_change_is_not_a_time_that_a_program_set(
+        platform: str, created_or_changed: int, modified: int, last: int) -> None:
+    status: Any = Status(created_or_changed, modified)
+    assert last_change_ns(status, now_ns=100, platform=platform) == last
+
+
+@pytest.mark.parametrize("mtime_ns", [
+    0, -1, 2 ** 63 - 1, -2 ** 63, 2 ** 63, 2 ** 63 + 5, 10 ** 19, -2 ** 63 - 1])
+def test_every_mtime_fits_the_ledger_and_differs_from_its_neighbour(mtime_ns: int) -> None:
+    this: Any = Status(0, mtime_ns)
+    next_one: Any = Status(0, mtime_ns + 1)
+    assert -2 ** 63 <= mtime_in_64_bits(this) < 2 ** 63
+    assert mtime_in_64_bits(this) != mtime_in_64_bits(next_one)
+    if -2 ** 63 <= mtime_ns < 2 ** 63:
+        assert mtime_in_64_bits(this) == mtime_ns
+
+
+def test_watched_inodes_are_read_from_the_table_of_what_is_open(tmp_path: Path) -> None:
+    (tmp_path / "3").write_text("pos:\t0\nflags:\t02\nmnt_id:\t15\n")
+    (tmp_path / "4").write_text(
+        "pos:\t0\ninotify wd:2 ino:1f sdev:fe00000 mask:fc6 ignored_mask:0 fhandle-bytes:8\n"
+        "inotify wd:1 ino:2a sdev:fe00000 mask:fc6 ignored_mask:0 fhandle-bytes:8\n")
+    assert watched_inodes(tmp_path) == {0x1f, 0x2a}
+    assert watched_inodes(tmp_path / "not there") is None
+
+
+def test_a_file_opened_by_its_whole_name_is_kept_only_if_that_is_where_it_is(
+        tmp_path: Path) -> None:
+    """The way of systems that cannot open step by step."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("d")
+    os.close(operating_system._open_below_by_name(tmp_path, "d/f"))
+    with pytest.raises(OSError, match="symbolic"):
+        operating_system._open_below_by_name(tmp_path, "link/f")
+
+
+def test_the_mount_point_of_a_path_is_above_it(tmp_path: Path) -> None:
+    found = Path(mount_point(tmp_path))
+    assert tmp_path.resolve().is_relative_to(found)
+    assert os.path.ismount(found)

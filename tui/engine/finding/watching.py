@@ -41,6 +41,8 @@ EVENT_TYPES: list[type[FileSystemEvent]] = [
 _MORE_EVENTS = "on Linux, raise fs.inotify.max_queued_events with sysctl"
 _MORE_WATCHES = "on Linux, raise fs.inotify.max_user_watches with sysctl"
 _MORE_OBSERVERS = "on Linux, raise fs.inotify.max_user_watches and max_user_instances with sysctl"
+#: Seconds between two polls: more for large directories, so that polling takes a small share.
+_LEAST_POLL_SECONDS, _MOST_POLL_SECONDS, _POLLING_SHARE = 1.0, 60.0, 0.05
 #: Overflows reported within this time are one.
 _ONE_OVERFLOW_SECONDS = 1.0
 
@@ -137,6 +139,7 @@ class Watching:
         self._last_event: float | None = None
         self._last_overflow = float("-inf")
         self._seen: frozenset[int] = frozenset()
+        self.poll_seconds = _LEAST_POLL_SECONDS
         self.n_overflows = 0
         self.n_unwatched = self._n_seen = 0
         self.problem = ""
@@ -171,7 +174,8 @@ class Watching:
         # It warns, on the terminal, of directories that it heard of twice; that does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         # Links are not followed: what they lead to is watched where it is, if it is inside.
-        observer: BaseObserver = PollingObserverVFS(os.lstat, _without_errors(root)) \
+        observer: BaseObserver = PollingObserverVFS(
+            os.lstat, _without_errors(root), polling_interval=self.poll_seconds) \
             if self.is_polling else Observer()
         try:
             observer.schedule(_Handler(self._root, self._heard, self._heard_of_directory), root,
@@ -198,6 +202,18 @@ class Watching:
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         self._last_event = time.monotonic()
         self._heard_by(rel_path, kind)
+
+    def is_out_of_pace(self, walk_seconds: float) -> bool:
+        """Return whether polling has to begin anew with another pause, now set, between polls.
+
+        Args:
+            walk_seconds: how long a walk through the directory takes; polls are as long.
+        """
+        wanted = min(_MOST_POLL_SECONDS, max(_LEAST_POLL_SECONDS, walk_seconds / _POLLING_SHARE))
+        if not self.is_polling or self.poll_seconds / 2 < wanted < self.poll_seconds * 2:
+            return False
+        self.poll_seconds = wanted
+        return True
 
     def is_sure(self, kind: EventKind) -> bool:
         """Return whether an event of a kind means what it says.
