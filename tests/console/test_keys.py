@@ -409,6 +409,18 @@ async def test_the_log_follows_unless_it_was_scrolled_up() -> None:
         await wait_for(pilot, "line 0200", "following")
 
 
+async def test_the_log_follows_through_every_size() -> None:
+    log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:04}") for i in range(1, 200))
+    engine = FakeEngine(fakes.busy(), log=log)
+    async with console(engine) as pilot:
+        for number, size in enumerate(((80, 24), (120, 34), (120, 24), (150, 44)), 200):
+            await pilot.resize_terminal(*size)
+            await painted(pilot)
+            engine.log = (*engine.log, replace(fakes.LOG[0], number=number,
+                                               text=f"line {number:04}"))
+            await wait_for(pilot, f"line {number:04}", "following")
+
+
 async def test_lines_that_came_too_fast_are_said_to_be_missing() -> None:
     log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:04}") for i in range(1, 10))
     engine = FakeEngine(fakes.busy(), log=log)

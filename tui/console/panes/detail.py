@@ -22,7 +22,7 @@ class Detail(Pane):
         """Show a file and its last version."""
         if not view.wish.path:
             return Drawing(([("select a file with the arrow keys", "$quiet")],))
-        rows = _status_rows(view.status)
+        rows = _status_rows(view.status, bool(view.versions))
         if view.versions:
             rows += _version_rows(view.versions)
         if not rows:
@@ -30,7 +30,7 @@ class Detail(Pane):
         return Drawing(tuple(table(rows, width)[:height]), subtitle="enter shows all of it")
 
 
-def _status_rows(status: FileStatus | None) -> list[tuple[str, Part]]:
+def _status_rows(status: FileStatus | None, has_versions: bool) -> list[tuple[str, Part]]:
     if status is None:
         return []
     words = wording.status_words(status)
@@ -38,7 +38,7 @@ def _status_rows(status: FileStatus | None) -> list[tuple[str, Part]]:
         done = wording.percent(status.n_chunks_delivered, status.n_chunks)
         words = f"uploading, {done} acknowledged"
     rows: list[tuple[str, Part]] = [("state", (words, _STYLES.get(status.state, "")))]
-    if not status.n_chunks:
+    if not status.n_chunks and not has_versions:
         rows.append(("size", wording.size(status.n_bytes)))
     if status.since:
         rows.append(("since", wording.moment(status.since)))

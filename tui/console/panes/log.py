@@ -62,15 +62,11 @@ class LogPane(ScrollView, can_focus=True):
         self.pattern = ""
         self.n_painted = 0
         self.last_number = 0
+        self.is_following = True  #: whether the newest line comes into sight by itself
         self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
         self._rows: list[tuple[str, str, str]] = []
         self._width = 0
         self._subtitle = ""
-
-    @property
-    def is_following(self) -> bool:
-        """Whether the newest line is in sight."""
-        return self.scroll_offset.y >= self.max_scroll_y - 1
 
     @property
     def n_kept(self) -> int:
@@ -112,6 +108,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def action_follow(self) -> None:
         """Go to the newest line and stay there."""
+        self.is_following = True
         self.scroll_end(animate=False, immediate=True)
         self._paint_subtitle()
 
@@ -125,11 +122,11 @@ class LogPane(ScrollView, can_focus=True):
 
     def _rewrap(self) -> None:
         self._rows.clear()
+        self.is_following = True
         self._wrap(list(self._lines))
-        self.action_follow()
+        self._paint_subtitle()
 
     def _wrap(self, lines: Sequence[_Line]) -> None:
-        follow = self.is_following
         self._width = self.scrollable_content_region.width
         room = max(20, self._width - _INDENT)
         for line in lines:
@@ -144,7 +141,7 @@ class LogPane(ScrollView, can_focus=True):
         n_dropped = len(self._rows) - _MOST_ROWS if len(self._rows) > 2 * _MOST_ROWS else 0
         del self._rows[:n_dropped]
         self.virtual_size = Size(self._width, len(self._rows))
-        if follow:
+        if self.is_following:
             self.scroll_end(animate=False, immediate=True)
         elif n_dropped:  # what is being read stays where it is
             self.scroll_to(y=max(0, self.scroll_offset.y - n_dropped), animate=False,
@@ -164,10 +161,17 @@ class LogPane(ScrollView, can_focus=True):
             self._subtitle = words
             self.border_subtitle = words
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls up wants to read, and whoever scrolls to the end to follow."""
+        super().watch_scroll_y(old_value, new_value)
+        self.is_following = new_value >= self.max_scroll_y - 1
+
     def on_resize(self, _event: events.Resize) -> None:
-        """Wrap anew when the width is another one."""
+        """Wrap anew when the width is another one, and keep the newest line in sight."""
         if self.scrollable_content_region.width != self._width:
             self._rewrap()
+        elif self.is_following:
+            self.action_follow()
 
     def render_line(self, y: int) -> Strip:
         """Return one line."""

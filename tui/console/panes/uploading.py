@@ -15,7 +15,7 @@ class Uploading(Listing):
         super().__init__("uploading", (
             Column("file", 0, 2),
             Column("size", 9, right=True, wide_only=80),
-            Column("acknowledged", 0, 1),
+            Column("done", 0, 1),
             Column("", 5, right=True),
             Column("chunks", 15, right=True, wide_only=90),
             Column("rate", 9, right=True),
