@@ -200,3 +200,15 @@ def test_what_is_left_alone_is_named_by_why(upload_dir: Path) -> None:
         status = finder.ledger.files.status("a")
         assert status is not None
         assert re.fullmatch("LEFT_ALONE", status.state.name)
+
+
+def test_what_was_heard_of_before_the_scan_looked_is_not_left_alone(upload_dir: Path) -> None:
+    (upload_dir / "a").write_bytes(b"x")
+    finder = Finder(upload_dir)
+    observation = finder.finding.observe("a")
+    assert observation is not None
+    finder.ledger.files.record_settling([observation], is_new=True)
+    finder.ledger.files.record_left_alone([observation])
+    assert finder.states() == {"a": "settling"}
+    with finder:
+        finder.wait_queued("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -294,3 +295,50 @@ def test_s20_a_file_that_never_rests_is_sent_after_max_settle_seconds_as_it_then
         sizes = [record.n_bytes for record in engine.uploader.versions("a")]
         assert sizes == sorted(sizes, reverse=True)
         assert engine.quit() == 0
+
+
+def test_s31_a_wall_clock_set_back_does_not_put_off_what_is_held(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = Finder(upload_dir)
+    real = time.time
+    finder.ledger.files.record_held("a", "a reason")
+    assert finder.ledger.files.put_back_due() == 0
+    monkeypatch.setattr(time, "time", lambda: real() - 86400)
+    assert finder.ledger.files.put_back_due() == 1
+    monkeypatch.undo()
+    finder.stop()
+
+
+def test_what_cannot_be_read_is_tried_again_also_where_scans_are_off(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (upload_dir / "locked").mkdir()
+    monkeypatch.setattr(os, "scandir", failing(os.scandir, "locked", refusing(errno.EACCES)))
+    with Finder(upload_dir, rescan_seconds=0.0, use_polling_observer=True) as finder:
+        finder.wait_scanned()
+        finder.wait(lambda: finder.finding.freshness().next_scan_seconds is not None,
+                    "another scan is planned")
+        monkeypatch.undo()
+
+
+def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPatch,
+                                 release: threading.Event) -> None:
+    for i in range(50):
+        (upload_dir / f"d{i}").mkdir()
+    finder = Finder(upload_dir)
+    finder.finding.start()
+    finder.wait_scanned()
+    walked: list[str] = []
+    real_scandir = os.scandir
+
+    def slow_scandir(path: str) -> object:
+        walked.append(path)
+        release.wait(0.2)
+        return real_scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", slow_scandir)
+        finder.finding._scanning.scan_soon("the test asks for it")
+        wait_until(lambda: walked, "the scan has begun")
+        finder.finding.stop()
+        assert len(walked) < 50
+    finder.stop()

@@ -125,8 +125,11 @@ class Finding:
         return self._root.why_offline()
 
     def _refuse(self, rel_path: str, reason: str) -> None:
-        if rel_path in self._refused or len(self._refused) >= _MOST_REFUSED:
+        if rel_path in self._refused or len(self._refused) > _MOST_REFUSED:
             return
+        if len(self._refused) == _MOST_REFUSED:
+            logger.error("more than %d files cannot be uploaded; no more of them are named",
+                         _MOST_REFUSED)
         logger.error("%s cannot be uploaded: %s", rel_path, reason)
         self._refused[rel_path] = FileStatus(
             rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
@@ -214,7 +217,8 @@ def file_system_now_ns(settings: Settings) -> int:
                 first = now = _last_change_ns(file.fileno())
                 deadline = time.monotonic() + _LONGEST_STEP_SECONDS
                 while now == first and time.monotonic() < deadline:
-                    os.utime(file.fileno() if os.utime in os.supports_fd else file.name)
+                    file.write(b".")
+                    file.flush()
                     now = _last_change_ns(file.fileno())
                 return now
     except OSError as error:

@@ -136,10 +136,10 @@ class ScanningThread(StoppableThread):
         while not self.stopping.is_set():
             self._asked.clear()
             if self._is_root_there():
-                self._scan(time.monotonic() + 1e9)
+                self._scan()
             self._wait()
         if self._is_last and not self.source_offline:
-            self._scan(time.monotonic() + _LAST_SCAN_SECONDS)
+            self._scan(last_seconds=_LAST_SCAN_SECONDS)
         self._patient.stop()
 
     def _wait(self) -> None:
@@ -147,7 +147,7 @@ class ScanningThread(StoppableThread):
         took = self.last_seconds or 0.0
         cost = took / (_MOST_OF_THE_TIME if self.n_missed or self._watching.problems()
                        else _MOST_WHERE_EVENTS_SUFFICE)
-        period = self._period if self._period > 0 or not self.source_offline else 60.0
+        period = self._period if self._period > 0 or not self._needs_scans() else 60.0
         self._next = time.monotonic() + max(period, cost) if period > 0 else None
         # Even when asked, scans must not follow one another without a pause.
         self.stopping.wait(min(took, 60.0) if self._asked.is_set() else 0)
@@ -160,6 +160,10 @@ class ScanningThread(StoppableThread):
                 self._look_into_new_directories()
             if self._next is not None and time.monotonic() >= self._next:
                 return
+
+    def _needs_scans(self) -> bool:
+        """Return whether something can only be found by a scan, even where they are off."""
+        return bool(self.source_offline or self._unreadable or self._watching.problems())
 
     def _seconds_to_look(self) -> float:
         with self._lock:
@@ -219,15 +223,20 @@ class ScanningThread(StoppableThread):
 
     # Scanning.
 
-    def _scan(self, deadline: float) -> None:
-        """Compare everything that is there with the ledger."""
+    def _scan(self, last_seconds: float | None = None) -> None:
+        """Compare everything that is there with the ledger.
+
+        Args:
+            last_seconds: for the last scan, which a stop does not end: how long it may take.
+        """
         began = time.monotonic()
         self._comparing.n_left_alone = self._comparing.n_left_alone_new = n_found = 0
         unreadable: dict[str, str] = {}
         inodes = array("Q")
         refused: set[str] = set()
         for batch in walk(self._selection, self._patient):
-            if self.stopping.is_set() and not self._is_last or time.monotonic() > deadline:
+            if self.stopping.is_set() and (
+                    last_seconds is None or time.monotonic() - began > last_seconds):
                 return
             inodes.append(batch.inode)
             refused.update(batch.not_utf8)

@@ -13,7 +13,7 @@ from tui.engine.operating_system import is_link
 from tui.engine.paths import is_utf8
 from tui.engine.patience import At, HangError, Patient
 
-_BATCH_ENTRIES = 1000
+_BATCH_ENTRIES = 900  # the ledger asks for all of them at once; SQLite may take 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _Listing:
         self.close: Callable[[], None] = lambda: None
 
     def read_some(self, at: At) -> Batch:
-        """Read up to a thousand entries and ``stat`` each; never by a listing's cached stat."""
+        """Read some hundred entries and ``stat`` each; never by a listing's cached stat."""
         rel_path = self._directory.rel_path
         batch = Batch(rel_path)
         at(rel_path)

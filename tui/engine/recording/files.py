@@ -46,6 +46,7 @@ _WAITING = """INSERT INTO files
 _KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
 _LINE_ROWS = 2000
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
+_LONGEST_PAUSE_SECONDS = 3600.0
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
          "n_attempts")
@@ -258,7 +259,10 @@ class FileRows:
 
     def put_back_due(self) -> int:
         """Put held files whose time has come back in line; return how many."""
-        return self._put_in_line("state = 5 AND next_attempt <= ?", (time.time(),))
+        # None is set so far ahead: the wall clock was set back.
+        now = time.time()
+        return self._put_in_line("state = 5 AND (next_attempt <= ? OR next_attempt > ?)",
+                                 (now, now + _LONGEST_PAUSE_SECONDS))
 
     def _put_in_line(self, where: str, parameters: Sequence[object]) -> int:
         with self._database.together():
