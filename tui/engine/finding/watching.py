@@ -133,6 +133,7 @@ class Watching:
         if self.is_polling and not settings.use_polling_observer:
             logger.info("the file system (%s) does not tell of every change: the directory is "
                         "polled", self._kind)
+        self._has_stopped = False
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -170,6 +171,8 @@ class Watching:
             self._start()
 
     def _start(self) -> None:
+        if self._has_stopped:
+            return  # it was told so before it had begun
         root = str(self._root)
         # It warns, on the terminal, of directories that it heard of twice; that does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
@@ -273,7 +276,8 @@ class Watching:
             self._start()
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, for good."""
+        self._has_stopped = True
         logging.getLogger("watchdog").removeHandler(self._overflows)
         self._stop_observer()
 
