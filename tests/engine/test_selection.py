@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.finder import Finder, left_from_before
+from tui.engine.finding import walking
 
 
 def put(upload_dir: Path, *rel_paths: str) -> None:
@@ -173,3 +174,21 @@ def test_a_file_settling_under_another_regex_is_not_sent(upload_dir: Path) -> No
     with Finder(upload_dir, upload_regex=r".*\.dat$") as finder:
         finder.wait_queued("b.dat")
         assert set(finder.states()) == {"b.dat"}
+
+
+@pytest.mark.parametrize("follow_symlinks", [False, True])
+def test_a_junction_that_leads_outside_is_not_entered(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, follow_symlinks: bool) -> None:
+    """To the listing of a directory, a junction is a directory like any other."""
+    put(upload_dir, "a", "junction/secret")
+    number = (upload_dir / "junction").stat().st_ino
+    outside = upload_dir.parent / "outside"
+    real = os.path.realpath
+    monkeypatch.setattr(walking, "is_link", lambda status: status.st_ino == number)
+    monkeypatch.setattr(os.path, "realpath",
+                        lambda path: str(outside) if str(path).endswith("junction")
+                        else real(path))
+    with Finder(upload_dir, upload_existing=True, follow_symlinks=follow_symlinks) as finder:
+        finder.wait_log("junction is skipped: it is a symbolic link|junction is skipped: it leads")
+        finder.wait_queued("a")
+        monkeypatch.undo()

@@ -12,6 +12,7 @@ from tui.engine import operating_system
 from tui.engine.operating_system import (
     delivers_events,
     file_system_kind,
+    is_link,
     last_change_ns,
     mount_point,
     mtime_in_64_bits,
@@ -147,3 +148,18 @@ def test_the_mount_point_of_a_path_is_above_it(tmp_path: Path) -> None:
     found = Path(mount_point(tmp_path))
     assert tmp_path.resolve().is_relative_to(found)
     assert os.path.ismount(found)
+
+
+def test_a_junction_is_a_link(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Reparse(Status):
+        def __init__(self, tag: int) -> None:
+            super().__init__(0, 0)
+            self.st_mode = tmp_path.stat().st_mode
+            self.st_reparse_tag = tag
+
+    monkeypatch.setattr(operating_system, "_HAS_JUNCTIONS", True)
+    for tag, expected in ((0xA0000003, True), (0, False), (0x80000017, False)):
+        status: Any = Reparse(tag)
+        assert is_link(status) is expected
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert is_link((tmp_path / "link").lstat())

@@ -51,6 +51,7 @@ class Selection:
 
     def __init__(self, settings: Settings) -> None:
         self.upload_dir = settings.upload_dir
+        self._root = str(settings.upload_dir)
         self.follow_symlinks = settings.follow_symlinks
         self._regex = settings.upload_regex
         self._is_default = settings.upload_regex_is_default
@@ -60,6 +61,10 @@ class Selection:
         self._has_file_numbers = keeps_file_numbers(file_system_kind(settings.upload_dir))
         self._said: set[str] = set()
         self._names: dict[str, tuple[int, list[str]]] = {}
+
+    def _path(self, rel_path: str) -> str:
+        """Return where a path is; strings, because this is done for every event."""
+        return os.path.join(self._root, rel_path)  # noqa: PTH118
 
     def why_not_name(self, rel_path: str) -> str:
         """Return why a path is never uploaded whatever it holds; empty where it may be."""
@@ -108,8 +113,8 @@ class Selection:
 
     def _cached_names(self, directory: str) -> list[str]:
         """List a directory's names, again only when the directory has changed."""
-        path = self.upload_dir / directory
-        stamp = path.stat().st_mtime_ns
+        path = self._path(directory)
+        stamp = os.stat(path).st_mtime_ns  # noqa: PTH116
         known = self._names.get(directory)
         if known is None or known[0] != stamp:
             with os.scandir(path) as entries:
@@ -128,7 +133,7 @@ class Selection:
         Raises:
             OSError: it is there and cannot be looked at.
         """
-        path = self.upload_dir / rel_path
+        path = self._path(rel_path)
         try:
             status = os.lstat(path)
             reason = self._why_not_way(rel_path)
@@ -138,7 +143,7 @@ class Selection:
                 self.say_once(rel_path, reason)
                 return None, reason
             if is_link(status):
-                status = path.stat()
+                status = os.stat(path)  # noqa: PTH116
         except (FileNotFoundError, NotADirectoryError):
             return None, ""
         if not stat.S_ISREG(status.st_mode):
@@ -172,7 +177,7 @@ class Selection:
             return ""
         above = [os.stat(self.upload_dir)] if self.follow_symlinks else []  # noqa: PTH116
         has_link = False
-        path = str(self.upload_dir)
+        path = self._root
         for i, part in enumerate(parts[:-1]):
             path = os.path.join(path, part)  # noqa: PTH118 (hot, strings)
             status = os.lstat(path)
