@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tui.engine.model import FileState, NoticeKind, VersionState
+from tui.engine.model import FileState, NoticeKind, VersionState, WaitingFile
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.queue import UploadQueue
@@ -34,7 +34,7 @@ class Bookkeeper:
     """
 
     def __init__(self, ledger: Ledger, queue: UploadQueue, traffic: TrafficMeter,
-                 touch_again: Callable[[str], None], notify: Notify) -> None:
+                 touch_again: Callable[[WaitingFile], None], notify: Notify) -> None:
         self._ledger = ledger
         self._queue = queue
         self._traffic = traffic
@@ -128,7 +128,7 @@ class Bookkeeper:
         for sending in released:
             self._queue.release(sending.version.rel_path)
             if sending.is_abandoned:
-                self._touch_again(sending.version.rel_path)
+                self._touch_again(sending.file)
         self.n_uploaded += len(complete)
         if not complete:
             return

@@ -10,7 +10,13 @@ from tui.engine.bookkeeping import Bookkeeper
 from tui.engine.connecting import ConnectingThread
 from tui.engine.finding.finding import Finding
 from tui.engine.logs import Log
-from tui.engine.model import BrokerState, FileState, NoticeKind, PeriodicStatus
+from tui.engine.model import (
+    BrokerState,
+    FileState,
+    NoticeKind,
+    PeriodicStatus,
+    WaitingFile,
+)
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.sending.cluster import addresses
@@ -36,8 +42,6 @@ _JOIN_SECONDS = 10.0
 class Program(Protocol):
     """Whose parts they are: what they tell it, from any thread."""
 
-    @property
-    def is_leaving(self) -> bool: ...
     def died(self, name: str, error: BaseException) -> None: ...
     def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None: ...
     def fail(self, error: StartupError) -> None: ...
@@ -222,11 +226,10 @@ class Parts:
         self.ledger.files.put_back(rel_path)
         self.queue.wake()
 
-    def _touch_again(self, rel_path: str) -> None:
-        if self._program.is_leaving:
-            # Nobody waits for it to rest any more: it stays recorded, for the next start.
-            self.ledger.files.record_settling_again(rel_path)
-        self.finding.touch_again(rel_path)
+    def _touch_again(self, file: WaitingFile) -> None:
+        # Its turn is over: in line it would wait for ever, if it is gone or this is the end.
+        self.ledger.files.record_settling_again(file)
+        self.finding.touch_again(file.rel_path)
 
     def _on_wrong_cluster(self, error: StartupError) -> None:
         logger.error("%s", error)

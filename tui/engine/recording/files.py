@@ -127,10 +127,11 @@ class FileRows:
         with contextlib.suppress(LedgerError):  # said by the database itself
             self._database.commit()
 
-    def record_settling_again(self, rel_path: str) -> None:
-        """Take a file out of the line that changed while its turn came."""
-        self._database.write(f"UPDATE files SET state = 1 {_AT_PATH} AND state = 2",
-                             [split(rel_path)])
+    def record_settling_again(self, file: WaitingFile) -> None:
+        """Take a file out of the line that changed while its turn came, or while it was sent."""
+        self._database.write(
+            "UPDATE files SET state = 1 WHERE file_id = ? AND state = 2 AND position = ?",
+            [(file.file_id, file.position)])
 
     def record_waiting(self, observations: Sequence[Observation]) -> None:
         """Put files that have come to rest at the end of the line."""

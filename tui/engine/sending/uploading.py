@@ -88,7 +88,7 @@ class Surroundings:
     files: FilesInLine
     versions: Versions
     n_partitions: Callable[[], int]
-    touch_again: Callable[[str], None]
+    touch_again: Callable[[WaitingFile], None]
     is_overdue: Callable[[str], bool]
     why_offline: Callable[[], str]
     on_answer: Callable[[str], None]
@@ -224,7 +224,7 @@ class UploadingThread(StoppableThread):
         elif isinstance(error, SourceChangedError):
             now = self._a.files.waiting(file.rel_path)
             if now is not None and now.position == file.position:
-                self._a.touch_again(file.rel_path)  # else the newer one is in line already
+                self._a.touch_again(file)  # else the newer one is in line already
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED
