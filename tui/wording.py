@@ -37,6 +37,9 @@ _VERSION_WORDS = {
     VersionState.ABANDONED: "abandoned: its bytes changed before all were sent",
     VersionState.REFUSED: "refused by the broker",
 }
+#: What answers to commands keep to: a terminal's width, and never long.
+_COLUMNS, _LABEL_COLUMNS = 80, 9
+_MOST_NAMED, _MOST_BROKER_LINES, _MOST_NAME_CELLS = 5, 6, 400
 NOTHING_IS_KEPT = "embedded broker: nothing leaves this computer and nothing is kept"
 
 
@@ -199,34 +202,43 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str]:
     """Return the answer to `check`: at most 80 columns, and never long."""
     counts, traffic = snapshot.counts, snapshot.traffic
+    left = f", {duration(traffic.seconds_left)} left" if traffic.seconds_left else ""
     lines = [
-        f"files    {count(counts.settling)} settling, {count(counts.waiting)} waiting, "
-        f"{count(counts.uploading)} uploading,",
-        f"         {count(counts.uploaded)} uploaded ({count(counts.uploaded_this_run)} now), "
-        f"{count(counts.held)} held, {count(counts.failed)} failed",
-        f"sent     {count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
-        f"acknowledged; {size(traffic.n_bytes_in_flight)} on the way",
-        f"rate     {rate(traffic.bytes_per_second)} now, {rate(traffic.peak_bytes_per_second)} at "
-        "most",
-        f"backlog  {size(traffic.n_bytes_waiting)}" + (
-            f", {duration(traffic.seconds_left)} left" if traffic.seconds_left else ""),
+        *_row("files", f"{count(counts.settling)} settling, {count(counts.waiting)} waiting, "
+              f"{count(counts.uploading)} uploading,"),
+        *_row("", f"{count(counts.uploaded)} uploaded ({count(counts.uploaded_this_run)} now), "
+              f"{count(counts.held)} held, {count(counts.failed)} failed"),
+        *_row("sent", f"{count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
+              f"acknowledged; {size(traffic.n_bytes_in_flight)} on the way"),
+        *_row("rate", f"{rate(traffic.bytes_per_second)} now, "
+              f"{rate(traffic.peak_bytes_per_second)} at most"),
+        *_row("backlog", size(traffic.n_bytes_waiting) + left),
+        *_row("broker", broker_words(snapshot), _MOST_BROKER_LINES),
+        *_row("program", f"{phase_words(snapshot)} for "
+              f"{duration(snapshot.taken_at - snapshot.started_at)}"),
     ]
-    lines += wrapped("broker   " + broker_words(snapshot), 80)
-    lines.append(f"program  {phase_words(snapshot)} for "
-                 f"{duration(snapshot.taken_at - snapshot.started_at)}")
-    for status in snapshot.uploading[:5]:
-        lines.append(f"  {done(status):>5}  {shorten(visible(status.rel_path), 50)}, "
-                     f"{size(status.n_bytes)}{', being read' * is_being_read(status)}")
-    if len(snapshot.uploading) > 5:
-        lines.append(f"         and {count(len(snapshot.uploading) - 5)} more")
-    for status in held[:5]:
-        lines += wrapped(f"{state_word(status.state):>8} {visible(status.rel_path)}: "
-                         f"{visible(status.reason)}", 80)[:3]
-    if counts.held + counts.failed > 5:
-        lines.append(f"         and {count(counts.held + counts.failed - 5)} more: files")
-    for problem in snapshot.problems:
-        lines += wrapped(f"PROBLEM  {visible(problem)}", 80)
-    return lines
+    for status in snapshot.uploading[:_MOST_NAMED]:
+        lines += _row(f"  {done(status):>5}", f"{shorten(visible(status.rel_path), 46)}, "
+                      f"{size(status.n_bytes)}{', being read' * is_being_read(status)}", 1)
+    lines += _more(len(snapshot.uploading))
+    for status in held[:_MOST_NAMED]:
+        lines += _row(f"{state_word(status.state):>8}",
+                      f"{visible(status.rel_path)}: {visible(status.reason)}")
+    lines += _more(counts.held + counts.failed, ": files")
+    for problem in snapshot.problems[:_MOST_NAMED]:
+        lines += _row("PROBLEM", visible(problem))
+    return lines + _more(len(snapshot.problems))
+
+
+def _row(label: str, text: str, n_most: int = 3) -> list[str]:
+    """Return a text behind its label, in so many lines at most."""
+    lines = wrapped(text, _COLUMNS, " " * _LABEL_COLUMNS)[:n_most]
+    return [f"{label:<{_LABEL_COLUMNS}}{lines[0][_LABEL_COLUMNS:]}", *lines[1:]]
+
+
+def _more(n: int, where: str = "") -> list[str]:
+    return [f"{' ' * _LABEL_COLUMNS}and {count(n - _MOST_NAMED)} more{where}"] \
+        if n > _MOST_NAMED else []
 
 
 def can_leave(snapshot: Snapshot) -> bool:
@@ -281,7 +293,7 @@ def version_line(record: VersionRecord) -> str:
 
 def explanation(found: Explanation) -> list[str]:
     """Return the answer to `why`."""
-    name = visible(found.rel_path)
+    name = shorten(visible(found.rel_path), _MOST_NAME_CELLS)
     status = found.status
     if found.verdict == "unknown":
         text = f"unknown: {visible(found.reason)}"
@@ -310,6 +322,10 @@ def closing_summary(snapshot: Snapshot) -> list[str]:
     spent = max(0.001, snapshot.taken_at - snapshot.started_at)
     lines = [f"{files(counts.uploaded_this_run)} uploaded, {size(traffic.n_bytes_sent)} in "
              f"{count(traffic.n_chunks_sent)} chunks, in {duration(spent)}"]
+    if snapshot.broker.is_embedded:
+        if counts.unfinished:
+            lines.append(f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}")
+        return [*lines, NOTHING_IS_KEPT]
     if counts.unfinished:
         lines.append(f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}: sent at "
                      "the next start")
@@ -319,8 +335,6 @@ def closing_summary(snapshot: Snapshot) -> list[str]:
     if counts.held or counts.failed:
         lines.append(f"{count(counts.held)} held and {count(counts.failed)} failed: see the log, "
                      "or files and why at the next start")
-    if snapshot.broker.is_embedded:
-        lines.append(NOTHING_IS_KEPT)
     return lines
 
 

@@ -10,7 +10,7 @@ from tests import fakes
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, complete, execute
-from tui.engine.model import FileState, FileStatus, Snapshot
+from tui.engine.model import Counts, FileState, FileStatus, Snapshot, Traffic
 
 
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
@@ -86,3 +86,23 @@ def test_completion() -> None:
     assert complete("re") == ["retry", "resume", "reupload"]
     assert complete("why a", ("a1", "b", "a2")) == ["why a1", "why a2"]
     assert complete("pause ", ("a",)) == []
+
+
+def enormous() -> Snapshot:
+    """Return a picture in which every number and text is as long as it can be."""
+    n = 10**15
+    rows = tuple(FileStatus("d/" * 2000 + "x" * 255, FileState.UPLOADING, n, n_chunks=n,
+                            n_chunks_delivered=n - 1, reason="y " * 2000) for _ in range(1000))
+    return replace(
+        fakes.broker_down(), uploading=rows, problems=("z " * 2000,) * 1000,
+        counts=Counts(n, n, n, n, n, n, n, n),
+        traffic=Traffic(n, n, n, n, n, n, 1e15, 1e15, 1e9, (), 1e12),
+        broker=replace(fakes.broker_down().broker, address="h" * 300, reason="w " * 2000))
+
+
+@pytest.mark.parametrize("line", ["check", "files", "why " + "d/" * 2000, "retry " + "x" * 5000])
+def test_nothing_makes_an_answer_wide_or_long(line: str) -> None:
+    rows = list(enormous().uploading)
+    answer = execute(line, FakeEngine(enormous(), queue=rows, held=rows))
+    assert 0 < len(answer.lines) <= 80
+    assert max(map(wording.cell_width, answer.lines)) <= 80
