@@ -32,7 +32,7 @@ def row_of(rel_path: str, number: int = 0, topic: str = "t") -> UploadedRow:
                        iso_time(2.5 + number), 40_000, 123456789, 16384, 0, "ab" * 64)
 
 
-def test_the_columns_are_those_of_the_contract() -> None:
+def test_the_columns_have_their_names_and_their_order() -> None:
     assert ",".join(UPLOADED_HEADER) == (
         "topic,filename,rel_filepath,n_chunks,started,completed,n_bytes,mtime_ns,chunk_size,"
         "partition,sha512")

@@ -248,7 +248,8 @@ class Uploader:
             logger.exception("the program could not end cleanly")
             self._is_broken = True
         if self._n_left:
-            logger.error("%d files are not sent; the next start sends them", self._n_left)
+            logger.error("%d file%s not sent; the next start goes on", self._n_left,
+                         " is" if self._n_left == 1 else "s are")
         self._phase = Phase.STOPPED
         self.notify(NoticeKind.STOPPED, "stopped")
         self._stopped.set()

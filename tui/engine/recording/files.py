@@ -136,6 +136,10 @@ class FileRows:
     def record_waiting(self, observations: Sequence[Observation]) -> None:
         """Put files that have come to rest at the end of the line."""
         self._database.wait_for_room()
+        self.put_at_the_end(observations)
+
+    def put_at_the_end(self, observations: Sequence[Observation]) -> None:
+        """Put files at the end of the line, at once even while the disk is full."""
         with self._database.together():
             rows = []
             for row in _seen_rows(observations):
