@@ -1,4 +1,4 @@
-"""What may have been sent and was not recorded."""
+"""What may have been sent and was not recorded, and what is recorded of a path that is gone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
-from tui.engine.model import Delivery
+from tui.engine.model import Delivery, FileVersion
 from tui.engine.recording.ledger import Ledger
 
 
@@ -47,3 +47,35 @@ def test_after_a_clean_end_only_what_was_in_line_is_in_doubt(tmp_path: Path,
     record([seen("a", mtime_ns=6)])
     ledger.close()
     assert must_send(open_ledger(tmp_path)) == [is_in_line]
+
+
+def begin_and_lose(ledger: Ledger) -> FileVersion:
+    """Have a path modified and deleted while its only chunk is on its way."""
+    ledger.files.record_settling([seen("a")])
+    ledger.files.record_waiting([seen("a")])
+    version = version_of(ledger, "a", 1)
+    ledger.files.record_settling([seen("a", mtime_ns=6)])
+    ledger.files.forget(["a"])
+    return version
+
+
+def test_a_version_of_a_path_that_goes_while_it_is_sent_is_recorded_for_that_path(
+        tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    version = begin_and_lose(ledger)
+    ledger.files.record_waiting([seen("another")])
+    ledger.versions.record([Delivery(version, 1.0, 2.0, 1, b"\x01", ())])
+    found = ledger.versions.records_of("a"), ledger.versions.records_of("another")
+    ledger.close()
+    assert [len(records) for records in found] == [1, 0]
+
+
+def test_a_path_that_comes_back_as_it_was_is_news_if_it_was_never_uploaded(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.files.record_waiting([seen("a")])
+    ledger.versions.begin([version_of(ledger, "a", 4)], 1.0)
+    ledger.files.record_settling([seen("a", mtime_ns=6)])
+    ledger.files.forget(["a"])
+    known = ledger.files.known("a")
+    ledger.close()
+    assert known is not None and known.mtime_ns != 6

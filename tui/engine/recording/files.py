@@ -166,14 +166,17 @@ class FileRows:
         where = f"{_AT_PATH} AND rest_state IS NULL"
         if not even_in_line:
             where += f" AND state <> {FileState.WAITING:d}"
+        # Of what was once in line a version may be on its way, and needs the row to be recorded.
+        never_in_line = "" if even_in_line else "AND position = 0"
         self._database.write(
-            f"DELETE FROM files {where} AND NOT EXISTS "
+            f"DELETE FROM files {where} {never_in_line} AND NOT EXISTS "
             "(SELECT 1 FROM versions WHERE versions.file_id = files.file_id)",
             [split(path) for path in rel_paths])
-        # Gone, never at rest, and yet begun once: its versions are all that is left to tell.
+        # Gone, never at rest, and yet sent in part: its versions are all that is left to tell.
+        # A time that no file has makes it news if it comes back as it was.
         self._database.write(
-            f"UPDATE files SET state = 0, reason = 'it is no longer there' {where}",
-            [split(path) for path in rel_paths])
+            "UPDATE files SET state = 0, mtime_ns = -1, reason = 'it is no longer there' "
+            f"{where}", [split(path) for path in rel_paths])
 
     def settling_paths(self) -> Iterator[str]:
         """Yield the paths that a stop left settling."""
