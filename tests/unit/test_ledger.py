@@ -250,13 +250,30 @@ def test_nobody_waits_for_a_full_disk_while_the_program_leaves(tmp_path: Path) -
         ledger.close()
     again = open_ledger(tmp_path)
     assert not again.damage
+    assert not again.database.was_stopped_cleanly  # not all was recorded
     again.close()
+    last = open_ledger(tmp_path)
+    assert last.database.was_stopped_cleanly
+    last.close()
 
 
 def test_a_state_directory_serves_one_upload_directory(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     with pytest.raises(StateDirectoryError, match="belongs to the uploads of"):
         Ledger(tmp_path / "state", "t", tmp_path / "other", "all")
+
+
+def test_a_refused_start_does_not_hide_that_the_last_run_crashed(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.database.commit()
+    shutil.copytree(tmp_path / "state", tmp_path / "crashed")
+    ledger.close()
+    with pytest.raises(StateDirectoryError):
+        Ledger(tmp_path / "crashed", "t", tmp_path / "other", "all")
+    again = Ledger(tmp_path / "crashed", "t", tmp_path / "upload", "all")
+    assert not again.damage
+    assert not again.database.was_stopped_cleanly
+    again.close()
 
 
 def test_a_full_disk_loses_no_write(tmp_path: Path) -> None:

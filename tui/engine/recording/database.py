@@ -29,6 +29,8 @@ _OTHER_TROUBLE_REMEDY = (
 _ELSEWHERE_REMEDY = (
     "Choose a state directory on a local, writable disk with --logger_file_path"
 )
+#: How the last run ended: all was recorded; or not all, but what was is in the main file.
+_CLEAN, _WHOLE = "1", "2"
 #: Rows that are kept for a disk that refuses, before :meth:`Database.wait_for_room` waits.
 _MOST_KEPT_ROWS = 20_000
 
@@ -123,8 +125,9 @@ class Database:
         found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found is None or found[0] != "ok":
             raise self._damaged("its pages do not fit together")
-        self.was_stopped_cleanly = self.meta("stopped_cleanly") == "1"
-        if not had_log and not self.was_stopped_cleanly:
+        state = self.meta("stopped_cleanly")
+        self.was_stopped_cleanly = state == _CLEAN
+        if not had_log and state not in (_CLEAN, _WHOLE):
             raise self._damaged(
                 "its write-ahead log is missing, although the last run did not end cleanly")
         version = self.meta("schema_version")
@@ -304,26 +307,26 @@ class Database:
     def abandon(self) -> None:
         """Give the file back without the writes since the last commit."""
         with self._lock:
-            self._say_whole()
-            self._connection.close()
-        with contextlib.suppress(OSError):
-            self.owner_path.unlink()
+            self._give_back(_WHOLE)
 
-    def _say_whole(self) -> None:
-        """Note that nothing is lost with the log, which closing the connection takes away.
+    def _give_back(self, state: str) -> None:
+        """Close the connection, which takes the log away, and note before that nothing needs it.
 
         Where the disk is so full that not even this can be written, the log stays.
         """
-        clean = "UPDATE meta SET value = '1' WHERE key = 'stopped_cleanly'"
+        note = f"UPDATE meta SET value = '{state}' WHERE key = 'stopped_cleanly'"
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._connection.execute(clean)
+            self._connection.execute(note)
         except sqlite3.Error:
             with contextlib.suppress(sqlite3.Error):
                 # What is in the main file makes room in the log.
                 self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-                self._connection.execute(clean)
+                self._connection.execute(note)
+        with contextlib.suppress(OSError):
+            self.owner_path.unlink()  # while it is ours
+        self._connection.close()
 
     def close(self) -> None:
         """Commit, say that the stop was clean, and give the file back.
@@ -332,10 +335,12 @@ class Database:
             LedgerError: the last writes could not be made durable.
         """
         with self._lock:
+            state = _WHOLE
             try:
                 self.commit()
+                state = _CLEAN
             finally:
-                self.abandon()
+                self._give_back(state)
 
 
 def already_running(path: Path) -> AlreadyRunningError:

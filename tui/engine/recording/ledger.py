@@ -66,7 +66,7 @@ class Ledger:
             raise StateDirectoryError(error.what, where=str(state_dir),
                                       remedy="Free the disk that holds it") from error
         except BaseException:
-            self.database.close()
+            self.abandon()  # how the last run ended must still be known at the next start
             raise
 
     def _note_damage(self) -> None:
