@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -92,3 +94,66 @@ def test_the_client_repeats_itself_once_a_minute(log: Log) -> None:
     for number in range(50):
         logging.getLogger("tui.kafka").error("Connection refused (after %dms)", number)
     assert len(log.lines(0)) == 1
+
+
+def test_a_log_message_takes_what_fits_and_leaves_the_rest(tmp_path: Path) -> None:
+    log = Log(replace(settings_in(tmp_path), log_messages=PeriodicMessages("logs", "me", 1)), None)
+    log.open()
+    for number in range(100):
+        LOGGER.info("%02d é", number)
+    log.close()
+    taken = []
+    while lines := log.take_for_message(200):
+        assert len(json.dumps(lines)) <= 200
+        taken += lines
+    assert taken == [f"{number:02d} é" for number in range(100)]
+
+
+def test_a_huge_line_is_cut_for_messages_only(log: Log) -> None:
+    LOGGER.info("x" * 100_000)
+    (line,) = log.take_for_message(1_000_000)
+    assert line.endswith("... (100000 characters)")
+    assert len(line) < 11_000
+    assert len(log.lines(0)[0].text) == 100_000
+
+
+def test_lines_that_were_lost_are_told(log: Log) -> None:
+    log.lost(7)
+    LOGGER.info("after")
+    assert log.take_for_message(1000) == ["7 earlier log lines were dropped", "after"]
+
+
+def test_log_messages_carry_lines_of_their_own_level(tmp_path: Path) -> None:
+    log = Log(replace(settings_in(tmp_path), log_message_level=logging.WARNING,
+                      log_messages=PeriodicMessages("logs", "me", 1)), None)
+    log.open()
+    LOGGER.info("not this")
+    LOGGER.warning("this")
+    log.close()
+    assert log.take_for_message(1000) == ["this"]
+
+
+def test_what_no_thread_caught_is_logged_without_secrets(log: Log, stream: io.StringIO) -> None:
+    def fail() -> None:
+        raise ValueError("hunter2")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    assert "an unexpected error" in stream.getvalue()
+    assert "ValueError: ***" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_a_disk_that_fills_is_said_once_and_not_for_every_line(
+        log: Log, stream: io.StringIO, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> bool:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("logging.handlers.RotatingFileHandler.shouldRollover", full)
+    for number in range(20):
+        LOGGER.warning("line %d", number)
+    assert stream.getvalue().count("the log file cannot be written") == 1
+    assert stream.getvalue().count("line ") == 20
+    assert capsys.readouterr().err == ""
