@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -135,3 +136,18 @@ def test_it_never_loads_a_terminal_library(upload_dir: Path, embedded: Path) -> 
         [sys.executable, "-c", code, str(upload_dir), "--headless", "--config", str(embedded)],
         input="check\nfiles\nhelp\nwhy a\nquit\n", text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", [b"broken\xff", b"two\nlines", "größe ☃ [red]".encode()])
+def test_the_upload_directory_may_have_any_name(tmp_path: Path, nowhere: Path,
+                                                name: bytes) -> None:
+    upload_dir = tmp_path / os.fsdecode(name)
+    upload_dir.mkdir()
+    for directory in ("LOGS", "../beside"):  # a state directory below it, and one outside
+        with Program(upload_dir, "--config", str(nowhere), "--logger_file_path",
+                     str(upload_dir / directory)) as program:
+            program.wait_for("uploading .* to topic test")
+            program.type("check")
+            program.wait_for("^files ")
+            assert program.quit() == 0
+            assert "Traceback" not in program.text()

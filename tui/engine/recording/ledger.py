@@ -84,13 +84,15 @@ class Ledger:
 
     def _check_upload_dir(self, state_dir: Path, upload_dir: Path) -> None:
         served = self.database.meta("upload_dir")
+        # Its name need not be UTF-8, which the ledger's texts are.
+        name = os.fsencode(upload_dir).decode("utf-8", "backslashreplace")
         if not served or state_dir.is_relative_to(upload_dir):
-            self.database.set_meta("upload_dir", str(upload_dir))
+            self.database.set_meta("upload_dir", name)
             return
-        if served != str(upload_dir):
+        if served != name:
             raise StateDirectoryError(
                 f"this state directory belongs to the uploads of {served}, not to those of "
-                f"{upload_dir}", where=str(state_dir),
+                f"{name}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
 
     def _doubt_unfinished(self) -> None:
