@@ -342,3 +342,22 @@ def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPat
         finder.finding.stop()
         assert len(walked) < 50
     finder.stop()
+
+
+def test_s28_a_forced_quit_does_not_wait_for_what_hangs(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        release: threading.Event) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 600)
+    (upload_dir / "hang").write_bytes(b"x")
+    reached = threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        release.wait(600)
+
+    monkeypatch.setattr(reading, "open_below", failing(open_below, "hang", hang))
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
+        assert reached.wait(60)
+        engine.uploader.force_quit()
+        assert engine.ended() == 130
+        assert "did not end in time" not in engine.log

@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 #: A call that has not returned after this time is given up.
 PATIENCE_SECONDS = 30.0
+#: The same for one whose owner is to end.
+_LAST_PATIENCE_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
 #: So many threads may be left behind; further calls then wait until one of them returns.
 _MOST_LEFT_BEHIND = 16
 #: Where so many paths of one folder hang, the others in it are believed to.
@@ -45,13 +48,16 @@ class Patient:
     Args:
         name: of the thread.
         on_return: told a path that hung, once its call has come back after all.
+        is_stopping: whether its owner has been asked to end, and so is less patient.
         patience_seconds: how long a call may stay with one path; a common time by default.
     """
 
     def __init__(self, name: str, on_return: Callable[[str], None],
+                 is_stopping: Callable[[], bool] = lambda: False,
                  patience_seconds: float | None = None) -> None:
         self._name = name
         self._on_return = on_return
+        self._is_stopping = is_stopping
         self._patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._worker: _Worker | None = None
         self._left_behind: list[_Worker] = []
@@ -70,8 +76,10 @@ class Patient:
         worker = self._worker or self._new_worker()
         self._worker = worker
         worker.begin(work)
-        while not worker.done.wait(self._patience / 4):
-            if time.monotonic() - worker.since > self._patience:
+        while not worker.done.wait(min(_LOOK_SECONDS, self._patience / 4)):
+            patience = min(self._patience, _LAST_PATIENCE_SECONDS) if self._is_stopping() \
+                else self._patience
+            if time.monotonic() - worker.since > patience:
                 break
         if worker.leave_behind():
             self._worker = None

@@ -177,7 +177,8 @@ class Finding:
             if self._selection.observe(rel_path)[0] is None:
                 return "there is no such file in the upload directory"
         except (OSError, ValueError) as error:
-            return f"it cannot be looked at: {error}"
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            return f"it cannot be looked at: {reason}"
         return "it is there, and the next scan will find it"
 
     def observe(self, rel_path: str) -> Observation | None:

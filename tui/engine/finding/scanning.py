@@ -64,7 +64,7 @@ class ScanningThread(StoppableThread):
         self._on_refused = on_refused
         self._on_refused_seen = on_refused_seen
         self._knew_files = knew_files
-        self._patient = Patient("scanning", self._answers_again)
+        self._patient = Patient("scanning", self._answers_again, self.stopping.is_set)
         self._asked = threading.Event()
         self._lock = threading.Lock()
         self._new_directories: dict[str, float] = {}

@@ -79,7 +79,8 @@ class SettlingThread(StoppableThread):
         self._ask_for_scan = ask_for_scan
         self._on_refused = on_refused
         self._why_offline = why_offline
-        self._patient = Patient("settling", lambda path: self.touch(path, EventKind.FOUND))
+        self._patient = Patient("settling", lambda path: self.touch(path, EventKind.FOUND),
+                                self.stopping.is_set)
         self._changed = threading.Condition()
         self._intake: dict[str, _Heard] = {}
         self._settling: dict[str, _Settling] = {}

@@ -111,7 +111,7 @@ class UploadingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__(f"uploading-{number}", on_death)
         self._a = around
-        self._patient = Patient(self.name, around.on_answer)
+        self._patient = Patient(self.name, around.on_answer, self.stopping.is_set)
         self.n_slices_read = 0  #: grows while a file is hashed: a sign of life
 
     def work(self) -> None:
