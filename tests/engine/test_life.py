@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.in_process import RunningEngine, settings_for
+from tests.unit.test_ledger import is_refused
 from tests.waiting import wait_until
 from tui.engine import connecting
 from tui.engine.finding.comparing import Comparing
@@ -283,3 +284,13 @@ def test_a_drain_without_its_producing_thread_ends_at_once() -> None:
     program = FakeProgram()
     program.why = ("the thread producing has ended", 0.0)
     assert program.seconds_until_given_up() == 0
+
+
+def test_another_name_of_the_ledger_is_never_read(tmp_path: Path, upload_dir: Path) -> None:
+    # POSIX drops a process's lock of a file when any descriptor of that file is closed.
+    state_dir = tmp_path / "state"
+    with RunningEngine(settings_for(upload_dir, state_dir)) as engine:
+        (upload_dir / "another name").hardlink_to(state_dir / "upload_to_t.sqlite3")
+        engine.wait_log("another name is skipped: it is another name of the ledger")
+        assert is_refused(state_dir)
+        assert engine.quit() == 0

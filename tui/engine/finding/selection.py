@@ -54,6 +54,7 @@ class Selection:
         self._root = str(settings.upload_dir)
         self.follow_symlinks = settings.follow_symlinks
         self._regex = settings.upload_regex
+        self._ledger_path = settings.state_dir / f"upload_to_{settings.topic_name}.sqlite3"
         self._is_default = settings.upload_regex_is_default
         self._state_dir = ""
         if settings.state_dir.is_relative_to(settings.upload_dir):
@@ -148,7 +149,18 @@ class Selection:
             return None, ""
         if not stat.S_ISREG(status.st_mode):
             return None, f"it is {kind_of(status)}"
+        if status.st_nlink > 1 and self._is_ledger(status):
+            reason = "it is another name of the ledger"
+            self.say_once(rel_path, reason)
+            return None, reason
         return self.observation(rel_path, status), ""
+
+    def _is_ledger(self, status: os.stat_result) -> bool:
+        """Return whether it is the ledger: closing it once read would give its lock away."""
+        try:
+            return os.path.samestat(os.stat(self._ledger_path), status)  # noqa: PTH116
+        except OSError:
+            return False
 
     def observation(self, rel_path: str, status: os.stat_result) -> Observation:
         """Return what a ``stat`` told of a regular file."""
