@@ -80,10 +80,11 @@ def read_versions(ledger: Path) -> list[Version]:
     try:
         rows = connection.execute(
             "SELECT directory, name, v.state, v.n_bytes, sha512, n_chunks, is_recovery, "
-            "may_not_rebuild, delivered, offsets FROM versions v JOIN files USING (file_id) "
+            "may_not_rebuild, delivered, offsets FROM versions v LEFT JOIN files USING (file_id) "
             "ORDER BY version_id").fetchall()
     finally:
         connection.close()
+    assert all(row[1] is not None for row in rows), "a version belongs to no path"
     return [Version(f"{r[0]}/{r[1]}" if r[0] else r[1], r[2], r[3], r[4], r[5], bool(r[6]),
                     bool(r[7]), r[8] or b"", tuple(tuple(o) for o in json.loads(r[9] or "[]")))
             for r in rows]
