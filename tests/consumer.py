@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import ormsgpack
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tests.waiting import wait_until
 
@@ -48,6 +48,14 @@ def make_topic(bootstrap: str, n_partitions: int = 1, name: str = "",
     topic = NewTopic(name, n_partitions, 1, config=dict(config or {}))
     admin.create_topics([topic])[name].result(30)
     return name
+
+
+def add_partitions(bootstrap: str, name: str, n_partitions: int) -> None:
+    """Have a topic with so many partitions in all."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_partitions([NewPartitions(name, n_partitions)])[name].result(30)
+    wait_until(lambda: len(admin.list_topics(name, timeout=20).topics[name].partitions)
+               == n_partitions, f"{name} has {n_partitions} partitions")
 
 
 def delete_topic(bootstrap: str, name: str) -> None:
