@@ -152,8 +152,9 @@ def test_s22_a_recovery_goes_to_one_partition_even_where_chunks_are_spread(
     with Program(upload_dir, *words) as program:
         program.wait_uploaded(1)
         assert program.quit() == 0
+    sha512 = hashlib.sha512(new).digest()
     chunks = sorted((c for c in map(parse, read_topic(kafka.bootstrap, topic))
-                     if c.file_hash == hashlib.sha512(new).digest()), key=lambda c: c.position)
+                     if c.file_hash == sha512), key=lambda c: c.position)
     assert {c.partition for c in chunks} == {zlib.crc32(b"large") % 3}
     assert [c.index for c in chunks[:3]] == [1, 1, 2]
     assert {c.n_chunks for c in chunks} == {-(-30_000_000 // 8192)}

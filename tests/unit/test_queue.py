@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.test_messages import version_of
 from tui.engine.model import WaitingFile
 from tui.engine.sending.delivery import Sending
@@ -59,3 +61,81 @@ def test_versions_count_as_uploading_until_they_have_ended() -> None:
     assert len(queue.sendings(1)) == 1
     queue.ended("a")
     assert queue.n_uploading == 1
+
+
+def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, Gate]:
+    gate = Gate(max_bytes)
+    return UploadQueue(ListedFiles(*files), 2, gate), gate
+
+
+def test_a_pause_stops_handing_out_and_producing_at_once() -> None:
+    queue, gate = queue_of(waiting(1))
+    queue.pause()
+    while_paused = gate.is_shut, take(queue)
+    queue.resume()
+    assert while_paused == (True, [])
+    assert gate.enter(1)
+    assert len(take(queue)) == 1
+
+
+def test_small_files_are_held_within_the_limit_of_bytes() -> None:
+    queue, _ = queue_of(*(waiting(i, f"f{i}", 400) for i in range(1, 6)), max_bytes=1000)
+    first = take(queue)
+    assert len(first) == 2
+    assert take(queue) == []
+    queue.let_go(first[0].rel_path)
+    assert [file.rel_path for file in take(queue)] == ["f3"]
+
+
+def test_a_small_file_beyond_the_limit_goes_alone() -> None:
+    queue, _ = queue_of(waiting(1, "a", 4000), waiting(2, "b", 1), max_bytes=1000)
+    assert [file.rel_path for file in take(queue)] == ["a"]
+    assert take(queue) == []
+
+
+def test_empty_files_in_hand_are_bounded_in_number() -> None:
+    queue, _ = queue_of(*(waiting(i, f"f{i}", 0) for i in range(1, 20_001)))
+    n_in_hand = 0
+    while batch := take(queue):
+        n_in_hand += len(batch)
+    assert 10_000 < n_in_hand < 20_000
+
+
+def test_at_most_two_more_large_versions_than_threads_are_in_hand() -> None:
+    large = 10**9
+    queue, _ = queue_of(*(waiting(i, f"f{i}", large) for i in range(1, 10)))
+    n_in_hand = 0
+    while batch := take(queue):
+        n_in_hand += len(batch)
+    assert n_in_hand == 4
+    queue.release("f1")
+    assert len(take(queue)) == 1
+
+
+def test_large_files_do_not_keep_small_ones_waiting() -> None:
+    large = [waiting(i, f"large{i}", 10**9) for i in range(1, 10)]
+    queue, _ = queue_of(*large, waiting(10, "small", 1))
+    names: set[str] = set()
+    while batch := take(queue):
+        names |= {file.rel_path for file in batch}
+    assert "small" in names
+
+
+def test_while_everything_is_refused_one_version_goes_an_interval(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("tui.engine.sending.queue.time.monotonic", lambda: now)
+    queue, _ = queue_of(*(waiting(i, f"f{i}") for i in range(1, 6)))
+
+    def hand_out() -> int:
+        work = queue.take(0.0)
+        return len(work) if isinstance(work, list) else 0
+
+    queue.refused(30.0)
+    assert hand_out() == 0
+    now += 31
+    assert [hand_out(), hand_out()] == [1, 0]
+    now += 31
+    assert [hand_out(), hand_out()] == [1, 0]
+    queue.refused(None)
+    assert hand_out() == 3

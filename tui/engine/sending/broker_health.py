@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 #: A broker that owes an answer for so long counts as unreachable, connected or not.
 _STALLED_SECONDS = 15.0
+_LONGEST_INTERVAL_SECONDS = 5.0  #: between two statistics, or the process stood still
 
 
 class BrokerHealth:
@@ -32,7 +33,7 @@ class BrokerHealth:
         self._redact = settings.redact
         self.trouble = ""  #: what the client complained of since it was connected last
         self._n_connects: dict[str, int] = {}
-        self._answers: dict[str, tuple[int, float]] = {}
+        self._answers: dict[str, tuple[int, float, float]] = {}
         self._is_stalled = False
         self._lock = threading.Lock()
         self._status = BrokerStatus(address=settings.broker_address, since=time.time(),
@@ -110,11 +111,13 @@ class BrokerHealth:
     def _seconds_without_answer(self, broker: Mapping[str, Any]) -> float:
         """Return since when a broker owes an answer and has sent nothing."""
         now = time.monotonic()
-        n_answers, since = self._answers.get(broker["name"], (-1, now))
+        owes = bool(broker.get("waitresp_cnt")) and broker.get("state") == "UP"
         received = broker.get("rxbytes", 0)
-        if received != n_answers or not broker.get("waitresp_cnt") or broker.get("state") != "UP":
+        n_received, since, last_look = self._answers.get(broker["name"], (-1, now, now))
+        # After a pause of this process itself, nothing is known of the time in between.
+        if received != n_received or now - last_look > _LONGEST_INTERVAL_SECONDS or not owes:
             since = now
-        self._answers[broker["name"]] = (received, since)
+        self._answers[broker["name"]] = (received, since, now)
         return now - since
 
     def _note_stall(self, seconds: float) -> None:

@@ -1,0 +1,158 @@
+"""Between librdkafka and the versions: no message goes missing, none is counted too early."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from tests.engine.in_process import settings_for
+from tests.unit.test_messages import version_of
+from tests.waiting import wait_until
+from tui.engine.model import WaitingFile
+from tui.engine.sending.delivery import Sending
+from tui.engine.sending.gate import Gate
+from tui.engine.sending.kafka_errors import Cure, judge, principal_of
+from tui.engine.sending.messages import MessageMaker
+from tui.engine.sending.producing import ProducingThread
+
+CONTENT = bytes(range(100))
+
+
+class Bench:
+    """A producing thread on an embedded broker, and what it tells."""
+
+    def __init__(self, directory: Path, **changes: Any) -> None:
+        (directory / "upload").mkdir()
+        self.over: list[Sending] = []
+        self.again: list[Sending] = []
+        self.gate = Gate(10**6)
+        self.thread = ProducingThread(
+            settings_for(directory / "upload", directory / "state", **changes), self.gate,
+            logging.getLogger("tui.kafka"), self.over.append, self.again.append,
+            lambda _seconds: None, lambda: None, lambda _name, _error: None)
+
+    def trust(self) -> None:
+        self.thread.lost.clear()
+        assert self.thread.trust()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.thread.halt()
+    bench.thread.stop()
+    if bench.thread.is_alive():
+        bench.thread.join(30)
+
+
+def sending_of(content: bytes = CONTENT, chunk_size: int = 10, **changes: Any) -> Sending:
+    version = replace(version_of(content, "a", chunk_size, 1.0), **changes)
+    file = WaitingFile(1, "a", len(content), 0, 1, 0, "all", False, 0)
+    return Sending(version, file, MessageMaker(version), data=content)
+
+
+def produce(bench: Bench, sending: Sending, *indexes: int) -> list[bool]:
+    size = sending.version.chunk_size
+    return [bench.thread.produce(sending, i, CONTENT[i * size:(i + 1) * size]) for i in indexes]
+
+
+def test_nothing_is_produced_before_the_cluster_was_checked(bench: Bench) -> None:
+    sending = sending_of()
+    assert produce(bench, sending, 0) == [False]
+    assert (sending.n_in_flight, bench.gate.n_bytes) == (0, 0)
+    bench.trust()
+    assert produce(bench, sending, 0) == [True]
+
+
+def test_acknowledgements_after_a_lost_connection_count_once_it_was_checked(bench: Bench) -> None:
+    bench.trust()
+    sending = sending_of()
+    produce(bench, sending, *range(10))
+    bench.thread.distrust()
+    bench.thread.start()
+    client = bench.thread.clients.first
+    wait_until(lambda: len(client) == 0, "every report has come")
+    assert sending.n_delivered == 0
+    assert not sending.is_over
+    bench.trust()
+    wait_until(lambda: bench.over == [sending], "the reports count")
+    assert (sending.n_delivered, bench.gate.n_bytes) == (10, 0)
+
+
+def test_a_message_that_went_to_a_client_as_it_was_replaced_is_reported(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.trust()
+    clients = bench.thread.clients
+    old = clients.first
+    clients.replace()
+    clients.poll(0.01)  # the old one holds nothing, and is let go
+    real, late = clients.of, [old]
+    monkeypatch.setattr(clients, "of", lambda sending: late.pop() if late else real(sending))
+    sending = sending_of()
+    assert produce(bench, sending, 0) == [True]
+    bench.thread.start()
+    wait_until(lambda: sending.again == [0] or sending.n_delivered == 1, "the chunk is accounted")
+    assert sending.n_in_flight == 0
+
+
+def test_the_first_chunk_of_a_recovery_is_acknowledged_twice_before_another_one_goes(
+        bench: Bench) -> None:
+    bench.trust()
+    sending = sending_of(is_recovery=True)
+    result: list[list[bool]] = []
+    producing = threading.Thread(target=lambda: result.append(produce(bench, sending, 0, 1)),
+                                 daemon=True)
+    producing.start()
+    wait_until(lambda: sending.n_in_flight == 2, "both copies are on their way")
+    producing.join(0.3)  # and no other chunk, as long as no report has come
+    assert sending.n_in_flight == 2
+    bench.thread.start()
+    producing.join(30)
+    assert result == [[True, True]]
+    assert sending.is_delivered(0)
+
+
+def test_a_short_last_chunk_waits_until_the_broker_takes_full_ones(bench: Bench) -> None:
+    bench.trust()
+    sending = sending_of(CONTENT[:25])
+    assert produce(bench, sending, 0, 1) == [True, True]
+    sending.refuse("too large", 60.0)
+    sending.refuse("too large", 60.0)
+    assert bench.thread.produce(sending, 2, CONTENT[20:25]) is False
+    assert not sending.may_be_on_topic
+
+
+@pytest.mark.parametrize(("code", "cure", "may_have_arrived"), [
+    (KafkaError._MSG_TIMED_OUT, Cure.AGAIN, True),
+    (KafkaError._PURGE_INFLIGHT, Cure.AGAIN, True),
+    (KafkaError._PURGE_QUEUE, Cure.AGAIN, False),
+    (KafkaError.NOT_LEADER_FOR_PARTITION, Cure.AGAIN, False),
+    (KafkaError.UNKNOWN_TOPIC_OR_PART, Cure.AGAIN, False),
+    (KafkaError.MSG_SIZE_TOO_LARGE, Cure.LATER, False),
+    (KafkaError.TOPIC_AUTHORIZATION_FAILED, Cure.LATER, False)])
+def test_transient_errors_go_again_and_permanent_ones_wait_for_help(
+        code: int, cure: Cure, may_have_arrived: bool) -> None:
+    verdict = judge(code)
+    assert (verdict.cure, verdict.may_have_arrived) == (cure, may_have_arrived)
+    assert bool(verdict.remedy) == (cure is Cure.LATER)
+
+
+def test_errors_that_put_the_topic_in_doubt_ask_who_it_is() -> None:
+    assert judge(KafkaError.UNKNOWN_TOPIC_OR_PART).asks_for_check
+    assert judge(KafkaError._UNKNOWN_PARTITION).asks_for_check
+    assert not judge(KafkaError._MSG_TIMED_OUT).asks_for_check
+
+
+def test_the_principal_is_named_unless_it_is_a_secret() -> None:
+    config = {"sasl.username": "alice"}
+    assert principal_of(config, lambda text: text) == "User:alice"
+    assert "alice" not in principal_of(config, lambda text: text.replace("alice", "***"))
+    assert principal_of({}, lambda text: text) == "User:ANONYMOUS"
