@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from tui.engine import operating_system
+from tui.engine.file_systems import delivers_events, file_system_kind, mount_point
 from tui.engine.operating_system import (
-    delivers_events,
-    file_system_kind,
     is_link,
     last_change_ns,
-    mount_point,
     mtime_in_64_bits,
     open_below,
     open_for_reading,

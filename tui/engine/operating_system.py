@@ -20,11 +20,6 @@ STOP_SIGNALS: tuple[signal.Signals, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name))
 
-#: File systems whose changes on other machines or layers reach no native observer.
-_SILENT_FILE_SYSTEMS = frozenset({
-    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs",
-    "beegfs", "vboxsf", "prl_fs", "davfs", "ncpfs"})
-
 _seek_lock = threading.Lock()
 
 
@@ -260,15 +255,6 @@ def is_link(status: os.stat_result) -> bool:
         or _HAS_JUNCTIONS and getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
-#: File systems on which a file keeps its number as long as it lives.
-_STABLE_NUMBERS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs"})
-
-
-def keeps_file_numbers(kind: str) -> bool:
-    """Return whether another inode number surely means another file on this file system."""
-    return kind in _STABLE_NUMBERS
-
-
 def last_change_ns(status: os.stat_result, now_ns: int, platform: str = sys.platform) -> int:
     """Return when a file was last changed, or came to its place, by the file system's own clock.
 
@@ -314,54 +300,6 @@ def watched_inodes(descriptors: Path = Path("/proc/self/fdinfo")) -> set[int] | 
     except OSError:
         return None
     return found
-
-
-def mount_point(path: Path) -> str:
-    """Return the directory at which the file system of an existing path is mounted."""
-    real = Path(os.path.realpath(path))
-    return str(next((p for p in (real, *real.parents) if os.path.ismount(p)), real.anchor))
-
-
-def file_system_kind(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """Return the type of the file system that holds a path; empty where it cannot be known.
-
-    Args:
-        path: an existing path.
-        mounts: Linux's table of mounts (proc(5), mountinfo).
-    """
-    with contextlib.suppress(OSError):
-        real = os.path.realpath(path)
-        best = ("", "", "")
-        for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
-            left, _, right = line.partition(" - ")
-            point, (kind, _, options) = _unescaped(left.split()[4]), right.split(" ", 2)
-            if (real == point or real.startswith(point.rstrip("/") + "/")) \
-                    and len(point) >= len(best[0]):
-                best = (point, kind, options)
-        if best[1] == "overlay" and _is_in_lower_layer(real, best[0], best[2]):
-            return "overlay, lower layer"
-        return best[1]
-    return "network" if str(path).startswith("\\\\") else ""
-
-
-def _is_in_lower_layer(real: str, point: str, options: str) -> bool:
-    """Return whether a lower layer of an overlay holds the directory, within our reach."""
-    lower = next((o[9:] for o in options.split(",") if o.startswith("lowerdir=")), "")
-    below = os.path.relpath(real, point)
-    return any(os.path.isdir(os.path.join(_unescaped(layer), below))  # noqa: PTH112, PTH118
-               for layer in lower.split(":") if layer.startswith("/"))
-
-
-def _unescaped(text: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text
-
-
-def delivers_events(kind: str) -> bool:
-    """Return whether a file system is believed to tell a native observer of every change."""
-    return not (kind in _SILENT_FILE_SYSTEMS or kind.startswith(("fuse", "overlay,"))
-                or kind == "network")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.engine.operating_system import mount_point
+from tui.engine.file_systems import mount_point
 
 
 class UploadRoot:

@@ -8,13 +8,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from tui.engine.file_systems import file_system_kind, keeps_file_numbers
 from tui.engine.model import FileState, KnownFile, Observation, is_ledger_name
-from tui.engine.operating_system import (
-    file_system_kind,
-    is_link,
-    keeps_file_numbers,
-    mtime_in_64_bits,
-)
+from tui.engine.operating_system import is_link, mtime_in_64_bits
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)

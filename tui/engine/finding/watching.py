@@ -25,8 +25,9 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserverVFS
 
+from tui.engine.file_systems import delivers_events, file_system_kind
 from tui.engine.model import EventKind
-from tui.engine.operating_system import delivers_events, file_system_kind, watched_inodes
+from tui.engine.operating_system import watched_inodes
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
