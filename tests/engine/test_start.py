@@ -40,7 +40,8 @@ def test_what_is_there_is_left_alone_and_counted_once(upload_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("mtime_ns", [
-    NOW_NS + HOUR_NS, 0, -HOUR_NS, 2 ** 62 * 3 // 2, 2 ** 63 + 5], ids=["future", "epoch", "before", "far", "beyond"])
+    NOW_NS + HOUR_NS, 0, -HOUR_NS, 2 ** 62 * 3 // 2, 2 ** 63 + 5],
+    ids=["future", "epoch", "before", "far", "beyond"])
 def test_s31_an_odd_mtime_makes_no_file_new(upload_dir: Path, mtime_ns: int) -> None:
     put_with_time(upload_dir / "a", mtime_ns)
     with Finder(upload_dir) as finder:
