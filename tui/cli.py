@@ -66,6 +66,11 @@ def _demo(arguments: argparse.Namespace) -> int:
                              "own and keeps nothing", remedy=f"Leave out --demo or {name}")
     arguments.config = "demo"
     arguments.upload_existing = True  # what arrives before the first scan is shown, too
+    for word, seconds in (("heartbeat", "20"), ("log", "30")):
+        if getattr(arguments, f"{word}_topic_name") is None:
+            for name, value in (("topic_name", f"demo-{word}s"), ("program_id", "demo-instrument"),
+                                ("interval_secs", seconds)):
+                setattr(arguments, f"{word}_{name}", value)
     return demo.run(lambda directory: make_settings(arguments, directory), _show)
 
 

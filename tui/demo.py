@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import secrets
 import shutil
@@ -71,6 +72,7 @@ class Instrument(StoppableThread):
             self._write("notes [draft].txt", 3 * _KB)
             self._write("größe/naïve ☃.csv", 42 * _KB)
             self._write("run 1/markers/start", 0)
+            self._write_what_cannot_be_sent()
             for number in range(12):
                 self._write(f"spectra/scan_{number:03}.csv", self._random.randint(4, 90) * _KB)
             self._write("run 1/detector/frames.raw", self._big)
@@ -91,6 +93,14 @@ class Instrument(StoppableThread):
         if number % 19 == 14:
             # In place, while it is likely to be on its way.
             self._overwrite(f"run {1 + (number - 4) // 10}/detector/long_run.h5")
+
+    def _write_what_cannot_be_sent(self) -> None:
+        """Write a file that nobody may read, and one whose name no message can carry."""
+        self._write("calibration/locked.raw", 9 * _KB)
+        locked = self._folder / "calibration/locked.raw"
+        locked.chmod(0)
+        with contextlib.suppress(OSError, ValueError):  # not every file system takes such a name
+            (self._folder / os.fsdecode(b"calibration/dark \xff.raw")).write_bytes(self._block[:9])
 
     def _write(self, rel_path: str, n_bytes: int) -> None:
         path = self._folder / rel_path

@@ -216,6 +216,7 @@ def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str
         *_row("broker", broker_words(snapshot), _MOST_BROKER_LINES),
         *_row("program", f"{phase_words(snapshot)} for "
               f"{duration(snapshot.taken_at - snapshot.started_at)}"),
+        *_row("leaving", may_leave(snapshot)),
     ]
     for status in snapshot.uploading[:_MOST_NAMED]:
         lines += _row(f"  {done(status):>5}", f"{shorten(visible(status.rel_path), 46)}, "
@@ -250,9 +251,9 @@ def may_leave(snapshot: Snapshot) -> str:
     """Return the answer to: may I switch this off?"""
     counts = snapshot.counts
     if counts.unfinished:
-        return f"{files(counts.unfinished)} are not sent yet; quit sends them first"
+        return f"{files(counts.unfinished)} not sent yet; quit sends what is queued first"
     if counts.settling:
-        return f"{files(counts.settling)} have not come to rest; they are remembered"
+        return f"{files(counts.settling)} not at rest yet: remembered for the next start"
     if counts.held or counts.failed:
         return "all else is sent; held and failed files are remembered"
     return "everything is sent"

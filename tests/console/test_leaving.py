@@ -50,7 +50,7 @@ async def test_leaving_asks_while_something_is_unfinished(key: str) -> None:
     async with console(engine) as pilot:
         await pilot.press(key)
         await wait_screen(pilot, LeavingScreen)
-        await wait_for(pilot, "131 files are not sent yet: 34.3 GB, about 2 min 41 s")
+        await wait_for(pilot, "131 files not sent yet: 34.3 GB, about 2 min 41 s")
         assert engine.done == []
 
 

@@ -258,6 +258,14 @@ def test_a_row_of_uploading_says_everything() -> None:
     assert bar == Bar(9412 / 16384)
 
 
+def test_a_file_that_is_hashed_says_so() -> None:
+    file = fakes.busy().uploading[0]
+    status = replace(file, n_bytes_hashed=file.n_bytes // 4, n_chunks=0, n_chunks_delivered=0)
+    cells = row_cells(status)
+    assert cells[2] == Bar(0.25)
+    assert [cell[0] for cell in cells[3:6] if not isinstance(cell, Bar)] == ["25 %", "", "reading"]
+
+
 # Queue and history.
 
 @pytest.mark.parametrize(("status", "state", "words"), [
@@ -327,6 +335,17 @@ def test_the_file_pane_tells_version_and_offsets() -> None:
     for words in ("uploading, 57 % acknowledged", "268 MB, 16,384 chunks of 16,384",
                   bytes(range(16)).hex(), "0, offsets 81920-98303", "2, uploaded 2026-"):
         assert words in text
+
+
+def test_the_reason_of_a_stuck_file_is_broken_where_there_is_room() -> None:
+    snapshot = fakes.busy()
+    stuck = fakes.held_rows()[0]
+    picture = replace(view(snapshot, stuck.rel_path), status=stuck, versions=())
+    lines = shown(Detail.draw(picture, 44, 8)).split("\n")
+    assert "Permission denied" in " ".join(" ".join(lines).split())
+    assert "xrd-upload" in " ".join(lines)
+    assert len(lines) <= 10
+    assert "…" in shown(Detail.draw(picture, 44, 2))
 
 
 # Heartbeats.

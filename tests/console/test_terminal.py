@@ -144,6 +144,25 @@ def test_a_lost_terminal_ends_the_program_also_where_hang_ups_are_ignored(
         signal.signal(signal.SIGHUP, before)
 
 
+def test_the_demo_makes_everything_visible(tmp_path: Path) -> None:
+    with Terminal("--demo", size=(200, 60), environment={"TMPDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("embedded broker: nothing is kept", "demo-heartbeats", "demo-logs")
+        terminal.wait_for("1 failed")  # a name that is not UTF-8
+        terminal.wait_for("MB/s", "■ acknowledged")
+        terminal.wait_for("still changing since")
+        terminal.wait_for("delivered")
+        terminal.press("3")
+        terminal.wait_for("dark \\udcff.raw")
+        terminal.press("4")
+        terminal.wait_for("größe/naïve ☃.csv")
+        terminal.press("q")
+        terminal.wait_for("Leave")
+        terminal.press("n")
+        assert terminal.wait() == 130
+        terminal.assert_restored()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("upload")] == []
+
+
 def test_the_file_of_a_lost_terminal_takes_everything_and_says_so_once() -> None:
     class Gone:
         def write(self, text: str) -> int:

@@ -85,7 +85,7 @@ def test_ctrl_c_asks_drains_and_restores_the_terminal(
         files = fill(upload_dir)
         terminal.wait_for("5 waiting")
         terminal.press("\x03")
-        terminal.wait_for("5 files are not sent yet", "Uploading is paused")
+        terminal.wait_for("5 files not sent yet", "Uploading is paused")
         terminal.press("\x03")
         assert terminal.wait() == 0
         terminal.assert_restored()

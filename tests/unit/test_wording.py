@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import fakes
 from tui import wording
+from tui.engine.model import Counts, Snapshot
 
 
 @pytest.mark.parametrize(("seconds", "words"), [
@@ -50,3 +54,22 @@ def test_wrapped_text_fits_and_loses_nothing(text: str, width: int) -> None:
     lines = wording.wrapped(text, width)
     assert all(wording.cell_width(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(("snapshot", "answer"), [
+    (fakes.busy(), "131 files not sent yet; quit sends what is queued first"),
+    (replace(fakes.idle(), counts=Counts(settling=2)),
+     "2 files not at rest yet: remembered for the next start"),
+    (replace(fakes.idle(), counts=Counts(held=1)),
+     "all else is sent; held and failed files are remembered"),
+    (fakes.idle(), "everything is sent")])
+def test_check_answers_whether_one_may_leave(snapshot: Snapshot, answer: str) -> None:
+    assert f"leaving  {answer}" in wording.check_lines(snapshot)
+    assert wording.can_leave(snapshot) is not answer.startswith("131")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0.0, "now"), (4.9, "now"), (14.0, "10 s"), (59.9, "55 s"), (119.0, "1 min"),
+    (3599.0, "59 min"), (11520.0, "3 h 10 min")])
+def test_coarse_ages_change_rarely(seconds: float, words: str) -> None:
+    assert wording.coarse(seconds) == words

@@ -27,16 +27,15 @@ class Detail(Pane):
             rows += _version_rows(view.versions)
         if not rows:
             return Drawing(([("nothing is known of it yet", "$quiet")],))
-        return Drawing(tuple(table(rows, width)[:height]), subtitle="enter shows all of it")
+        return Drawing(tuple(table(rows, width, height)), subtitle="enter shows all of it")
 
 
 def _status_rows(status: FileStatus | None, has_versions: bool) -> list[tuple[str, Part]]:
     if status is None:
         return []
     words = wording.status_words(status)
-    if status.state is FileState.UPLOADING:
-        done = wording.percent(status.n_chunks_delivered, status.n_chunks)
-        words = f"uploading, {done} acknowledged"
+    if status.state is FileState.UPLOADING and not wording.is_being_read(status):
+        words = f"uploading, {wording.done(status)} acknowledged"
     rows: list[tuple[str, Part]] = [("state", (words, _STYLES.get(status.state, "")))]
     if not status.n_chunks and not has_versions:
         rows.append(("size", wording.size(status.n_bytes)))

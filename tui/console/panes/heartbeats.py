@@ -24,10 +24,10 @@ class Heartbeats(Pane):
         columns = []
         if beat.topic_name is not None:
             counted = f"{wording.count(beat.n_messages)}, {wording.size(beat.n_bytes)}"
-            columns.append(_column("heartbeats", counted, beat))
+            columns.append(_column("heartbeat", counted, beat))
         if log.topic_name is not None:
             noun = "line" if log.n_messages == 1 else "lines"
-            columns.append(_column("log messages", f"{wording.count(log.n_messages)} {noun}", log))
+            columns.append(_column("log message", f"{wording.count(log.n_messages)} {noun}", log))
         lines = _rows(columns, width)
         for word, option, status in (("heartbeats", "heartbeat", beat),
                                      ("log messages", "log", log)):
@@ -49,7 +49,9 @@ def _column(title: str, counted: str, status: PeriodicStatus) -> list[Part]:
     due = "" if status.next_in_seconds is None else \
         wording.duration(status.next_in_seconds) if status.next_in_seconds >= 10 \
         else f"{round(status.next_in_seconds)} s"
-    return [(f"{wording.count(status.n_sent)} {title}{failed}", "bold"), (counted, "$secondary"),
+    many = "" if status.n_sent == 1 else "s"
+    sent = f"{wording.count(status.n_sent)} {title}{many}{failed}"
+    return [(sent, "bold"), (counted, "$secondary"),
             wording.visible(status.topic_name or ""), wording.visible(status.program_id), last,
             due]
 

@@ -96,12 +96,21 @@ def filled(share: float, width: int) -> int:
     return full
 
 
-def table(rows: Sequence[tuple[str, Part]], width: int) -> list[Line]:
-    """Return rows of a label and a text, cut to the width."""
+def table(rows: Sequence[tuple[str, Part]], width: int, height: int) -> list[Line]:
+    """Return rows of a label and a text; the first text is broken where there is room for that.
+
+    What does not fit loses its end.
+    """
     room = max(4, width - 10)
     lines: list[Line] = []
+    n_spare = height - len(rows)
     for label, value in rows:
         text, style = (value, "") if isinstance(value, str) else value
-        lines.append([(f"{label:<10}", "$quiet"),
-                      (wording.shorten(text, room, cut_end=True), style)])
-    return lines
+        parts = wording.wrapped(text, room)
+        n_parts = 1 if lines else 1 + max(0, min(n_spare, len(parts) - 1))
+        shown = [*parts[:n_parts - 1], " ".join(parts[n_parts - 1:])]
+        for part in shown:
+            lines.append([(f"{label:<10}", "$quiet"),
+                          (wording.shorten(part, room, cut_end=True), style)])
+            label = ""
+    return lines[:height]

@@ -45,13 +45,18 @@ class Uploading(Listing):
 def row_cells(status: FileStatus) -> list[Cell]:
     """Return what the row of a file shows."""
     n_done, n_all = status.n_chunks_delivered, status.n_chunks
+    share = n_done / n_all if n_all else 0.0
+    chunks, rate = f"{wording.count(n_done)} / {wording.count(n_all)}", \
+        wording.rate(status.bytes_per_second)
+    if status.n_bytes_hashed is not None:
+        share = status.n_bytes_hashed / status.n_bytes if status.n_bytes else 0.0
+        chunks, rate = "", "reading"
     left = "" if status.seconds_left is None else wording.duration(status.seconds_left)
     return [
         (wording.visible(status.rel_path), "listing--plain"),
         (wording.size(status.n_bytes), "listing--quiet"),
-        Bar(n_done / n_all if n_all else 0.0),
+        Bar(share),
         (wording.done(status), "listing--plain"),
-        ("being read" if wording.is_being_read(status)
-         else f"{wording.count(n_done)} / {wording.count(n_all)}", "listing--quiet"),
-        (wording.rate(status.bytes_per_second), "listing--plain"),
+        (chunks, "listing--quiet"),
+        (rate, "listing--plain"),
         (left, "listing--quiet")]

@@ -40,7 +40,7 @@ class LeavingScreen(ModalScreen[str]):
         counts, traffic = self._snapshot.counts, self._snapshot.traffic
         left = f", about {wording.duration(traffic.seconds_left)}" \
             if traffic.seconds_left is not None else ""
-        lines = [f"{wording.files(counts.unfinished)} are not sent yet: "
+        lines = [f"{wording.files(counts.unfinished)} not sent yet: "
                  f"{wording.size(traffic.n_bytes_waiting)}{left}.",
                  "What is not sent now is remembered, and sent at the next start."]
         if self._snapshot.is_paused:
