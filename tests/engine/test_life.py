@@ -294,3 +294,34 @@ def test_another_name_of_the_ledger_is_never_read(tmp_path: Path, upload_dir: Pa
         engine.wait_log("another name is skipped: it is another name of the ledger")
         assert is_refused(state_dir)
         assert engine.quit() == 0
+
+
+def test_a_state_directory_that_is_removed_stops_sending_and_ends_with_status_1(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
+    monkeypatch.setattr("tui.engine.parts.UNREACHABLE_SECONDS", 0.5)
+    state_dir = tmp_path / "state"
+    with RunningEngine(settings_for(upload_dir, state_dir)) as engine:
+        (upload_dir / "a").write_bytes(b"a")
+        engine.wait_uploaded(1)
+        state_dir.rename(tmp_path / "gone")
+        (upload_dir / "b").write_bytes(b"b")
+        engine.wait_log("its file was removed or replaced): nothing more is sent until it can")
+        assert any("removed or replaced" in p for p in engine.uploader.snapshot().problems)
+        assert engine.quit() == 1
+        assert engine.uploader.snapshot().dead_threads == ()
+
+
+def test_a_state_directory_that_comes_back_is_used_again(tmp_path: Path,
+                                                         upload_dir: Path) -> None:
+    state_dir = tmp_path / "state"
+    with RunningEngine(settings_for(upload_dir, state_dir)) as engine:
+        (upload_dir / "a").write_bytes(b"a")
+        engine.wait_uploaded(1)
+        state_dir.rename(tmp_path / "gone")
+        (upload_dir / "b").write_bytes(b"b")
+        engine.wait_log("its file was removed or replaced")
+        (tmp_path / "gone").rename(state_dir)
+        engine.wait_uploaded(2)
+        assert engine.quit() == 0
+    for name in "ab":
+        assert state_of(name, state_dir, upload_dir) is FileState.UPLOADED

@@ -120,7 +120,9 @@ class Bookkeeper:
 
     def committed(self, is_written: bool) -> None:
         """Release the paths whose versions are recorded; block the queue while nothing can be."""
-        self._queue.is_blocked = not is_written
+        was_blocked, self._queue.is_blocked = self._queue.is_blocked, not is_written
+        if was_blocked and is_written:
+            self._queue.wake()  # what was put in line meanwhile could not be seen until now
         if not is_written:
             return
         released, self._unreleased = self._unreleased, []
