@@ -44,6 +44,7 @@ class Bookkeeper:
         self._unreleased: list[Sending] = []
         self._lock = threading.Lock()
         self._next_look = 0.0
+        self._n_mended = 0
         self.n_uploaded = 0
         self.n_may_not_rebuild = 0
 
@@ -120,8 +121,10 @@ class Bookkeeper:
 
     def committed(self, is_written: bool) -> None:
         """Release the paths whose versions are recorded; block the queue while nothing can be."""
-        was_blocked, self._queue.is_blocked = self._queue.is_blocked, not is_written
-        if was_blocked and is_written:
+        self._queue.is_blocked = not is_written
+        n_mended = self._ledger.database.n_mended
+        if n_mended != self._n_mended:
+            self._n_mended = n_mended
             self._queue.wake()  # what was put in line meanwhile could not be seen until now
         if not is_written:
             return

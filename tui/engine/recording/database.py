@@ -71,6 +71,7 @@ class Database:
         self._room = threading.Condition(self._lock)
         self._uncommitted: list[tuple[str, Sequence[Row]]] = []
         self._n_kept_rows = 0
+        self.n_mended = 0  #: how often the disk has taken again what it had refused
         self.holds_back = False  #: see :meth:`wait_for_room`
 
     def _open(self) -> sqlite3.Connection:
@@ -271,6 +272,7 @@ class Database:
             if self.problem:
                 logger.warning("the ledger can be written again")
                 self.problem = ""
+                self.n_mended += 1
 
     def _run(self, sql: str, rows: Sequence[Row]) -> None:
         if not self._connection.in_transaction:
