@@ -7,11 +7,12 @@ import logging
 import pytest
 
 from tests import fakes
-from tests.console.conftest import console, wait_over
+from tests.console.conftest import app_of, console, painted, wait_for, wait_over
 from tests.fakes import FakeEngine
 from tests.waiting import wait_until
 from tui.console.factory import make_app
 from tui.console.panes.totals import Totals
+from tui.errors import LedgerError
 from tui.settings import ConsoleSettings
 
 
@@ -56,3 +57,27 @@ async def test_messages_of_engine_threads_after_the_end_are_dropped() -> None:
     for callback in callbacks:
         callback(fakes.NOTICE)  # must not raise in the thread of the engine
     wait_until(lambda: not engine.subscribers, "the console's thread has ended")
+
+
+async def test_a_ledger_that_cannot_be_read_ends_nothing(caplog: pytest.LogCaptureFixture,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("tui"), "propagate", True)
+    engine = FakeEngine(fakes.busy())
+
+    def broken(*_arguments: object) -> None:
+        raise LedgerError("the ledger cannot be read: disk I/O error")
+
+    async with console(engine) as pilot:
+        with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "tui"):
+            patch.setattr(engine, "page", broken)
+            await painted(pilot, 5)
+            await wait_for(pilot, "Sending 131 files")
+            engine.shown = fakes.draining()  # closed before the end is told
+            await wait_for(pilot, "42 files left")
+            patch.setattr(engine, "explain", broken)
+            app_of(pilot).bridge.ask_detail("a")
+            await wait_for(pilot, "disk I/O error")
+        engine.shown = fakes.busy()
+        await wait_for(pilot, "behind 340 MB")
+        assert app_of(pilot).failure is None
+    assert caplog.text.count("the lists cannot be shown just now") == 1

@@ -10,9 +10,10 @@ from tests import fakes
 from tests.console.conftest import app_of, console, painted, screen_text, wait_for
 from tests.fakes import FakeEngine
 from tui.console.app import ConsoleApp
-from tui.console.bridge import MOST_LOG_LINES
+from tui.console.bridge import MOST_LOG_LINES, Bridge
 from tui.console.panes.pane import Pane
-from tui.engine.model import LogLine, PageKind
+from tui.console.view import Wish
+from tui.engine.model import LogLine, Page, PageKind, PageOrder
 
 
 async def test_the_cursor_stays_on_its_file_while_the_list_changes() -> None:
@@ -141,3 +142,34 @@ async def test_an_idle_minute_paints_the_clock_and_next_to_nothing_else() -> Non
 
 def test_every_pane_counts_what_it_paints() -> None:
     assert "n_painted" in vars(Pane("x", "x"))
+
+
+def test_a_costly_page_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tui.console.bridge.time.monotonic", lambda: now[0])
+
+    class SlowEngine(FakeEngine):
+        def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
+                 order: PageOrder = PageOrder.LINE) -> Page:
+            now[0] += 1.0
+            return super().page(kind, offset, n_rows, pattern, order)
+
+    engine = SlowEngine(fakes.busy())
+    bridge = Bridge(engine, None, 4, lambda _n, _e: None)  # type: ignore[arg-type]
+    for _ in range(400):  # a hundred seconds of pictures
+        bridge.look()
+        now[0] += 0.25
+    assert 4 <= len(engine.n_rows_asked) <= 7
+    bridge.wish = Wish(pattern="scan")
+    assert all("scan" in row.rel_path for row in bridge.look().page.rows)  # other rows: at once
+
+
+def test_a_cheap_page_is_asked_for_with_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tui.console.bridge.time.monotonic", lambda: now[0])
+    engine = FakeEngine(fakes.busy())
+    bridge = Bridge(engine, None, 4, lambda _n, _e: None)  # type: ignore[arg-type]
+    for _ in range(20):
+        bridge.look()
+        now[0] += 0.25
+    assert len(engine.n_rows_asked) == 20

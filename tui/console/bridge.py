@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textual.app import App
 from textual.message import Message
@@ -23,9 +25,14 @@ from tui.engine.model import (
     VersionRecord,
 )
 from tui.engine.threads import StoppableThread
+from tui.errors import UploadError
+
+logger = logging.getLogger("tui.console")
 
 #: Lines of the log for one picture; of more, only the newest are shown.
 MOST_LOG_LINES = 500
+#: Asking for the same rows again takes no more of the time than this.
+MOST_SHARE_OF_TIME = 0.05
 
 
 @dataclass
@@ -88,6 +95,10 @@ class Bridge(StoppableThread):
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._painted = threading.Event()
         self._painted.set()
+        self._last_page: Page | None = None
+        self._asked: tuple[object, ...] = ()
+        self._ask_again_at = 0.0
+        self._trouble = ""
         self.wish = Wish()
         #: Paths whose end the operator waits for; any other upload is no news.
         self.awaited: set[str] = set()
@@ -100,7 +111,7 @@ class Bridge(StoppableThread):
 
     def ask_detail(self, path: str) -> None:
         """Ask for all that is known of a file."""
-        self._jobs.put(lambda engine: Detailed(engine.explain(path), engine.versions(path)))
+        self._jobs.put(lambda engine: _detail(engine, path))
 
     def take_back_quit(self) -> None:
         """Ask to go on."""
@@ -165,15 +176,48 @@ class Bridge(StoppableThread):
         wish, engine = self.wish, self._engine
         snapshot = engine.snapshot()
         log = engine.log_lines(wish.after_log_line, MOST_LOG_LINES)
-        if snapshot.phase is Phase.STOPPED:  # the ledger is closed
-            return View(snapshot, Page(wish.kind, 0, 0, ()), wish, log=log)
-        page = engine.page(wish.kind, wish.offset, wish.n_rows, wish.pattern, wish.order)
-        in_hand = {status.rel_path: status for status in snapshot.uploading}
+        bare = View(snapshot, Page(wish.kind, 0, 0, ()), wish, log=log)
+        if snapshot.phase is Phase.STOPPED:
+            return bare
+        try:
+            return self._with_lists(bare)
+        except UploadError as error:
+            # The ledger is closed before the end is told, and its disk may fail for a while.
+            if snapshot.phase is Phase.RUNNING and str(error) != self._trouble:
+                logger.warning("the lists cannot be shown just now: %s", error)
+                self._trouble = str(error)
+            return bare
+
+    def _with_lists(self, bare: View) -> View:
+        """Return a picture with what the ledger and the files in hand add to it."""
+        engine, wish = self._engine, bare.wish
+        page = self._page(wish)
+        in_hand = {status.rel_path: status for status in bare.snapshot.uploading}
         chunk_path = wish.path if wish.path in in_hand else next(iter(in_hand), "")
-        return View(
-            snapshot, page, wish, in_hand.get(wish.path) or _found(page, wish.path),
-            engine.versions(wish.path) if wish.path else (), chunk_path,
-            engine.chunk_map(chunk_path) if chunk_path else None, log)
+        return replace(
+            bare, page=page, status=in_hand.get(wish.path) or _found(page, wish.path),
+            versions=engine.versions(wish.path) if wish.path else (), chunk_path=chunk_path,
+            chunk_map=engine.chunk_map(chunk_path) if chunk_path else None)
+
+    def _page(self, wish: Wish) -> Page:
+        """Return the part of a list that is wished; a costly one is not asked for all the time.
+
+        A filter over a million files takes a second of the ledger, which uploads need, too.
+        """
+        asked = (wish.kind, wish.offset, wish.n_rows, wish.pattern, wish.order)
+        begun = time.monotonic()
+        if self._last_page is None or asked != self._asked or begun >= self._ask_again_at:
+            self._last_page, self._asked = self._engine.page(*asked), asked
+            ended = time.monotonic()
+            self._ask_again_at = ended + (ended - begun) * (1 / MOST_SHARE_OF_TIME - 1)
+        return self._last_page
+
+
+def _detail(engine: Engine, path: str) -> Message:
+    try:
+        return Detailed(engine.explain(path), engine.versions(path))
+    except UploadError as error:
+        return Answered(f"detail {path}", Answer((str(error),), ok=False))
 
 
 def _found(page: Page, path: str) -> FileStatus | None:

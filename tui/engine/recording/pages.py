@@ -14,7 +14,7 @@ MOST_SORTED = 20_000
 #: Summing the bytes ahead reads every row ahead.
 _MOST_SUMMED = 10_000
 
-_ORDERS = {PageOrder.LINE: "state, position", PageOrder.NAME: "directory, name",
+_ORDERS = {PageOrder.LINE: "state, position, file_id", PageOrder.NAME: "directory, name",
            PageOrder.SIZE: "n_bytes DESC, directory, name"}
 
 
@@ -55,9 +55,17 @@ def file_page(database: Database, states: Sequence[FileState], offset: int, n_ro
                     f"SELECT count(*) FROM files WHERE state IN ({marks}) "
                     f"AND file_id IN ({', '.join(map(str, without))})")[0][0])
         order = sorted_as(order, n_total)
+        n_rows = max(0, min(n_rows, n_total - offset))
+        by, start = _ORDERS[order], offset
+        # Rows before a page are stepped over one by one: of a deep page, those behind it are fewer.
+        is_reversed = order is PageOrder.LINE and offset > n_total // 2
+        if is_reversed:
+            by, start = "state DESC, position DESC, file_id DESC", n_total - offset - n_rows
         rows = database.query(
-            f"SELECT {STATUS_COLUMNS} FROM files WHERE {where} ORDER BY {_ORDERS[order]} "
-            "LIMIT ? OFFSET ?", [*parameters, n_rows, offset]) if n_rows > 0 else []
+            f"SELECT {STATUS_COLUMNS} FROM files WHERE {where} ORDER BY {by} LIMIT ? OFFSET ?",
+            [*parameters, n_rows, start]) if n_rows else []
+    if is_reversed:
+        rows.reverse()
     return n_total, tuple(status_of_row(row) for row in rows), order
 
 
