@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import fakes
 from tui import wording
-from tui.engine.model import Counts, Snapshot
+from tui.engine.model import Counts, FileState, FileStatus, Snapshot
 
 
 @pytest.mark.parametrize(("seconds", "words"), [
@@ -73,3 +73,22 @@ def test_check_answers_whether_one_may_leave(snapshot: Snapshot, answer: str) ->
     (3599.0, "59 min"), (11520.0, "3 h 10 min")])
 def test_coarse_ages_change_rarely(seconds: float, words: str) -> None:
     assert wording.coarse(seconds) == words
+
+
+def test_a_file_that_settles_longer_than_others_says_why() -> None:
+    status = FileStatus("a", FileState.SETTLING, 5, settles_in_seconds=12.0,
+                        reason="it grew after it was sent, so it has to rest for 24 s")
+    assert wording.status_words(status) == (
+        "settling for 12 s more: it grew after it was sent, so it has to rest for 24 s")
+
+
+def test_a_large_file_that_is_hashed_says_how_far_it_has_come() -> None:
+    status = FileStatus("a", FileState.UPLOADING, 200, n_bytes_hashed=50)
+    assert wording.status_words(status).startswith("being read, 25 % of ")
+    assert wording.done(status) == "25 %"
+
+
+def test_a_held_file_says_how_often_it_was_tried_and_when_it_is_again() -> None:
+    status = FileStatus("a", FileState.HELD, 5, reason="a reason", n_attempts=3,
+                        next_attempt_seconds=16.0)
+    assert wording.status_words(status) == "held: a reason (tried 3 times, next attempt in 16 s)"
