@@ -309,7 +309,7 @@ def test_s11_another_cluster_that_answers_in_the_middle_counts_for_nothing(
                 proxy.target_port = brokers[1].behind_proxy_port
                 proxy.cut()
                 assert program.wait() == 2
-                program.wait_for("the ledger speaks of the cluster")
+                program.wait_for("the ledger speaks of the cluster .*: nothing that it took counts")
             proxy.target_port = brokers[0].behind_proxy_port
             with Program(upload_dir, *words) as program:
                 program.wait_uploaded(1)

@@ -53,6 +53,20 @@ def test_s06_without_the_right_to_write_files_are_held_until_it_is_granted(
     assert judged(secured_kafka.kafka.bootstrap, topic).files == files
 
 
+def test_s06_quit_does_not_wait_for_a_right_that_nobody_grants(
+        secured_kafka: SecuredBroker, tmp_path: Path, upload_dir: Path) -> None:
+    topic = make_topic(secured_kafka.kafka.bootstrap)
+    grant(secured_kafka, topic, AclOperation.DESCRIBE)
+    for number in range(300):
+        (upload_dir / f"f{number}").write_bytes(b"x")
+    config = write_broker_config(tmp_path / "c.config", sasl_config(secured_kafka.sasl))
+    with Program(upload_dir, *options(config, topic)) as program:
+        program.wait_for("is held: ")
+        assert program.quit() == 1
+        program.wait_for("see the log")
+    assert read_topic(secured_kafka.kafka.bootstrap, topic) == []
+
+
 def test_s06_without_any_right_on_the_topic_the_missing_one_is_named(
         secured_kafka: SecuredBroker, tmp_path: Path, upload_dir: Path) -> None:
     topic = make_topic(secured_kafka.kafka.bootstrap)

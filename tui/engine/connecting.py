@@ -150,7 +150,8 @@ class ConnectingThread(StoppableThread):
         self._producing.health.enter(BrokerState.REFUSED, f"another {name}")
         self._on_wrong(WrongClusterError(
             f"the ledger speaks of the {name} {recorded}, but {self._settings.broker_address} "
-            f"answers as {name} {found}: nothing was sent to it",
+            f"answers as {name} {found}: "
+            f"{'nothing that it took counts' if self._was_connected else 'nothing was sent to it'}",
             where=str(self._ledger.database.path),
             remedy="Start it again: --new_cluster then sets the old ledger aside"
             if self._settings.new_cluster else
