@@ -359,6 +359,15 @@ async def test_commands_are_typed_completed_and_recalled() -> None:
         assert pilot.app.query_one(Queue).has_focus
 
 
+async def test_the_footer_tells_the_keys_of_the_command_line() -> None:
+    async with console(FakeEngine(fakes.busy())) as pilot:
+        await pilot.press("colon")
+        await wait_for(pilot, "↑ Older", "↓ Newer", "esc Back")
+        await wait_gone(pilot, "/ Filter")
+        await pilot.press("escape")
+        await wait_for(pilot, "/ Filter", "c Check")
+
+
 async def test_paths_in_sight_are_completed() -> None:
     async with console(FakeEngine(fakes.busy())) as pilot:
         await pilot.press("colon", *"why cal/lo")

@@ -90,6 +90,10 @@ class Actions(_Base):
 
     # Commands.
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no key that the command line would take as a letter."""
+        return action != "filter" or not isinstance(self.focused, Prompt)
+
     def description(self, action: str, description: str, tooltip: str) -> tuple[str, str]:
         """Return name and tooltip of an action as it is now: one key pauses and resumes."""
         if action != "command('pause')":

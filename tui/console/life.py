@@ -21,6 +21,8 @@ logger = logging.getLogger("tui.console")
 
 _DRAIN_LINE_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
+#: Reading a page under a filter may take a second or two; nothing is lost by leaving earlier.
+_LONGEST_LOOK_SECONDS = 10.0
 EXIT_CONSOLE_FAILED = 1
 
 
@@ -55,6 +57,8 @@ def _run(settings: Settings, uploader: Uploader) -> int:
         app = make_app(uploader, settings.console)
         with contextlib.suppress(OSError):  # a terminal that is gone takes no last words
             app.run()
+        if app.bridge.is_alive():
+            app.bridge.join(_LONGEST_LOOK_SECONDS)
         if app.failure is not None:
             name = type(app.failure).__name__
             _complain(f"the console ended by an unexpected error: {name}: "
