@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,17 @@ import pytest
 from tests.kafka_broker import GivenBroker, KafkaBroker, KafkaUnavailableError
 from tests.mock_broker import MockBroker
 from tests.program import write_config
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+        item: pytest.Item, call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let captured text with names that are not UTF-8 reach the process that reports."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode())
+                       for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")
