@@ -223,6 +223,15 @@ def test_one_sentence_says_how_it_stands(snapshot: Snapshot, sentence: str, answ
     assert answer in text
 
 
+@pytest.mark.parametrize("width", [36, 56, 76, 106, 146])
+def test_what_is_stuck_is_in_its_own_colour_at_any_width(width: int) -> None:
+    counts = Counts(waiting=128, uploading=3, held=12, failed=7000)
+    drawing = draw(Verdict, replace(fakes.busy(), counts=counts), width, 1)
+    assert len(shown(drawing).split("\n")[1]) <= width
+    if width >= 70:
+        assert style_of(drawing, "! 12 held, 7,000 failed") == "bold $error"
+
+
 def test_what_is_wrong_is_not_said_by_colour_alone() -> None:
     for snapshot in (fakes.broker_down(), fakes.paused(), fakes.busy()):
         assert any(sign in shown(draw(Verdict, snapshot, 146, 1)) for sign in "×!‖")

@@ -50,7 +50,8 @@ def short_count(n: int, n_cells: int = 6) -> str:
     unit, value = next((unit, n / divisor) for divisor, unit in (
         (1e3, "k"), (1e6, "M"), (1e9, "G")) if n < 999.5 * divisor or unit == "G")
     for n_decimals in (2, 1, 0):
-        text = f"{value:.{n_decimals}f}{unit}"
+        digits = f"{value:.{n_decimals}f}"
+        text = (digits.rstrip("0").rstrip(".") if "." in digits else digits) + unit
         if len(text) <= n_cells:
             break
     return text

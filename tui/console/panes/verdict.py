@@ -31,10 +31,10 @@ class Verdict(Pane):
         left = _joined(sentences(snapshot))
         if cells(left) > room or width < _WIDE:
             left = _joined(sentences(snapshot, is_short=True))
-        if cells(left) > room:
-            text = "".join(part if isinstance(part, str) else part[0] for part in left)
-            left = [(wording.shorten(text, room, cut_end=True), sentences(snapshot)[0][2])]
-        return Drawing(([*left, " " * max(1, width - cells(left) - cells(answer)), *answer],))
+        if cells(left) > room:  # what is wrong matters more than the answer
+            answer, room = [], width
+        left = _cut(left, room)
+        return Drawing(([*left, " " * (width - cells(left) - cells(answer)), *answer],))
 
 
 def _joined(found: list[_Sentence]) -> list[Part]:
@@ -42,6 +42,15 @@ def _joined(found: list[_Sentence]) -> list[Part]:
     for sign, text, style in found:
         line += [("   " if line else ""), (f"{sign} {text}", style)]
     return line
+
+
+def _cut(line: list[Part], room: int) -> list[Part]:
+    """Return a line that fits, each part of it in its own style."""
+    found: list[Part] = []
+    for part in line:
+        text, style = (part, "") if isinstance(part, str) else part
+        found.append((wording.shorten(text, max(0, room - cells(found)), cut_end=True), style))
+    return found
 
 
 def _answer(snapshot: Snapshot, width: int) -> list[Part]:
