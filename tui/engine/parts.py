@@ -23,10 +23,11 @@ from tui.engine.sending.cluster import addresses
 from tui.engine.sending.gate import Gate
 from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread
 from tui.engine.sending.heartbeats import Surroundings as PeriodicSurroundings
+from tui.engine.sending.preparing import Surroundings
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.reading import Source
-from tui.engine.sending.uploading import Surroundings, UploadingThread
+from tui.engine.sending.uploading import UploadingThread
 from tui.engine.stopping import UNREACHABLE_SECONDS
 from tui.engine.tabulating import Tables, TabulatingThread
 from tui.engine.threads import Renewed, StoppableThread, stop_all
