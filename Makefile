@@ -5,8 +5,8 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$name; break; }; done)
 BIN := .venv/bin
-# Two workers: each has a Kafka broker of its own.
-WORKERS ?= 2
+# More than most machines have cores, since the tests wait a lot: for lags, brokers and terminals.
+WORKERS ?= 4
 
 .PHONY: help demo test check format bench soak screenshots clean
 
