@@ -20,7 +20,7 @@ from tui.engine.recording.database import Database
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables import InProgressTable
-from tui.engine.sending import heartbeats, reading, uploading
+from tui.engine.sending import heartbeats, preparing, reading
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.stopping import STALLED_SECONDS, UNREACHABLE_SECONDS, Patience
 
@@ -119,7 +119,7 @@ def test_a_file_that_kills_an_uploading_thread_stops_no_other(
             raise InjectedError("injected")
         return original(root, rel_path, **kwargs)
 
-    monkeypatch.setattr(uploading, "open_source", faulty)
+    monkeypatch.setattr(preparing, "open_source", faulty)
     (upload_dir / "bad").write_bytes(b"bad")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state", "--n_threads", "1")) as engine:
         engine.wait_log("the thread uploading-1 was started anew")
@@ -183,7 +183,7 @@ def test_a_file_that_changes_while_the_program_leaves_does_not_keep_it(
         (root / rel_path).write_bytes(b"longer than before")
         return original(root, rel_path, **kwargs)
 
-    monkeypatch.setattr(uploading, "open_source", changing)
+    monkeypatch.setattr(preparing, "open_source", changing)
     engine = RunningEngine(settings_for(upload_dir, tmp_path / "state"))
     (upload_dir / "a").write_bytes(b"short")
     with engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 NOT_UTF8 = "its name is not valid UTF-8, which messages need"
 _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"),
           (stat.S_ISCHR, "a device"), (stat.S_ISDIR, "a directory"))
+_LIST_AGAIN_SECONDS = 0.5
 
 
 class FileLedger(Protocol):
@@ -57,7 +59,9 @@ class Selection:
             self._state_dir = settings.state_dir.relative_to(settings.upload_dir).as_posix()
         self._has_file_numbers = keeps_file_numbers(file_system_kind(settings.upload_dir))
         self._said: set[str] = set()
-        self._names: dict[str, tuple[int, list[str]]] = {}
+        self._names: dict[str, tuple[int, float, list[str]]] = {}
+        # Half a lag at the most: before a file is queued its directory is judged again.
+        self._list_again_seconds = min(_LIST_AGAIN_SECONDS, settings.lag_seconds / 2)
 
     def _path(self, rel_path: str) -> str:
         """Return where a path is; strings, because this is done for every event."""
@@ -109,18 +113,22 @@ class Selection:
         return any(is_ledger_name(name) for name in names)
 
     def _cached_names(self, directory: str) -> list[str]:
-        """List a directory's names, again only when the directory has changed."""
+        """List a directory's names, again only when it has changed, and not for every event.
+
+        A directory that thousands of files come to would be listed thousands of times.
+        """
         path = self._path(directory)
         stamp = os.stat(path).st_mtime_ns  # noqa: PTH116
         known = self._names.get(directory)
-        if known is None or known[0] != stamp:
+        now = time.monotonic()
+        if known is None or (known[0] != stamp and now - known[1] >= self._list_again_seconds):
             with os.scandir(path) as entries:
                 found = [e.name for e in entries if e.name.startswith("upload_to_")]
             if len(self._names) > 10_000:
                 self._names.clear()
-            known = (stamp, found)
+            known = (stamp, now, found)
             self._names[directory] = known
-        return known[1]
+        return known[2]
 
     def observe(self, rel_path: str) -> tuple[Observation | None, str]:
         """Return what is on the disk, or None and why it is not uploaded.
