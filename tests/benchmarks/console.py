@@ -13,9 +13,9 @@ from pathlib import Path
 import pexpect
 
 from tests.benchmarks.clusters import Cluster
+from tests.benchmarks.filling import fill_large
 from tests.benchmarks.measuring import Spread
 from tests.benchmarks.rows import Row, Size
-from tests.benchmarks.throughput import fill_large
 from tests.waiting import wait_until
 
 _ROWS, _COLUMNS = 34, 120

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -67,16 +68,12 @@ def existing(words: Sequence[str], n_files: int, n_bytes: int) -> Figures:
 
 def created(words: Sequence[str], folder: Path, n_files: int, n_bytes: int) -> Figures:
     """Make files while the program runs; the clock starts when the first has rested."""
-    content = b"x" * (n_bytes // n_files)
     with started(words) as uploader:
         wait_for_broker(uploader)
         began = time.monotonic() + uploader.settings.lag_seconds
         cpu_began = time.process_time()
-        for number in range(n_files):
-            if number % 1000 == 0:
-                part = folder / f"d{number // 1000:03}"
-                part.mkdir()
-            (part / f"f{number:06}.dat").write_bytes(content)
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.filling", str(folder),
+                        str(n_files)], check=True)
         wait_for_uploads(uploader, n_files)
         return Figures(time.monotonic() - began, n_files, n_bytes, peak_rss_bytes(),
                        time.process_time() - cpu_began)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
 from tests.benchmarks.clusters import Cluster
+from tests.benchmarks.filling import SMALL_BYTES, fill_large, fill_small
 from tests.benchmarks.measuring import Figures, Spread, in_process
 from tests.benchmarks.rows import Row, Size
-
-_SMALL_BYTES = 4096
-_BLOCK_BYTES = 1 << 22
 
 
 def large_file(cluster: Cluster, size: Size, chunk_size: int, share: float) -> Row:
@@ -40,7 +37,7 @@ def small_files(cluster: Cluster, size: Size) -> Row:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fill_small(folder, n_files)
-        ours, bare = _beside(cluster, size, folder, n_files, n_files * _SMALL_BYTES, 16384)
+        ours, bare = _beside(cluster, size, folder, n_files, n_files * SMALL_BYTES, 16384)
     ratio = ours.median / bare.median
     return Row(f"{n_files:,} files of 4 KiB, there at start", cluster.name, ours, "files/s",
                ">= 5,000 files/s and >= 50% of the bare loop",
@@ -59,7 +56,7 @@ def created_files(cluster: Cluster, size: Size) -> Row:
             figures = in_process(
                 "tests.benchmarks.engine_run", str(folder), *_options(config, topic, 16384),
                 "--watchdog_lag_time", "3", "--n_files", str(n_files),
-                "--n_bytes", str(n_files * _SMALL_BYTES), "--create")
+                "--n_bytes", str(n_files * SMALL_BYTES), "--create")
             rates.append(figures.files_per_second)
     ours = Spread.of(rates)
     return Row(f"{n_files:,} files of 4 KiB, made while it runs", cluster.name, ours, "files/s",
@@ -105,20 +102,3 @@ def _ours(cluster: Cluster, folder: Path, topic: str, n_files: int, n_bytes: int
 def _options(config: Path, topic: str, chunk_size: int) -> tuple[str, ...]:
     return ("--config", str(config), "--topic_name", topic, "--chunk_size", str(chunk_size),
             "--headless", "--logger_stream_level", "warning")
-
-
-def fill_large(folder: Path, n_bytes: int) -> None:
-    """Make one file of bytes that do not compress."""
-    block = os.urandom(_BLOCK_BYTES)
-    with (folder / "large.raw").open("wb") as file:
-        while n_bytes > 0:
-            n_bytes -= file.write(block[:n_bytes])
-
-
-def fill_small(folder: Path, n_files: int) -> None:
-    """Make files of 4 KiB, a thousand in a directory."""
-    for number in range(n_files):
-        path = folder / f"d{number // 1000:03}" / f"f{number:06}.dat"
-        if number % 1000 == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(_SMALL_BYTES))
