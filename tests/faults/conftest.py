@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -11,9 +12,10 @@ from tests.kafka_broker import KafkaBroker, KafkaUnavailableError
 from tests.proxy import ProxiedBroker
 from tests.secured_broker import SecuredBroker
 
+Broker = TypeVar("Broker", KafkaBroker, ProxiedBroker, SecuredBroker)
 
-def _own(kind: type[KafkaBroker] | type[ProxiedBroker] | type[SecuredBroker]) \
-        -> KafkaBroker | ProxiedBroker | SecuredBroker:
+
+def _own(kind: type[Broker]) -> Broker:
     try:
         return kind()
     except KafkaUnavailableError as error:
@@ -26,7 +28,6 @@ def _own(kind: type[KafkaBroker] | type[ProxiedBroker] | type[SecuredBroker]) \
 def own_kafka() -> Iterator[KafkaBroker]:
     """A broker that the test may kill."""
     broker = _own(KafkaBroker)
-    assert isinstance(broker, KafkaBroker)
     yield broker
     broker.close()
 
@@ -35,7 +36,6 @@ def own_kafka() -> Iterator[KafkaBroker]:
 def proxied_kafka() -> Iterator[ProxiedBroker]:
     """A broker behind a proxy, which the tests of a module may cut off, slow down and kill."""
     broker = _own(ProxiedBroker)
-    assert isinstance(broker, ProxiedBroker)
     yield broker
     broker.close()
 
@@ -44,6 +44,5 @@ def proxied_kafka() -> Iterator[ProxiedBroker]:
 def secured_kafka() -> Iterator[SecuredBroker]:
     """A broker that asks for passwords, rights and TLS."""
     broker = _own(SecuredBroker)
-    assert isinstance(broker, SecuredBroker)
     yield broker
     broker.close()

@@ -250,22 +250,6 @@ def test_s15_a_second_instance_is_refused_and_a_dead_one_is_not_in_the_way(
         assert third.quit() == 0
 
 
-@pytest.mark.kafka
-def test_s16_a_half_sent_file_keeps_its_chunk_size(kafka: KafkaBroker, config: Path,
-                                                   upload_dir: Path) -> None:
-    content = random.Random(5).randbytes(40_000_000)
-    (upload_dir / "large").write_bytes(content)
-    topic = make_topic(kafka.bootstrap)
-    with Program(upload_dir, *options(config, topic, "--queue_max_size", "1")) as program:
-        wait_for_chunks(program)
-        program.kill()
-    with Program(upload_dir, *options(config, topic, "--chunk_size", "65536")) as program:
-        program.wait_uploaded(1)
-        assert program.quit() == 0
-    # A second cut of the same content would stop the consumer.
-    assert ("large", content) in judged(kafka.bootstrap, topic).completed
-
-
 def test_s17_a_thread_that_dies_ends_the_program_with_status_1_and_a_traceback(
         upload_dir: Path) -> None:
     code = ("import sys\nfrom tui.cli import main\n"

@@ -54,7 +54,7 @@ class Sending:
         self.completed: float | None = None
         n_bytes_of_map = (version.n_chunks + 7) // 8
         self.delivered = bytearray(delivered or bytes(n_bytes_of_map))
-        self.n_delivered = self.delivered_before = int.from_bytes(self.delivered).bit_count()
+        self.n_delivered = int.from_bytes(self.delivered).bit_count()
         self.next_index = 0  #: chunks below were produced, or delivered before
         self.again: list[int] = []  #: chunks to be produced again
         self.n_in_flight = 0
