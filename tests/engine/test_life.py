@@ -16,6 +16,7 @@ from tui.engine import connecting
 from tui.engine.finding.comparing import Comparing
 from tui.engine.finding.finding import Finding
 from tui.engine.model import FileState, Notice, NoticeKind, Observation, Phase
+from tui.engine.operating_system import Below
 from tui.engine.recording.database import Database
 from tui.engine.recording.files import FileRows
 from tui.engine.recording.ledger import Ledger
@@ -114,10 +115,10 @@ def test_a_file_that_kills_an_uploading_thread_stops_no_other(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
     original = reading.open_source
 
-    def faulty(root: Path, rel_path: str, **kwargs: Any) -> Any:
+    def faulty(below: Below, rel_path: str, **kwargs: Any) -> Any:
         if rel_path == "bad":
             raise InjectedError("injected")
-        return original(root, rel_path, **kwargs)
+        return original(below, rel_path, **kwargs)
 
     monkeypatch.setattr(preparing, "open_source", faulty)
     (upload_dir / "bad").write_bytes(b"bad")
@@ -177,11 +178,11 @@ def test_a_file_that_changes_while_the_program_leaves_does_not_keep_it(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
     original = reading.open_source
 
-    def changing(root: Path, rel_path: str, **kwargs: Any) -> Any:
+    def changing(below: Below, rel_path: str, **kwargs: Any) -> Any:
         engine.uploader.quit()
         wait_until(lambda: not engine.uploader.finding.threads()[0].is_alive(), "nobody watches")
-        (root / rel_path).write_bytes(b"longer than before")
-        return original(root, rel_path, **kwargs)
+        (below.root / rel_path).write_bytes(b"longer than before")
+        return original(below, rel_path, **kwargs)
 
     monkeypatch.setattr(preparing, "open_source", changing)
     engine = RunningEngine(settings_for(upload_dir, tmp_path / "state"))

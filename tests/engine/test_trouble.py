@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 from tui.engine import patience
 from tui.engine.finding import root as root_module
 from tui.engine.model import FileState, FileStatus
-from tui.engine.operating_system import open_below
+from tui.engine.operating_system import Below
 from tui.engine.sending import reading
 
 
@@ -67,8 +67,7 @@ def test_s28_a_file_that_cannot_be_opened_is_held_with_its_reason_and_sent_when_
     (upload_dir / "bad").write_bytes(b"bad")
     (upload_dir / "good").write_bytes(b"good")
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "open_below",
-                      failing(open_below, "bad", refusing(code)))
+        patch.setattr(Below, "open", failing(Below.open, "bad", refusing(code)))
         engine = RunningEngine(settings_for(upload_dir, tmp_path / "state"))
         engine.__enter__()
         engine.wait_uploaded(1)
@@ -92,8 +91,7 @@ def test_s28_a_read_that_hangs_keeps_no_other_file_waiting(
         (upload_dir / f"d{i}" / "hang").write_bytes(b"x")
     for i in range(200):
         (upload_dir / f"good{i}").write_bytes(b"x")
-    monkeypatch.setattr(reading, "open_below",
-                        failing(open_below, "hang", lambda: release.wait(120)))
+    monkeypatch.setattr(Below, "open", failing(Below.open, "hang", lambda: release.wait(120)))
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         engine.wait_uploaded(200)
         engine.wait_log("is held: it cannot be read: the file system does not answer")
@@ -355,7 +353,7 @@ def test_s28_a_forced_quit_does_not_wait_for_what_hangs(
         reached.set()
         release.wait(600)
 
-    monkeypatch.setattr(reading, "open_below", failing(open_below, "hang", hang))
+    monkeypatch.setattr(Below, "open", failing(Below.open, "hang", hang))
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         assert reached.wait(60)
         engine.uploader.force_quit()

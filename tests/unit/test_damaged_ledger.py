@@ -229,14 +229,14 @@ class LostLedger:
 
 
 def begin(ledger: Ledger, rel_path: str, sha: bytes, delivered: int, started: float) -> None:
-    version = dataclasses.replace(version_of(ledger, rel_path), sha512=sha * 64)
+    version = version_of(ledger, rel_path)._replace(sha512=sha * 64)
     ledger.versions.begin([version], started)
     ledger.versions.record([Delivery(
         version, started, None, delivered.bit_count(), bytes([delivered]), ())])
 
 
 def complete(ledger: Ledger, rel_path: str, sha: bytes, started: float) -> None:
-    version = dataclasses.replace(version_of(ledger, rel_path), sha512=sha * 64)
+    version = version_of(ledger, rel_path)._replace(sha512=sha * 64)
     ledger.versions.begin([version], started)
     ledger.versions.record([Delivery(version, started, started + 1, 4, b"\x0f", ())])
 

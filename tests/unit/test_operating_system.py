@@ -11,10 +11,10 @@ import pytest
 from tui.engine import operating_system
 from tui.engine.file_systems import delivers_events, file_system_kind, mount_point
 from tui.engine.operating_system import (
+    Below,
     is_link,
     last_change_ns,
     mtime_in_64_bits,
-    open_below,
     open_for_reading,
     read_at,
     replace_file,
@@ -36,10 +36,27 @@ def test_both_ways_of_reading_at_an_offset_are_the_same(tmp_path: Path) -> None:
 
 def test_a_fifo_does_not_block_and_a_link_is_not_followed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    os.close(open_below(tmp_path, "fifo"))
+    with Below(tmp_path) as below:
+        os.close(below.open("fifo"))
     (tmp_path / "link").symlink_to("fifo")
-    with pytest.raises(OSError, match="symbolic"):
-        open_below(tmp_path, "link")
+    with Below(tmp_path) as below, pytest.raises(OSError, match="symbolic"):
+        below.open("link")
+
+
+def test_neighbours_are_opened_where_the_first_was_and_nothing_stays_open(tmp_path: Path) -> None:
+    for name in ("d/a", "d/b", "e/f/a", "a"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = list(Path("/proc/self/fd").iterdir())
+    with Below(tmp_path) as below:
+        for name in ("d/a", "d/b", "a", "e/f/a", "d/a"):
+            with os.fdopen(below.open(name), encoding="utf-8") as file:
+                assert file.read() == name
+        with pytest.raises(FileNotFoundError):
+            below.open("e/g/a")
+        with pytest.raises(OSError, match="no path below"):
+            below.open("/a")
+    assert list(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_a_table_that_is_held_open_is_tried_again_and_then_said(tmp_path: Path) -> None:

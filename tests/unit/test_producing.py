@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def sending_of(content: bytes = CONTENT, chunk_size: int = 10, **changes: Any) -> Sending:
-    version = replace(version_of(content, "a", chunk_size, 1.0), **changes)
+    version = version_of(content, "a", chunk_size, 1.0)._replace(**changes)
     file = WaitingFile(1, "a", len(content), 0, 1, 0, "all", False, 0)
     return Sending(version, file, MessageMaker(version), data=content)
 

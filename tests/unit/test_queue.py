@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.unit.test_messages import version_of
@@ -26,8 +29,8 @@ def waiting(position: int, rel_path: str = "a", n_bytes: int = 10) -> WaitingFil
     return WaitingFile(1, rel_path, n_bytes, 0, position, None, "all", False, 0)
 
 
-def take(queue: UploadQueue) -> list[WaitingFile]:
-    work = queue.take(0.1)
+def take(queue: UploadQueue, timeout_seconds: float = 0.1) -> list[WaitingFile]:
+    work = queue.take(timeout_seconds)
     return work if isinstance(work, list) else []
 
 
@@ -38,7 +41,7 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
     line.files.append(waiting(2))
     queue.wake()
     assert take(queue) == []
-    queue.release("a")
+    queue.release(["a"])
     second, = take(queue)
     assert (first.is_stale, second.is_stale) == (False, True)
     assert second.position == 2
@@ -47,16 +50,71 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
 def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
     queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, Gate(10**6))
     first, = take(queue)
-    queue.release("a")
+    queue.release(["a"])
     second, = take(queue)
     assert (first.is_stale, second.is_stale) == (False, True)
+
+
+class SlowLine(ListedFiles):
+    """A line that is read only once :attr:`may_answer` is set."""
+
+    def __init__(self, *files: WaitingFile) -> None:
+        super().__init__(*files)
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+
+    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
+        rows = super().next_in_line(after_position, n_rows)
+        self.is_asked.set()
+        assert self.may_answer.wait(60)
+        return rows
+
+
+def test_what_is_released_while_the_line_is_read_is_read_again() -> None:
+    line = SlowLine(waiting(1))
+    queue = UploadQueue(line, 2, Gate(10**6))
+    line.may_answer.set()
+    take(queue)
+    line.may_answer.clear()
+    line.is_asked.clear()
+    line.files.append(waiting(2))
+    queue.wake()
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(take, queue)
+        assert line.is_asked.wait(60)
+        queue.release(["a"])  # with its partition, which the row that is being read does not have
+        line.may_answer.set()
+        assert [(f.position, f.is_stale) for f in second.result(60)] == [(2, True)]
+
+
+def test_small_files_are_one_thread_s_work_unless_it_takes_long(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("tui.engine.sending.queue.time.monotonic", lambda: now)
+    queue, _ = queue_of(*(waiting(i, f"f{i}") for i in range(1, 300)),
+                        waiting(300, "large", 10**9))
+    with ThreadPoolExecutor(1) as pool:
+        def other() -> list[WaitingFile]:
+            return pool.submit(take, queue, 0).result(60)
+
+        mine = take(queue, 0)
+        assert len(mine) == 64
+        assert other() == []
+        now += 1.0
+        assert len(other()) == 64  # the first one waits for a disk, as it seems
+        assert take(queue, 0) == []
+        assert len(other()) == 64
+        now += 1.0
+        assert len(take(queue, 0)) == 64
+        now += 1.0
+        assert len(other()) == 43
+        assert [file.rel_path for file in take(queue, 0)] == ["large"]
 
 
 def test_versions_count_as_uploading_until_they_have_ended() -> None:
     queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, Gate(10**6))
     for file in take(queue):
         version = version_of(b"x", file.rel_path, 10, 0.0)
-        queue.hold(Sending(version, file, MessageMaker(version), data=b"x"))
+        queue.hold([Sending(version, file, MessageMaker(version), data=b"x")])
     assert queue.n_uploading == 2
     assert len(queue.sendings(1)) == 1
     queue.ended("a")
@@ -83,7 +141,7 @@ def test_small_files_are_held_within_the_limit_of_bytes() -> None:
     first = take(queue)
     assert len(first) == 2
     assert take(queue) == []
-    queue.let_go(first[0].rel_path)
+    queue.ended(first[0].rel_path)
     assert [file.rel_path for file in take(queue)] == ["f3"]
 
 
@@ -108,7 +166,7 @@ def test_at_most_two_more_large_versions_than_threads_are_in_hand() -> None:
     while batch := take(queue):
         n_in_hand += len(batch)
     assert n_in_hand == 4
-    queue.release("f1")
+    queue.release(["f1"])
     assert len(take(queue)) == 1
 
 

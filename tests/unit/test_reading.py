@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tui.engine import operating_system
+from tui.engine.operating_system import Below
 from tui.engine.sending import reading
-from tui.engine.sending.reading import SLICE_BYTES, open_source
+from tui.engine.sending.reading import SLICE_BYTES, Source, open_source
 from tui.errors import (
     SourceChangedError,
     SourceGoneError,
@@ -29,11 +30,16 @@ def outside(tmp_path: Path) -> Path:
     return path
 
 
+def opened(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> Source:
+    with Below(upload_dir) as below:
+        return open_source(below, rel_path, follow_symlinks=follow_symlinks)
+
+
 @pytest.mark.parametrize("follow_symlinks", [False, True])
 def test_a_file_in_a_subdirectory_is_opened(upload_dir: Path, follow_symlinks: bool) -> None:
     (upload_dir / "d" / "e").mkdir(parents=True)
     (upload_dir / "d" / "e" / "f").write_bytes(b"content")
-    source = open_source(upload_dir, "d/e/f", follow_symlinks=follow_symlinks)
+    source = opened(upload_dir, "d/e/f", follow_symlinks=follow_symlinks)
     assert source.read_whole() == b"content"
     source.close()
 
@@ -46,15 +52,16 @@ def test_a_directory_that_may_be_searched_and_not_read_is_gone_through(upload_di
     (upload_dir / "d").mkdir()
     (upload_dir / "d" / "f").write_bytes(b"content")
     (upload_dir / "d").chmod(0o100)
-    open_source(upload_dir, "d/f", follow_symlinks=False).close()
+    opened(upload_dir, "d/f", follow_symlinks=False).close()
 
 
-@pytest.mark.parametrize("rel_path", ["../outside/f", "d/../../outside/f", "./f", "d//f"])
+@pytest.mark.parametrize("rel_path", ["../outside/f", "d/../../outside/f", "./f", "d//f",
+                                      "/f", "d/"])
 def test_a_path_that_is_no_plain_path_is_refused(upload_dir: Path, outside: Path,
                                                  rel_path: str) -> None:
     (upload_dir / "d").mkdir()
     with pytest.raises(SourceRefusedError):
-        open_source(upload_dir, rel_path, follow_symlinks=False)
+        opened(upload_dir, rel_path, follow_symlinks=False)
 
 
 def test_links_are_refused_where_they_are_not_followed(upload_dir: Path, outside: Path) -> None:
@@ -63,19 +70,19 @@ def test_links_are_refused_where_they_are_not_followed(upload_dir: Path, outside
     (upload_dir / "directory").symlink_to(outside)
     for rel_path in ("link", "directory/f"):
         with pytest.raises(SourceRefusedError, match="symbolic link"):
-            open_source(upload_dir, rel_path, follow_symlinks=False)
+            opened(upload_dir, rel_path, follow_symlinks=False)
 
 
 def test_followed_links_are_refused_where_they_lead_outside(upload_dir: Path,
                                                            outside: Path) -> None:
     (upload_dir / "a").write_bytes(b"a")
     (upload_dir / "link").symlink_to("a")
-    open_source(upload_dir, "link", follow_symlinks=True).close()
+    opened(upload_dir, "link", follow_symlinks=True).close()
     (upload_dir / "escape").symlink_to(outside / "f")
     (upload_dir / "directory").symlink_to(outside)
     for rel_path in ("escape", "directory/f", "../outside/f"):
         with pytest.raises(SourceRefusedError, match="outside the upload directory"):
-            open_source(upload_dir, rel_path, follow_symlinks=True)
+            opened(upload_dir, rel_path, follow_symlinks=True)
 
 
 @pytest.mark.parametrize("follow_symlinks", [False, True])
@@ -99,9 +106,9 @@ def test_s30_a_directory_swapped_for_a_link_while_it_is_opened_does_not_let_out(
 
     monkeypatch.setattr(os, "open", swapping_open)
     with pytest.raises((SourceRefusedError, SourceGoneError)):
-        open_source(upload_dir, "d/f", follow_symlinks=follow_symlinks)
+        opened(upload_dir, "d/f", follow_symlinks=follow_symlinks)
     monkeypatch.undo()
-    open_source(upload_dir, "d/f", follow_symlinks=follow_symlinks).close()
+    opened(upload_dir, "d/f", follow_symlinks=follow_symlinks).close()
 
 
 def test_s30_names_that_are_innocent_whenever_they_are_looked_at_do_not_let_out(
@@ -112,7 +119,7 @@ def test_s30_names_that_are_innocent_whenever_they_are_looked_at_do_not_let_out(
     innocent = {str(upload_dir / "d" / "f"): str(upload_dir / "d" / "f")}
     monkeypatch.setattr(os.path, "realpath", lambda path: innocent.get(str(path)) or real(path))
     with pytest.raises(SourceRefusedError, match="outside"):
-        open_source(upload_dir, "d/f", follow_symlinks=True)
+        opened(upload_dir, "d/f", follow_symlinks=True)
 
 
 def test_a_link_to_a_ledger_is_not_even_opened(upload_dir: Path,
@@ -122,27 +129,27 @@ def test_a_link_to_a_ledger_is_not_even_opened(upload_dir: Path,
     (upload_dir / "link").symlink_to("LOGS/upload_to_t.sqlite3")
     monkeypatch.setattr(reading, "open_for_reading", lambda path: pytest.fail("it was opened"))
     with pytest.raises(SourceRefusedError, match="ledger"):
-        open_source(upload_dir, "link", follow_symlinks=True)
+        opened(upload_dir, "link", follow_symlinks=True)
 
 
 def test_special_files_are_refused_and_do_not_block(upload_dir: Path) -> None:
     os.mkfifo(upload_dir / "fifo")
     for follow_symlinks in (False, True):
         with pytest.raises(SourceRefusedError, match="no regular file"):
-            open_source(upload_dir, "fifo", follow_symlinks=follow_symlinks)
+            opened(upload_dir, "fifo", follow_symlinks=follow_symlinks)
 
 
 def test_a_file_that_is_gone_is_told_from_one_that_cannot_be_read(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceGoneError):
-        open_source(upload_dir, "d/f", follow_symlinks=False)
+        opened(upload_dir, "d/f", follow_symlinks=False)
     for code in (errno.EACCES, errno.EIO, errno.ESTALE):
         def refuse(*_: object, code: int = code) -> int:
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(reading, "open_below", refuse)
+        monkeypatch.setattr(Below, "open", refuse)
         with pytest.raises(SourceUnreadableError, match=os.strerror(code)):
-            open_source(upload_dir, "a", follow_symlinks=False)
+            opened(upload_dir, "a", follow_symlinks=False)
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
@@ -153,7 +160,7 @@ def test_an_error_while_reading_is_said(upload_dir: Path, monkeypatch: pytest.Mo
     def fail(descriptor: int, n_bytes: int, offset: int) -> bytes:
         raise OSError(code, os.strerror(code))
 
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
     monkeypatch.setattr(reading, "read_at", fail)
     with pytest.raises(SourceUnreadableError, match=os.strerror(code)):
         source.read_whole()
@@ -166,7 +173,7 @@ LARGE = bytes(range(256)) * (SLICE_BYTES // 256) * 2 + b"end"
 def test_each_slice_is_compared_with_the_pass_that_hashed(upload_dir: Path) -> None:
     path = upload_dir / "a"
     path.write_bytes(LARGE)
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
     assert source.hash_whole(lambda: False) == hashlib.sha512(LARGE).digest()
     assert source.n_hashed == len(LARGE)
     with path.open("r+b") as file:
@@ -182,7 +189,7 @@ def test_each_slice_is_compared_with_the_pass_that_hashed(upload_dir: Path) -> N
 def test_growth_after_hashing_leaves_the_first_bytes_readable(upload_dir: Path) -> None:
     path = upload_dir / "a"
     path.write_bytes(LARGE)
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
     source.hash_whole(lambda: False)
     with path.open("ab") as file:
         file.write(b"more")
@@ -195,7 +202,7 @@ def test_growth_after_hashing_leaves_the_first_bytes_readable(upload_dir: Path) 
 
 def test_hashing_can_be_interrupted(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(LARGE)
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
     answers = iter([False, True])
     assert source.hash_whole(lambda: next(answers)) is None
     assert source.n_hashed == SLICE_BYTES
@@ -207,7 +214,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_unless_it_may(
         upload_dir: Path, may_change: bool) -> None:
     path = upload_dir / "a"
     path.write_bytes(LARGE)
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
 
     def grow() -> bool:
         with path.open("ab") as file:
@@ -225,7 +232,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_unless_it_may(
 def test_a_file_that_shrinks_while_it_is_read_is_refused_in_any_case(upload_dir: Path) -> None:
     path = upload_dir / "a"
     path.write_bytes(LARGE)
-    source = open_source(upload_dir, "a", follow_symlinks=False)
+    source = opened(upload_dir, "a", follow_symlinks=False)
     os.truncate(path, 10)
     with pytest.raises(SourceChangedError):
         source.hash_whole(lambda: False, may_change=True)

@@ -57,7 +57,7 @@ class Path:
             else p for p in self.history]
         if going_on is not None:
             self.history.remove(going_on)
-            past = replace(going_on, version=replace(going_on.version, sent_twice=True))
+            past = replace(going_on, version=going_on.version._replace(sent_twice=True))
             delivered = {i for i in range(past.version.n_chunks)
                          if int.from_bytes(past.delivered, "little") >> i & 1}
         else:
@@ -88,7 +88,7 @@ class Path:
             data = self.content[index * version.chunk_size:(index + 1) * version.chunk_size]
             self.topic.append(Received(maker.key(index), maker.value(index, data), 0, 0))
         if len(set(order[:n_sent])) < n_sent - (version.is_recovery and 0 in order):
-            version = replace(version, sent_twice=True)
+            version = version._replace(sent_twice=True)
         if fate == "complete":
             self.history.insert(0, replace(past, version=version, state=COMPLETE))
         elif version.n_chunks > 1:

@@ -63,7 +63,7 @@ class Path:
         if past is None:
             past = self._begin(attempt, sha512)
         else:
-            past = replace(past, version=replace(past.version, sent_twice=True))
+            past = replace(past, version=past.version._replace(sent_twice=True))
             self.history[0] = past
         version = past.version
         order = [i for i in range(version.n_chunks) if not _has(past.delivered, i)]

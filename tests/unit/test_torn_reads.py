@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from tui.engine.operating_system import read_at
+from tui.engine.operating_system import Below, read_at
 from tui.engine.sending import reading
 from tui.engine.sending.reading import open_source
 from tui.errors import SourceChangedError
@@ -39,7 +39,8 @@ def test_a_small_file_rewritten_while_it_is_read_is_noticed_though_its_time_is_r
         return data
 
     monkeypatch.setattr(reading, "read_at", read_and_rewrite)
-    source = open_source(old_file.parent, "a", follow_symlinks=False)
+    with Below(old_file.parent) as below:
+        source = open_source(below, "a", follow_symlinks=False)
     with pytest.raises(SourceChangedError):
         source.read_whole()
     source.close()

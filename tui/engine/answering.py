@@ -158,5 +158,5 @@ def reupload(ledger: Ledger, finding: Finding, rel_path: str) -> None:
         raise UploadError("there is no such file", where=rel_path,
                           remedy="Give the path relative to the upload directory")
     with ledger.database.together():  # nobody may take it from the line in between
-        ledger.files.put_at_the_end([replace(observation, rel_path=rel_path)])
+        ledger.files.put_at_the_end([observation._replace(rel_path=rel_path)])
         ledger.files.must_send(rel_path)

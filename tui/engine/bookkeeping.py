@@ -30,15 +30,18 @@ class Bookkeeper:
         queue: whose paths are released once they are recorded.
         traffic: counts files.
         touch_again: a version was abandoned, its path has to rest again.
+        record_soon: asks for a commit at once.
         notify: tells front ends of rare events.
     """
 
     def __init__(self, ledger: Ledger, queue: UploadQueue, traffic: TrafficMeter,
-                 touch_again: Callable[[WaitingFile], None], notify: Notify) -> None:
+                 touch_again: Callable[[WaitingFile], None], record_soon: Callable[[], None],
+                 notify: Notify) -> None:
         self._ledger = ledger
         self._queue = queue
         self._traffic = traffic
         self._touch_again = touch_again
+        self._record_soon = record_soon
         self._notify = notify
         self._ended: deque[Sending] = deque()
         self._unreleased: list[Sending] = []
@@ -54,13 +57,14 @@ class Bookkeeper:
             if sending.is_ended:
                 return
             sending.is_ended = True
-        self._queue.ended(sending.version.rel_path)
         if sending.is_complete:
             sending.completed = time.time()
             self._traffic.n_files += 1
         sending.close()
-        self._queue.let_go(sending.version.rel_path)
+        self._queue.ended(sending.version.rel_path)
         self._ended.append(sending)
+        if not self._queue.n_uploading:
+            self._record_soon()
 
     def gather(self) -> None:
         """Write everything that happened since the last time into the open transaction."""
@@ -130,8 +134,8 @@ class Bookkeeper:
             return
         released, self._unreleased = self._unreleased, []
         complete = [s for s in released if s.is_complete]
+        self._queue.release([s.version.rel_path for s in released])
         for sending in released:
-            self._queue.release(sending.version.rel_path)
             if sending.is_abandoned:
                 self._touch_again(sending.file)
         self.n_uploaded += len(complete)

@@ -78,7 +78,7 @@ class Parts:
         self.finding = Finding(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
                                new_since_ns=new_since_ns)
         self.books = Bookkeeper(ledger, self.queue, self.producing.traffic, self._touch_again,
-                                program.notify)
+                                lambda: self._recording.record_soon(), program.notify)
         self._recording = RecordingThread(ledger.database, self.books.gather,
                                           self.books.committed, died)
         self._tables = Tables(ledger, settings)

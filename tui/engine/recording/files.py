@@ -234,15 +234,17 @@ class FileRows:
 
     def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None:
         """Record (file, n_bytes, mtime_ns) as uploaded, and as settled unless seen to change."""
+        now = time.time()
+        is_as_sent = "state = 2 AND position = v.column5"
         self._database.write(
-            "UPDATE files SET rest_state = 4, rest_n_bytes = ?, rest_mtime_ns = ?, "
-            "partition = ?, n_attempts = 0, must_send = 0 WHERE file_id = ?",
-            [(n_bytes, mtime_ns, file.partition, file.file_id)
+            "UPDATE files SET rest_state = 4, rest_n_bytes = v.column2, "
+            "rest_mtime_ns = v.column3, partition = v.column4, n_attempts = 0, must_send = 0, "
+            f"state = iif({is_as_sent}, 4, state), since = iif({is_as_sent}, v.column6, since), "
+            f"reason = iif({is_as_sent}, '', reason), "
+            f"next_attempt = iif({is_as_sent}, NULL, next_attempt) "
+            "FROM (VALUES (?, ?, ?, ?, ?, ?)) v WHERE file_id = v.column1",
+            [(file.file_id, n_bytes, mtime_ns, file.partition, file.position, now)
              for file, n_bytes, mtime_ns in files])
-        self._database.write(
-            "UPDATE files SET state = 4, since = ?, reason = '', next_attempt = NULL "
-            "WHERE file_id = ? AND state = 2 AND position = ?",
-            [(time.time(), file.file_id, file.position) for file, _, _ in files])
 
     def record_uploaded_before(self, observation: Observation) -> None:
         """Record a file that another program uploaded as it is now."""
@@ -355,8 +357,8 @@ class FileRows:
 
 def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
     now = time.time()
-    return [(*split(o.rel_path), o.n_bytes, o.mtime_ns, _as_sql(o.inode), now)
-            for o in observations]
+    return [(*split(rel_path), n_bytes, mtime_ns, _as_sql(inode), now)
+            for rel_path, n_bytes, mtime_ns, inode in observations]
 
 
 def _waiting(row: Row) -> WaitingFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from tui.engine.recording.database import Database
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 #: Acknowledgements are durable within a second; this leaves time for a slow disk.
 _PERIOD_SECONDS = 0.25
 _LONGEST_PERIOD_SECONDS = 2.0
+#: Between two commits that are asked for; also so many times what a commit takes, so that a slow
+#: disk has time for others.
+_LEAST_PAUSE_SECONDS, _PAUSE_PER_COMMIT = 0.05, 4.0
 
 
 class RecordingThread(StoppableThread):
@@ -35,22 +39,39 @@ class RecordingThread(StoppableThread):
         self._gather = gather
         self._committed = committed
         self._one_at_a_time = threading.Lock()
+        self._asked = threading.Event()
+        self._commit_seconds = 0.0
 
     def work(self) -> None:
-        period = _PERIOD_SECONDS
-        while not self.stopping.wait(period):
-            is_written = self.record_now()
-            period = _PERIOD_SECONDS if is_written else _LONGEST_PERIOD_SECONDS
+        pause = 0.0
+        while not self.stopping.wait(pause):
+            self._asked.wait(_PERIOD_SECONDS - pause)
+            self._asked.clear()
+            if self.stopping.is_set():
+                return
+            pause = min(_PERIOD_SECONDS, max(_LEAST_PAUSE_SECONDS,
+                                             _PAUSE_PER_COMMIT * self._commit_seconds)) \
+                if self.record_now() else _LONGEST_PERIOD_SECONDS
+
+    def stop(self) -> None:
+        super().stop()
+        self._asked.set()
+
+    def record_soon(self) -> None:
+        """Ask for a commit before the period is over, because nothing more is on its way."""
+        self._asked.set()
 
     def record_now(self) -> bool:
         """Commit everything that is known now; return whether the disk took it."""
         with self._one_at_a_time:
             self._gather()
+            began = time.monotonic()
             try:
                 self._database.commit()
             except LedgerError as error:
                 logger.debug("%s", error)
                 self._committed(False)
                 return False
+            self._commit_seconds = time.monotonic() - began
             self._committed(True)
             return True

@@ -107,7 +107,7 @@ def join(directory: str, name: str) -> str:
 
 def offsets_to_text(offsets: tuple[OffsetRange, ...]) -> str:
     """Write offsets as JSON: ``[[partition, first, last], ...]``."""
-    return "[" + ",".join(f"[{r.partition},{r.first},{r.last}]" for r in offsets) + "]"
+    return "[" + ",".join([f"[{part},{first},{last}]" for part, first, last in offsets]) + "]"
 
 
 def offsets_from_text(text: str) -> tuple[OffsetRange, ...]:

@@ -195,8 +195,8 @@ class Sending:
 
     def offsets(self) -> tuple[OffsetRange, ...]:
         """Return first and last offset for each partition."""
-        return tuple(OffsetRange(partition, first, last)
-                     for partition, (first, last) in sorted(self._offsets.items()))
+        return tuple([OffsetRange(partition, first, last)
+                      for partition, (first, last) in sorted(self._offsets.items())])
 
     def delivery(self) -> Delivery:
         """Return what the ledger records of it now."""

@@ -69,6 +69,8 @@ def cut(history: Sequence[PastVersion], sha512: bytes, n_bytes: int, chunk_size:
         n_bytes: its size.
         chunk_size: the one that the user chose.
     """
+    if not history:
+        return Cut(chunk_size, count_chunks(n_bytes, chunk_size))
     n_to_exceed = _n_chunks_to_exceed(history)
     frozen = next((p.version.chunk_size for p in history
                    if p.version.sha512 == sha512 and p.state != VersionState.REFUSED), None)

@@ -6,10 +6,11 @@ import hashlib
 import logging
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from tui.engine.model import FileState, FileVersion, PastVersion, VersionState, WaitingFile
+from tui.engine.operating_system import Below
 from tui.engine.patience import At
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.messages import MessageMaker
@@ -97,8 +98,13 @@ class Preparing:
             return []
         return self._a.versions.of_file(file.file_id, file.rel_path)
 
-    def prepare(self, file: WaitingFile, at: At) -> Sending | None:
+    def prepare(self, file: WaitingFile, below: Below, at: At) -> Sending | None:
         """Read and hash a file; None where there is nothing to send of it.
+
+        Args:
+            file: its row in the line.
+            below: opens it.
+            at: told before it is touched.
 
         Raises:
             SourceError: it cannot be read as what was queued.
@@ -109,8 +115,7 @@ class Preparing:
             if now is None or now.position != file.position:
                 return None  # a newer row of the path stands for it
             file = now
-        source = open_source(settings.upload_dir, file.rel_path,
-                             follow_symlinks=settings.follow_symlinks)
+        source = open_source(below, file.rel_path, follow_symlinks=settings.follow_symlinks)
         try:
             goes_anyway = self._a.is_overdue(file.rel_path)
             if not goes_anyway \
@@ -157,7 +162,7 @@ class Preparing:
         how = cut(history, sha512, source.n_bytes, self._a.settings.chunk_size)
         if file.partition is None:  # recorded with the version, before it begins or as it ends
             partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
-            file = replace(file, partition=partition)
+            file = file._replace(partition=partition)
         is_spread = self._a.settings.partition_by_chunk and not how.is_recovery
         version = FileVersion(
             version_id=self._a.versions.next_id(), file_id=file.file_id, rel_path=file.rel_path,

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import deque
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import Protocol
 
 from tui.engine.model import WaitingFile
@@ -23,6 +23,10 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _LONGEST_BACK_OFF_SECONDS = 30.0
 #: Paths in hand at most: empty files cost no bytes, but each of them costs memory.
 _MOST_IN_HAND = 16_384
+#: Threads hold each other up with small files, since all of them need the interpreter all the time:
+#: two are slower than one. So another one begins with some only where the batch before has been in
+#: work for so long that it must be waiting for a disk, a network or the broker.
+_SMALL_ALONE_SECONDS = 0.025
 _PAUSED = "paused"
 
 
@@ -68,6 +72,11 @@ class UploadQueue:
         self._last_position = 0
         self._n_uploading = 0
         self._may_have_more = True
+        self._is_refilling = False
+        self._released_meanwhile: set[str] = set()  #: paths released while the line is read
+        self._is_short_of_room = False  #: something was not handed out for want of room
+        self._small_taker = 0  #: the thread that works on the last batch of small files
+        self._small_alone_until = 0.0
         self._large_turn = False
         self.is_paused = False
         self.is_blocked = False  #: the ledger cannot be written: nothing more may begin
@@ -118,15 +127,24 @@ class UploadQueue:
         """
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
-            while True:
+            if self._small_taker == threading.get_ident():
+                self._small_taker = 0
+        while True:
+            self._refill()
+            with self._changed:
                 work = None if self.is_paused or self.is_blocked else self._choose_if_accepted()
                 if work:
                     return work
-                left = deadline - time.monotonic()
+                now = time.monotonic()
+                left = deadline - now
                 if left <= 0:
                     return None
+                if self._needs_more():
+                    continue
                 if self._later:
-                    left = min(left, max(0.01, self._later[0][0] - time.monotonic()))
+                    left = min(left, max(0.01, self._later[0][0] - now))
+                if self._small_taker and now < self._small_alone_until:
+                    left = min(left, self._small_alone_until - now)
                 self._changed.wait(left)
 
     def _choose_if_accepted(self) -> Sending | list[WaitingFile] | None:
@@ -142,7 +160,6 @@ class UploadQueue:
     def _choose(self, n_files: int) -> Sending | list[WaitingFile] | None:
         while self._later and self._later[0][0] <= time.monotonic():
             self._ready.append(heapq.heappop(self._later)[2])
-        self._refill()
         self._large_turn = not self._large_turn
         if self._large_turn:
             return self._choose_large() or self._choose_small(n_files)
@@ -158,20 +175,26 @@ class UploadQueue:
                 self._in_hand[file.rel_path] = None
                 self._large_in_hand.add(file.rel_path)
                 return [file]
+        self._is_short_of_room |= bool(self._large)
         return self._ready.popleft() if self._ready else None
 
     def _choose_small(self, n_files: int) -> list[WaitingFile] | None:
         batch: list[WaitingFile] = []
         n_bytes = 0
+        now = time.monotonic()
+        is_alone = self._small_taker and now < self._small_alone_until
         while self._window and len(batch) < n_files and n_bytes < _BATCH_BYTES:
             file = self._window[0]
-            if file.n_bytes <= SLICE_BYTES and not self._has_room(file):
-                break
             if file.n_bytes > SLICE_BYTES:
                 if len(self._large) >= _LARGE_FILES:
                     break
                 self._large.append(self._window.popleft())
                 continue
+            if is_alone:
+                break
+            if not self._has_room(file):
+                self._is_short_of_room = True
+                break
             self._window.popleft()
             self._listed.discard(file.rel_path)
             if file.rel_path in self._in_hand:
@@ -182,7 +205,11 @@ class UploadQueue:
             self._n_held_bytes += file.n_bytes
             batch.append(file)
             n_bytes += file.n_bytes
-        return batch or None
+        if not batch:
+            return None
+        self._small_taker = threading.get_ident()
+        self._small_alone_until = now + _SMALL_ALONE_SECONDS
+        return batch
 
     def _has_room(self, file: WaitingFile) -> bool:
         if len(self._in_hand) >= _MOST_IN_HAND:
@@ -190,43 +217,65 @@ class UploadQueue:
         return not self._n_held_bytes or \
             self._n_held_bytes + file.n_bytes <= self._gate.max_bytes
 
+    def _needs_more(self) -> bool:
+        return self._may_have_more and not self._is_refilling \
+            and len(self._window) < _WINDOW_FILES // 4
+
     def _refill(self) -> None:
-        if not self._may_have_more or len(self._window) >= _WINDOW_FILES // 4:
-            return
-        rows = self._line.next_in_line(self._last_position, _WINDOW_FILES)
+        """Read more of the line; what is in the window can be taken meanwhile."""
+        with self._changed:
+            if not self._needs_more():
+                return
+            self._is_refilling, self._may_have_more = True, False
+            self._released_meanwhile.clear()
+            after = self._last_position
+        rows: list[WaitingFile] | None = None
+        try:
+            rows = self._line.next_in_line(after, _WINDOW_FILES)
+        finally:
+            with self._changed:
+                self._is_refilling = False
+                self._may_have_more |= rows is None or len(rows) == _WINDOW_FILES
+                self._append(rows or [])
+                self._changed.notify_all()
+
+    def _append(self, rows: list[WaitingFile]) -> None:
         for row in rows:
-            is_twice = row.rel_path in self._in_hand or row.rel_path in self._listed
-            self._listed.add(row.rel_path)
-            self._window.append(replace(row, is_stale=True) if is_twice else row)
+            path = row.rel_path
+            # What a version in hand changes in its path's row may not be in this one yet.
+            is_twice = path in self._in_hand or path in self._listed \
+                or path in self._released_meanwhile
+            self._listed.add(path)
+            self._window.append(row._replace(is_stale=True) if is_twice else row)
         if rows:
             self._last_position = rows[-1].position
-        self._may_have_more = len(rows) == _WINDOW_FILES
 
     def _park(self, file: WaitingFile) -> None:
         """Put a row aside until the path's version in hand is recorded."""
-        self._parked[file.rel_path] = replace(file, is_stale=True)
+        self._parked[file.rel_path] = file._replace(is_stale=True)
 
-    def hold(self, sending: Sending) -> None:
-        """Note the version that a path in hand has become."""
+    def hold(self, sendings: Iterable[Sending]) -> None:
+        """Note the versions that paths in hand have become."""
         with self._changed:
-            sending.is_in_hand = True
-            self._in_hand[sending.version.rel_path] = sending
-            self._n_uploading += 1
+            for sending in sendings:
+                sending.is_in_hand = True
+                self._in_hand[sending.version.rel_path] = sending
+                self._n_uploading += 1
 
     def ended(self, rel_path: str) -> None:
-        """Note that a version in hand has nothing left to be sent or acknowledged."""
+        """Note that a version in hand has nothing left to be sent, and holds no bytes any more."""
         with self._changed:
             self._n_uploading -= 1
-            if rel_path in self._large_in_hand:  # another large one may begin before it is recorded
-                self._large_in_hand.discard(rel_path)
-                self._changed.notify_all()
+            self._large_in_hand.discard(rel_path)  # another one may begin before it is recorded
+            self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
+            self._tell_takers()
 
     def give_back(self, sending: Sending) -> None:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
-        with self._changed:
-            sending.is_in_hand = False
-            if not sending.is_produced and _goes_on(sending):
-                self._put_in_line(sending)
+        # First, and without the lock: what fails from here on is put in line by its report.
+        sending.is_in_hand = False
+        if not sending.is_produced:
+            self.again(sending)
 
     def again(self, sending: Sending) -> None:
         """Note that a version has chunks to be produced again."""
@@ -245,21 +294,24 @@ class UploadQueue:
             self._ready.append(sending)
         self._changed.notify_all()
 
-    def let_go(self, rel_path: str) -> None:
-        """Note that the bytes of a path in hand are no longer held in memory."""
+    def release(self, rel_paths: Iterable[str]) -> None:
+        """Note that nothing of some paths is in hand any more."""
         with self._changed:
-            self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
-            self._changed.notify_all()
+            for rel_path in rel_paths:
+                self._in_hand.pop(rel_path, None)
+                self._large_in_hand.discard(rel_path)
+                self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
+                if self._is_refilling:
+                    self._released_meanwhile.add(rel_path)
+                parked = self._parked.pop(rel_path, None)
+                if parked is not None:
+                    self._window.appendleft(parked)
+                    self._is_short_of_room = True
+            self._tell_takers()
 
-    def release(self, rel_path: str) -> None:
-        """Note that nothing of a path is in hand any more."""
-        with self._changed:
-            self._in_hand.pop(rel_path, None)
-            self._large_in_hand.discard(rel_path)
-            self.let_go(rel_path)
-            parked = self._parked.pop(rel_path, None)
-            if parked is not None:
-                self._window.appendleft(parked)
+    def _tell_takers(self) -> None:
+        if self._is_short_of_room:  # asked, since this comes with every version that ends
+            self._is_short_of_room = False
             self._changed.notify_all()
 
     def sendings(self, n_most: int | None = None) -> list[Sending]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tui.engine.model import FileState, FileStatus, is_ledger_name
 from tui.engine.operating_system import (
+    Below,
     mtime_in_64_bits,
-    open_below,
     open_for_reading,
     path_of_descriptor,
     read_at,
@@ -149,11 +149,11 @@ class Source:
         return data
 
 
-def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> Source:
+def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source:
     """Open a file of the upload directory, never blocking and never leaving the directory.
 
     Args:
-        upload_dir: absolute path, resolved.
+        below: the upload directory, its path absolute and resolved.
         rel_path: POSIX path relative to it.
         follow_symlinks: whether the name, or a directory on the way, may be a link.
 
@@ -163,8 +163,7 @@ def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> So
         SourceRefusedError: it is no regular file, a link, or resolves outside the directory.
     """
     try:
-        descriptor = _open_link(upload_dir, rel_path) if follow_symlinks \
-            else open_below(upload_dir, rel_path)
+        descriptor = _open_link(below.root, rel_path) if follow_symlinks else below.open(rel_path)
     except OSError as error:
         raise unreadable(rel_path, error) from error
     try:
@@ -172,7 +171,7 @@ def open_source(upload_dir: Path, rel_path: str, *, follow_symlinks: bool) -> So
         if not stat.S_ISREG(status.st_mode):
             raise SourceRefusedError("it is no regular file", where=rel_path)
         if follow_symlinks:
-            _refuse_outside(upload_dir, rel_path, descriptor)
+            _refuse_outside(below.root, rel_path, descriptor)
     except OSError as error:
         os.close(descriptor)
         raise unreadable(rel_path, error) from error

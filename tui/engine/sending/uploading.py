@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from tui.engine.model import FileState, WaitingFile, back_off_seconds
+from tui.engine.operating_system import Below
 from tui.engine.patience import At, HangError, Patient
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.preparing import Preparing, Surroundings
@@ -77,8 +78,7 @@ class UploadingThread(StoppableThread):
             self._put_off([*left, *(sending.file for sending in sendings)],
                           f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
-        for sending in sendings:
-            self._a.queue.hold(sending)
+        self._a.queue.hold(sendings)
         for sending in sendings:
             self._send(sending)
 
@@ -94,10 +94,11 @@ class UploadingThread(StoppableThread):
 
             def prepare(at: At, files: list[WaitingFile] = list(left),  # noqa: B006 (meant so)
                         done: list[Sending | None] = answered) -> None:
-                for file in files:
-                    if self.stopping.is_set():
-                        return
-                    done.append(self._prepare_or_release(file, at))
+                with Below(self._a.settings.upload_dir) as below:
+                    for file in files:
+                        if self.stopping.is_set():
+                            return
+                        done.append(self._prepare_or_release(file, below, at))
 
             try:
                 self._patient.run(prepare)
@@ -132,13 +133,13 @@ class UploadingThread(StoppableThread):
     def _put_off(self, files: list[WaitingFile], reason: str, seconds: float) -> None:
         for file in files:
             self._a.files.set_unsent(file, FileState.HELD, reason, seconds)
-            self._a.queue.release(file.rel_path)
+            self._a.queue.release([file.rel_path])
 
-    def _prepare_or_release(self, file: WaitingFile, at: At) -> Sending | None:
+    def _prepare_or_release(self, file: WaitingFile, below: Below, at: At) -> Sending | None:
         """Read and hash a file; where nothing is to be sent of it, its path is released."""
         try:
             at(file.rel_path)
-            sending = self._preparing.prepare(file, at)
+            sending = self._preparing.prepare(file, below, at)
         except HangError as error:
             self._not_prepared(file, no_answer(file.rel_path, error))
             return None
@@ -146,7 +147,7 @@ class UploadingThread(StoppableThread):
             self._not_prepared(file, error)
             return None
         if sending is None:
-            self._a.queue.release(file.rel_path)
+            self._a.queue.release([file.rel_path])
         return sending
 
     def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
@@ -166,7 +167,7 @@ class UploadingThread(StoppableThread):
             again = back_off_seconds(file.n_attempts) if can_cure_itself else None
             self._a.files.set_unsent(file, state, f"{error.what}. {error.remedy}", again)
             self._a.on_unsent(file.rel_path, state, error.what)
-        self._a.queue.release(file.rel_path)
+        self._a.queue.release([file.rel_path])
 
     # Sending.
 
