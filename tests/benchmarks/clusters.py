@@ -16,6 +16,9 @@ from tests.kafka_broker import KafkaBroker
 
 #: Large enough for a chunk of 512 KiB in company.
 _MESSAGE_MAX_BYTES = 4_000_000
+#: One segment for all of a run: the broker flushes a full one to the disk, which here is also the
+#: disk that the ledger is written to.
+_SEGMENT_BYTES = 2**31 - 1
 _COMMON = {"linger.ms": "5", "acks": "all", "enable.idempotence": "true",
            "message.max.bytes": str(_MESSAGE_MAX_BYTES)}
 
@@ -47,7 +50,8 @@ class Cluster:
         if self.admin is None:
             yield name
             return
-        settings = {"max.message.bytes": str(_MESSAGE_MAX_BYTES), **config}
+        settings = {"max.message.bytes": str(_MESSAGE_MAX_BYTES),
+                    "segment.bytes": str(_SEGMENT_BYTES), **config}
         self.admin.create_topics([NewTopic(name, 1, 1, config=settings)])[name].result(30)
         try:
             yield name

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.clusters import Cluster
-from tests.benchmarks.filling import SMALL_BYTES, fill_large, fill_small
+from tests.benchmarks.filling import SMALL_BYTES, fill_large, fill_small, new_folder
 from tests.benchmarks.measuring import Figures, Spread, in_process
 from tests.benchmarks.rows import Row, Size
 
@@ -34,10 +34,9 @@ def large_file(cluster: Cluster, size: Size, chunk_size: int, share: float) -> R
 def small_files(cluster: Cluster, size: Size) -> Row:
     """Send many small files that are there at start, with and beside the bare loop."""
     n_files = size.n_small_files
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fill_small(folder, n_files)
-        ours, bare = _beside(cluster, size, folder, n_files, n_files * SMALL_BYTES, 16384)
+    folder = new_folder()
+    fill_small(folder, n_files)
+    ours, bare = _beside(cluster, size, folder, n_files, n_files * SMALL_BYTES, 16384)
     ratio = ours.median / bare.median
     return Row(f"{n_files:,} files of 4 KiB, there at start", cluster.name, ours, "files/s",
                ">= 5,000 files/s and >= 50% of the bare loop",
@@ -49,14 +48,14 @@ def created_files(cluster: Cluster, size: Size) -> Row:
     n_files = size.n_small_files
     rates = []
     for _ in range(size.n_rounds):
+        folder = new_folder()
         with tempfile.TemporaryDirectory() as name, cluster.topic() as topic:
-            folder = Path(name) / "files"
-            folder.mkdir()
             config = cluster.write_config(Path(name) / "bench.config")
             figures = in_process(
                 "tests.benchmarks.engine_run", str(folder), *_options(config, topic, 16384),
                 "--watchdog_lag_time", "3", "--n_files", str(n_files),
-                "--n_bytes", str(n_files * SMALL_BYTES), "--create")
+                "--n_bytes", str(n_files * SMALL_BYTES), "--create",
+                "--logger_file_path", str(Path(name) / "state"))
             rates.append(figures.files_per_second)
     ours = Spread.of(rates)
     return Row(f"{n_files:,} files of 4 KiB, made while it runs", cluster.name, ours, "files/s",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import zlib
 from pathlib import Path
 
 import pytest
 
 from tui.engine import operating_system
 from tui.engine.operating_system import Below
-from tui.engine.sending import reading
+from tui.engine.sending import digesting, reading
 from tui.engine.sending.reading import SLICE_BYTES, Source, open_source
 from tui.errors import (
     SourceChangedError,
@@ -174,7 +175,7 @@ def test_each_slice_is_compared_with_the_pass_that_hashed(upload_dir: Path) -> N
     path = upload_dir / "a"
     path.write_bytes(LARGE)
     source = opened(upload_dir, "a", follow_symlinks=False)
-    assert source.hash_whole(lambda: False) == hashlib.sha512(LARGE).digest()
+    assert source.hash_whole(lambda: False, 16384) == hashlib.sha512(LARGE).digest()
     assert source.n_hashed == len(LARGE)
     with path.open("r+b") as file:
         file.seek(SLICE_BYTES)
@@ -190,7 +191,7 @@ def test_growth_after_hashing_leaves_the_first_bytes_readable(upload_dir: Path) 
     path = upload_dir / "a"
     path.write_bytes(LARGE)
     source = opened(upload_dir, "a", follow_symlinks=False)
-    source.hash_whole(lambda: False)
+    source.hash_whole(lambda: False, 16384)
     with path.open("ab") as file:
         file.write(b"more")
     path.rename(upload_dir / "b")
@@ -204,7 +205,7 @@ def test_hashing_can_be_interrupted(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(LARGE)
     source = opened(upload_dir, "a", follow_symlinks=False)
     answers = iter([False, True])
-    assert source.hash_whole(lambda: next(answers)) is None
+    assert source.hash_whole(lambda: next(answers), 16384) is None
     assert source.n_hashed == SLICE_BYTES
     source.close()
 
@@ -222,10 +223,10 @@ def test_a_file_that_changes_while_it_is_read_is_refused_unless_it_may(
         return False
 
     if may_change:
-        assert source.hash_whole(grow, may_change=True) == hashlib.sha512(LARGE).digest()
+        assert source.hash_whole(grow, 16384, may_change=True) == hashlib.sha512(LARGE).digest()
     else:
         with pytest.raises(SourceChangedError):
-            source.hash_whole(grow)
+            source.hash_whole(grow, 16384)
     source.close()
 
 
@@ -235,5 +236,30 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused_in_any_case(upload_dir:
     source = opened(upload_dir, "a", follow_symlinks=False)
     os.truncate(path, 10)
     with pytest.raises(SourceChangedError):
-        source.hash_whole(lambda: False, may_change=True)
+        source.hash_whole(lambda: False, 16384, may_change=True)
     source.close()
+
+
+@pytest.mark.parametrize("chunk_size", [1 << 15, SLICE_BYTES, 2 * SLICE_BYTES, 8 * SLICE_BYTES])
+def test_the_digests_of_the_chunks_come_from_the_pass_that_hashed(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, chunk_size: int) -> None:
+    (upload_dir / "a").write_bytes(LARGE)
+    source = opened(upload_dir, "a", follow_symlinks=False)
+    source.hash_whole(lambda: False, chunk_size)
+    source.close()
+    assert source.digests is not None
+    chunks = [LARGE[i:i + chunk_size] for i in range(0, len(LARGE), chunk_size)]
+    found = [source.digests.of(i, chunk_size) for i in range(len(chunks) + 1)]
+    assert found == [*(hashlib.sha512(chunk).digest() for chunk in chunks), b""]
+    assert source.digests.of(0, chunk_size // 2) == b""  # it was cut in another way after all
+
+
+def test_digests_are_kept_of_so_many_chunks_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digesting, "_MOST_DIGESTS", 3)
+    digests = digesting.ChunkDigests(10)
+    for start in range(0, 100, 20):
+        part = bytes(range(start, start + 20))
+        assert digests.add(part) == zlib.crc32(part)
+    digests.end()
+    assert [len(digests.of(i, 10)) for i in range(5)] == [64, 64, 64, 0, 0]
+    assert digests.of(2, 10) == hashlib.sha512(bytes(range(20, 30))).digest()

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from pathlib import Path
 from queue import SimpleQueue
+from typing import cast
 
 import pytest
 
 from tests.unit.test_ledger import open_ledger
+from tui.engine.recording import recording
 from tui.engine.recording.recording import RecordingThread
 
 
-class Periods(threading.Event):
-    """Notes for how long a thread would wait, and waits for nothing; set after some times."""
+class Clockwork:
+    """Stands for the events that a recording thread waits for: waits for nothing, notes how long.
 
-    def __init__(self, n_periods: int) -> None:
-        super().__init__()
+    Args:
+        n_periods: so many waits for a request end without one; then the thread is stopped.
+    """
+
+    def __init__(self, thread: RecordingThread, n_periods: int) -> None:
         self.seconds: list[float] = []
         self._n_periods = n_periods
+        self._thread = thread
 
-    def wait(self, timeout: float | None = None) -> bool:
-        assert timeout is not None
-        self.seconds.append(timeout)
-        return len(self.seconds) > self._n_periods
+    def wait(self, timeout: float) -> bool:
+        if len(self.seconds) == self._n_periods:
+            self._thread.stopping.set()
+        else:
+            self.seconds.append(timeout)
+        return False
+
+    def clear(self) -> None:
+        """Nothing was asked for."""
 
 
-def recorder(tmp_path: Path, done: list[str], n_periods: int, *, is_full: bool) -> Periods:
-    """Let a recording thread work for some periods; return them."""
+def recorder(tmp_path: Path, done: list[str], n_periods: int, *, is_full: bool) -> list[float]:
+    """Let a recording thread work for some periods; return for how long it would have waited."""
     ledger = open_ledger(tmp_path)
     database = ledger.database
 
@@ -40,20 +52,21 @@ def recorder(tmp_path: Path, done: list[str], n_periods: int, *, is_full: bool) 
         database.query(f"PRAGMA max_page_count = {database.query('PRAGMA page_count')[0][0]}")
     thread = RecordingThread(database, gather, lambda ok: done.append(f"committed {ok}"),
                              lambda name, error: None)
-    thread.stopping = periods = Periods(n_periods)
-    thread._asked = Periods(10**6)
+    clockwork = Clockwork(thread, n_periods)
+    thread._asked = cast(threading.Event, clockwork)
     thread.work()
     database.query("PRAGMA max_page_count = 100000")
     ledger.close()
-    return periods
+    return clockwork.seconds
 
 
 def test_every_acknowledgement_is_recorded_within_a_second(tmp_path: Path) -> None:
     done: list[str] = []
-    periods = recorder(tmp_path, done, 5, is_full=False)
+    seconds = recorder(tmp_path, done, 5, is_full=False)
     assert done == ["gathered", "committed True"] * 5
     # An acknowledgement waits for one period and one commit, for which three quarters are left.
-    assert all(seconds <= 0.25 for seconds in periods.seconds)
+    assert len(seconds) == 5
+    assert max(seconds) <= 0.25
 
 
 def test_when_nothing_more_is_on_its_way_it_is_recorded_before_the_period_is_over(
@@ -74,8 +87,37 @@ def test_when_nothing_more_is_on_its_way_it_is_recorded_before_the_period_is_ove
     ledger.close()
 
 
-def test_a_full_disk_is_tried_again_and_told_each_time(tmp_path: Path) -> None:
+def test_a_full_disk_is_tried_again_and_told_each_time(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recording._LONGEST_PERIOD_SECONDS <= 2.0
+    monkeypatch.setattr(recording, "_LONGEST_PERIOD_SECONDS", 0.0)
     done: list[str] = []
-    periods = recorder(tmp_path, done, 3, is_full=True)
+    recorder(tmp_path, done, 3, is_full=True)
     assert done == ["gathered", "committed False"] * 3
-    assert all(seconds <= 2.0 for seconds in periods.seconds)
+
+
+def test_commits_that_are_asked_for_leave_a_slow_disk_in_peace(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times as long as the last one took, or until the period is over anyway."""
+    monkeypatch.setattr(recording, "_PERIOD_SECONDS", 30.0)
+    ledger = open_ledger(tmp_path)
+    commits: SimpleQueue[float] = SimpleQueue()
+    real = ledger.database.commit
+
+    def slow() -> None:
+        time.sleep(0.1)
+        real()
+
+    monkeypatch.setattr(ledger.database, "commit", slow)
+    thread = RecordingThread(ledger.database, lambda: commits.put(time.monotonic()),
+                             lambda ok: None, lambda name, error: None)
+    thread.start()
+    began = []
+    for _ in range(3):
+        thread.record_soon()
+        began.append(commits.get(timeout=60))
+    thread.stop()
+    thread.join(60)
+    ledger.close()
+    assert began[1] - began[0] >= 0.5
+    assert began[2] - began[1] >= 0.5

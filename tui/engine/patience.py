@@ -73,9 +73,18 @@ class Patient:
         Raises:
             HangError: it has stayed with one path for too long.
         """
-        worker = self._worker or self._new_worker()
-        self._worker = worker
-        worker.begin(work)
+        self.begin(work)
+        return self.end()
+
+    def begin(self, work: Callable[[At], Any]) -> None:
+        """Make a call as :meth:`run` does, without waiting for it; :meth:`end` must follow."""
+        self._worker = self._worker or self._new_worker()
+        self._worker.begin(work)
+
+    def end(self) -> Any:
+        """Return what the call gave that was begun, or raise as :meth:`run`."""
+        worker = self._worker
+        assert worker is not None
         while not worker.done.wait(min(_LOOK_SECONDS, self._patience / 4)):
             patience = min(self._patience, _LAST_PATIENCE_SECONDS) if self._is_stopping() \
                 else self._patience

@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 #: Acknowledgements are durable within a second; this leaves time for a slow disk.
 _PERIOD_SECONDS = 0.25
 _LONGEST_PERIOD_SECONDS = 2.0
-#: Between two commits that are asked for; also so many times what a commit takes, so that a slow
-#: disk has time for others.
-_LEAST_PAUSE_SECONDS, _PAUSE_PER_COMMIT = 0.05, 4.0
+#: Between two commits that are asked for; also so many times what one takes, so that a slow disk
+#: has time for others.
+_LEAST_REST_SECONDS, _REST_PER_COMMIT = 0.05, 4.0
 
 
 class RecordingThread(StoppableThread):
@@ -43,15 +43,21 @@ class RecordingThread(StoppableThread):
         self._commit_seconds = 0.0
 
     def work(self) -> None:
-        pause = 0.0
-        while not self.stopping.wait(pause):
-            self._asked.wait(_PERIOD_SECONDS - pause)
-            self._asked.clear()
+        rests_until = 0.0
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            is_asked = self._asked.wait(_PERIOD_SECONDS)
+            if is_asked:
+                until = min(rests_until, began + _PERIOD_SECONDS)
+                self.stopping.wait(max(0.0, until - time.monotonic()))
             if self.stopping.is_set():
                 return
-            pause = min(_PERIOD_SECONDS, max(_LEAST_PAUSE_SECONDS,
-                                             _PAUSE_PER_COMMIT * self._commit_seconds)) \
-                if self.record_now() else _LONGEST_PERIOD_SECONDS
+            self._asked.clear()
+            if not self.record_now():
+                self.stopping.wait(_LONGEST_PERIOD_SECONDS)
+            elif is_asked:
+                rests_until = time.monotonic() + max(_LEAST_REST_SECONDS,
+                                                     _REST_PER_COMMIT * self._commit_seconds)
 
     def stop(self) -> None:
         super().stop()

@@ -102,6 +102,13 @@ class Sending:
         """Return how often a chunk is produced: the first one of a recovery goes twice."""
         return self._first_copies if index == 0 else 1
 
+    def digest_of(self, index: int) -> bytes:
+        """Return the SHA-512 of a chunk, counted from 0, where it is known; else nothing."""
+        if self.version.n_chunks == 1:
+            return self.version.sha512
+        digests = None if self.source is None else self.source.digests
+        return b"" if digests is None else digests.of(index, self.version.chunk_size)
+
     def next_unit(self, unit_chunks: int) -> list[int]:
         """Return the chunks to produce next, all within one unit; empty where none is left.
 
@@ -187,11 +194,14 @@ class Sending:
         self.retry_after_seconds = retry_after_seconds
 
     def close(self) -> None:
-        """Give up the bytes: nothing more is produced from it."""
-        self.data = None
+        """Give up the bytes, once no thread has it in hand: nothing more is produced from it."""
         self.on_delivery = None  # or it would hold itself
-        if self.source is not None:
-            self.source.close()
+        with self._lock:
+            if self.is_in_hand:
+                return  # an uploading thread may be reading: it closes as it gives it back
+            self.data = None
+            if self.source is not None:
+                self.source.close()
 
     def offsets(self) -> tuple[OffsetRange, ...]:
         """Return first and last offset for each partition."""

@@ -55,10 +55,15 @@ class MessageMaker:
         """Return which chunk, counted from 0, has a key that :meth:`key` made."""
         return int(key[self._n_before:-self._n_after]) - 1
 
-    def value(self, index: int, data: bytes | memoryview) -> bytes:
-        """Return the value of a chunk; ``index`` counts from 0, ``data`` is all of its bytes."""
-        # The digest of a file that is one chunk is known already.
-        digest = self._head[1] if self._n_chunks == 1 else hashlib.sha512(data).digest()
+    def value(self, index: int, data: bytes | memoryview, digest: bytes = b"") -> bytes:
+        """Return the value of a chunk.
+
+        Args:
+            index: from 0.
+            data: all of its bytes.
+            digest: their SHA-512, where it is known.
+        """
+        digest = digest or hashlib.sha512(data).digest()
         return ormsgpack.packb((
             *self._head, digest, index * self._version.chunk_size, index + 1, self._n_chunks,
             self._parent, "", data, *self._tail))

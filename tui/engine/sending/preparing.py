@@ -144,7 +144,8 @@ class Preparing:
 
         self._a.hashing[source.rel_path] = source
         try:
-            return source.hash_whole(must_stop, may_change=may_change)
+            return source.hash_whole(must_stop, self._a.settings.chunk_size,
+                                     may_change=may_change)
         finally:
             self._a.hashing.pop(source.rel_path, None)
 

@@ -121,7 +121,7 @@ class ProducingThread(StoppableThread):
         """
         if len(data) < sending.version.chunk_size and not self._are_longer_taken(sending):
             return False
-        value = sending.maker.value(index, data)
+        value = sending.maker.value(index, data, sending.digest_of(index))
         key = sending.maker.key(index)
         if index or not sending.version.is_recovery:
             return self._produce_one(sending, index, key, value, len(data))

@@ -274,7 +274,9 @@ class UploadQueue:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
         # First, and without the lock: what fails from here on is put in line by its report.
         sending.is_in_hand = False
-        if not sending.is_produced:
+        if sending.is_ended:
+            sending.close()
+        elif not sending.is_produced:
             self.again(sending)
 
     def again(self, sending: Sending) -> None:

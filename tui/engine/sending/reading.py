@@ -8,6 +8,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tui.engine.operating_system import (
     path_of_descriptor,
     read_at,
 )
+from tui.engine.sending.digesting import ChunkDigests
 from tui.errors import (
     SourceChangedError,
     SourceGoneError,
@@ -39,6 +41,7 @@ class Source:
         n_bytes, mtime_ns, mtime_seconds, inode, ctime_ns: as ``fstat`` told when it was opened.
         slice_bytes: size of the slices that ``checksums`` speak of.
         checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
+        digests: of the chunks, from the same pass; None before it.
         n_hashed: bytes that this pass has seen so far.
     """
 
@@ -51,6 +54,7 @@ class Source:
     ctime_ns: int
     slice_bytes: int = SLICE_BYTES
     checksums: list[int] = field(default_factory=list)
+    digests: ChunkDigests | None = None
     n_hashed: int = 0
 
     def status(self) -> FileStatus:
@@ -95,30 +99,38 @@ class Source:
             raise SourceChangedError("it changed while it was read", where=self.rel_path)
         return data
 
-    def hash_whole(self, is_stopping: Callable[[], bool], *,
+    def hash_whole(self, is_stopping: Callable[[], bool], chunk_size: int, *,
                    may_change: bool = False) -> bytes | None:
         """Return the SHA-512 of the whole file, and keep each slice's checksum.
 
         Args:
             is_stopping: asked between slices; where it says so, None is returned.
+            chunk_size: bytes of the chunks whose digests are computed as well.
             may_change: take the bytes as they are now, even if more are being written.
 
         Raises:
             SourceChangedError: it changed while it was read.
             SourceUnreadableError: reading failed.
         """
-        digest = hashlib.sha512()
-        checksums = []
-        for offset in range(0, self.n_bytes, self.slice_bytes):
-            if is_stopping():
-                return None
-            data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
-            digest.update(data)
-            checksums.append(zlib.crc32(data))
-            self.n_hashed = offset + len(data)
+        digest, digests = hashlib.sha512(), ChunkDigests(chunk_size)
+        checksums: list[int] = []
+        beside: Future[int] | None = None
+        with ThreadPoolExecutor(1, "digesting") as pool:
+            for offset in range(0, self.n_bytes, self.slice_bytes):
+                if is_stopping():
+                    return None
+                data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
+                if beside is not None:
+                    checksums.append(beside.result())
+                beside = pool.submit(digests.add, data)
+                digest.update(data)
+                self.n_hashed = offset + len(data)
+            if beside is not None:
+                checksums.append(beside.result())
+        digests.end()
         if not (self.n_hashed == self.n_bytes and (may_change or self.is_unchanged())):
             raise SourceChangedError("it changed while it was read", where=self.rel_path)
-        self.checksums = checksums
+        self.checksums, self.digests = checksums, digests
         return digest.digest()
 
     def read_slice(self, number: int) -> bytes:

@@ -11,7 +11,7 @@ from tui.engine.operating_system import Below
 from tui.engine.patience import At, HangError, Patient
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.preparing import Preparing, Surroundings
-from tui.engine.sending.reading import SLICE_BYTES
+from tui.engine.sending.reading_ahead import ReadAhead, chunks_of_unit, no_answer
 from tui.engine.threads import StoppableThread
 from tui.errors import (
     LedgerError,
@@ -44,6 +44,7 @@ class UploadingThread(StoppableThread):
         self._a = around
         self._patient = Patient(self.name, around.on_answer, self.stopping.is_set)
         self._preparing = Preparing(around, self.stopping.is_set)
+        self._ahead = ReadAhead(self._patient)
 
     @property
     def n_slices_read(self) -> int:
@@ -194,20 +195,22 @@ class UploadingThread(StoppableThread):
     def _produce_turn(self, sending: Sending) -> None:
         n_left = _TURN_BYTES
         size = sending.version.chunk_size
-        while n_left > 0:
-            unit = sending.next_unit(max(1, SLICE_BYTES // size))
-            if not unit or not self._produce_unit(sending, unit):
-                return
-            n_left -= len(unit) * size
+        try:
+            while n_left > 0:
+                unit = sending.next_unit(chunks_of_unit(size))
+                n_left -= len(unit) * size
+                if not unit or not self._produce_unit(sending, unit, goes_on=n_left > 0):
+                    return
+        finally:
+            self._ahead.drop()
 
-    def _produce_unit(self, sending: Sending, unit: list[int]) -> bool:
+    def _produce_unit(self, sending: Sending, unit: list[int], *, goes_on: bool) -> bool:
         """Produce chunks of one slice, or one chunk of several; False where the turn must end."""
         size = sending.version.chunk_size
-        whole, start = sending.data, 0
         n_produced = 0
         try:
-            if whole is None:
-                whole, start = self._read_patiently(sending, unit[0])
+            whole, start = (sending.data, 0) if sending.data is not None \
+                else self._ahead.get(sending, unit[0] // chunks_of_unit(size), goes_on=goes_on)
             data = memoryview(whole)
             for index in unit:
                 offset = index * size - start
@@ -219,35 +222,3 @@ class UploadingThread(StoppableThread):
             return True
         finally:
             sending.put_back(unit[n_produced:])
-
-    def _read_patiently(self, sending: Sending, first: int) -> tuple[bytes, int]:
-        rel_path = sending.version.rel_path
-
-        def read(at: At) -> tuple[bytes, int]:
-            at(rel_path)
-            return self._read(sending, first)
-
-        try:
-            found: tuple[bytes, int] = self._patient.run(read)
-        except HangError as error:
-            raise no_answer(rel_path, error) from error
-        return found
-
-    def _read(self, sending: Sending, first: int) -> tuple[bytes, int]:
-        """Return the bytes around a chunk and the offset at which they begin."""
-        source, size = sending.source, sending.version.chunk_size
-        if source is None:
-            raise SourceUnreadableError("its bytes were given up", where=sending.version.rel_path)
-        number = first * size // source.slice_bytes
-        if size <= source.slice_bytes:
-            return source.read_slice(number), number * source.slice_bytes
-        n_slices = min(size // source.slice_bytes, len(source.checksums) - number)
-        return (b"".join(source.read_slice(number + i) for i in range(n_slices)),
-                number * source.slice_bytes)
-
-
-def no_answer(rel_path: str, error: HangError) -> SourceUnreadableError:
-    """Return the error of ours that says that a file hangs."""
-    return SourceUnreadableError(f"it cannot be read: {error.what}", where=rel_path,
-                                 remedy="Check the disk or the network; it is tried again by "
-                                 "itself")
