@@ -155,3 +155,74 @@ def test_the_principal_is_named_unless_it_is_a_secret() -> None:
     assert principal_of(config, lambda text: text) == "User:alice"
     assert "alice" not in principal_of(config, lambda text: text.replace("alice", "***"))
     assert principal_of({}, lambda text: text) == "User:ANONYMOUS"
+
+
+FAR, NEAR = 0.1, 0.001
+
+
+@pytest.mark.parametrize(("limit", "round_trip", "config", "found"), [
+    (None, FAR, {}, {}),
+    (1_048_588, NEAR, {}, {}),
+    (1_048_588, FAR, {}, {}),
+    (8_000_000, NEAR, {}, {}),
+    (8_000_000, FAR, {}, {"message.max.bytes": 8_000_000, "batch.size": 8_000_000}),
+    (64_000_000, FAR, {}, {"message.max.bytes": 8_000_000, "batch.size": 8_000_000}),
+    (8_000_000, FAR, {"message.max.bytes": 3_000_000},
+     {"message.max.bytes": 3_000_000, "batch.size": 3_000_000}),
+    (8_000_000, FAR, {"batch.size": 400_000},
+     {"message.max.bytes": 8_000_000, "batch.size": 400_000}),
+    (500_000, NEAR, {}, {"batch.size": 500_000}),
+    (500_000, NEAR, {"batch.size": 900_000}, {"batch.size": 500_000}),
+])
+def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
+        bench: Bench, limit: int | None, round_trip: float, config: dict[str, int],
+        found: dict[str, int]) -> None:
+    clients = bench.thread.clients
+    clients.config.update(config)
+    first = clients.first
+    bench.thread.fit(limit, round_trip)
+    assert {name: clients.config[name] for name in ("message.max.bytes", "batch.size")
+            if name in clients.config} == found
+    assert (clients.first is not first) == (found != config)
+    assert len(clients) == (8 if round_trip == FAR else 1)
+
+
+def test_a_chunk_that_the_topic_takes_is_no_longer_than_the_producer_allows(
+        tmp_path: Path) -> None:
+    bench = Bench(tmp_path, chunk_size=2 << 20)
+    bench.thread.fit(4_000_000, NEAR)
+    assert bench.thread.clients.config["message.max.bytes"] == 4_000_000
+    assert "batch.size" not in bench.thread.clients.config
+
+
+def test_versions_go_to_the_producer_that_has_least_to_do_and_a_path_stays_with_its_own(
+        bench: Bench) -> None:
+    clients = bench.thread.clients
+    clients.share_among(3)
+
+    def client_of(rel_path: str) -> Any:
+        return clients.of(sending_of(rel_path=rel_path))
+
+    assert client_of("a") is clients.first
+    b, c = client_of("b"), client_of("c")
+    assert len({clients.first, b, c}) == 3
+    for client in (clients.first, c):
+        client.produce("t", b"x")  # nobody polls: it stays there
+    assert client_of("d") is b
+    b.produce("t", b"x")
+    b.produce("t", b"x")
+    assert client_of("e") is clients.first
+    assert client_of("f") is c
+    assert (client_of("a"), client_of("b"), client_of("d")) == (clients.first, b, b)
+
+
+def test_of_very_many_paths_only_the_last_ones_are_remembered(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.engine.sending.clients._MOST_PATHS", 3)
+    clients = bench.thread.clients
+    clients.share_among(8)
+    found = {name: clients.of(sending_of(rel_path=name)) for name in "abc"}
+    assert clients.of(sending_of(rel_path="a")) is found["a"]
+    clients.of(sending_of(rel_path="d"))
+    assert clients.of(sending_of(rel_path="a")) is found["a"]
+    assert clients.of(sending_of(rel_path="b")) is not found["b"]

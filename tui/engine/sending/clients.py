@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import zlib
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +17,7 @@ Config = dict[str, str | int | float | bool]
 
 #: A client that was replaced reports what it still holds; it is polled so long at a time.
 _RETIRED_POLL_SECONDS = 0.05
+_MOST_PATHS = 20_000
 #: With several clients none may be waited for long, or the others' reports would be late.
 _SHARED_POLL_SECONDS = 0.01
 
@@ -40,6 +41,9 @@ class Clients:
         self._on_statistics = on_statistics
         self._generation = 0
         self._retired: deque[Producer] = deque()
+        self._choosing = threading.Lock()
+        self._numbers: dict[str, int] = {}  #: of the client that each path has
+        self._least_recent = [0]  #: numbers of clients, the one that was given last at the end
         self._live: tuple[Producer, ...] = (self._build(is_first=True),)
 
     @property
@@ -56,7 +60,27 @@ class Clients:
         live = self._live
         if len(live) == 1:
             return live[0]
-        return live[zlib.crc32(sending.version.rel_path.encode()) % len(live)]
+        if sending.client_number is None:
+            sending.client_number = self._number_of(sending.version.rel_path)
+        return live[sending.client_number]
+
+    def _number_of(self, rel_path: str) -> int:
+        """Return which client a path has, or give it the one with the least to do.
+
+        What was sent long before other versions of so many other paths cannot be on its way any
+        more; those paths are forgotten.
+        """
+        with self._choosing:
+            number = self._numbers.pop(rel_path, None)
+            if number is None:
+                numbers = self._least_recent
+                number = min(numbers, key=lambda n: len(self._live[n]))
+                numbers.remove(number)
+                numbers.append(number)
+                while len(self._numbers) >= _MOST_PATHS:
+                    del self._numbers[next(iter(self._numbers))]
+            self._numbers[rel_path] = number
+            return number
 
     def retire(self, client: Producer) -> None:
         """Have a client, replaced while it took a message, report that one as not delivered."""
@@ -87,8 +111,9 @@ class Clients:
 
     def share_among(self, n_clients: int) -> None:
         """Have more clients share the work; only before anything was produced."""
-        missing = range(n_clients - len(self._live))
+        missing = range(len(self._live), n_clients)
         self._live += tuple(self._build(is_first=False) for _ in missing)
+        self._least_recent.extend(missing)
 
     def _build(self, *, is_first: bool) -> Producer:
         generation = self._generation

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
@@ -82,12 +84,29 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
                       n_partitions=len(topic.partitions), n_brokers=len(found.brokers))
     if admin is None:
         return cluster
-    topic_id = _topic_id(admin, topic_name, logger, timeout_seconds)
+    # All at once, since a far cluster takes its time for each answer.
+    description = _asked(lambda: admin.describe_topics(
+        TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
+    topic_config = _asked(lambda: admin.describe_configs(
+        [resource], request_timeout=timeout_seconds), logger)
     began = time.monotonic()
     _list(admin, topic_name, timeout_seconds)
     return replace(
-        cluster, topic_id=topic_id, round_trip_seconds=time.monotonic() - began,
-        max_request_bytes=_max_request_bytes(admin, topic_name, logger, timeout_seconds))
+        cluster, round_trip_seconds=time.monotonic() - began,
+        topic_id=_topic_id(description, topic_name, logger, timeout_seconds),
+        max_request_bytes=_max_request_bytes(topic_config, logger, timeout_seconds))
+
+
+def _asked(ask: Callable[[], Mapping[Any, Future[Any]]], logger: logging.Logger) -> Future[Any]:
+    """Ask one question; return its answer to come, which may be that it cannot be asked."""
+    try:
+        return next(iter(ask().values()))
+    except (KafkaException, ValueError, NotImplementedError) as error:
+        logger.debug("a question cannot be asked: %s", error)
+        unasked: Future[Any] = Future()
+        unasked.set_exception(error)
+        return unasked
 
 
 def addresses(producer: Producer) -> str:
@@ -103,14 +122,13 @@ def addresses(producer: Producer) -> str:
     return ",".join(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
 
 
-def _max_request_bytes(admin: AdminClient, topic_name: str, logger: logging.Logger,
+def _max_request_bytes(asked: Future[Any], logger: logging.Logger,
                        timeout_seconds: float) -> int | None:
     """Return the topic's limit for one request; None where it may not be known."""
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
     try:
-        futures = admin.describe_configs([resource], request_timeout=timeout_seconds)
-        return int(futures[resource].result(timeout=timeout_seconds)["max.message.bytes"].value)
-    except (KafkaException, TimeoutError, ValueError, KeyError, TypeError) as error:
+        return int(asked.result(timeout=timeout_seconds)["max.message.bytes"].value)
+    except (KafkaException, TimeoutError, NotImplementedError, ValueError, KeyError,
+            TypeError) as error:
         logger.debug("the broker does not tell the topic's limit: %s", error)
         return None
 
@@ -148,7 +166,7 @@ def _unusable(topic_name: str, principal: str, error: KafkaError | None) -> NotC
         f"the topic {topic_name} cannot be used yet: {'' if error is None else error.str()}")
 
 
-def _topic_id(admin: AdminClient, topic_name: str, logger: logging.Logger,
+def _topic_id(asked: Future[Any], topic_name: str, logger: logging.Logger,
               timeout_seconds: float) -> str:
     """Return the topic's id; :data:`NO_ID` where broker or client cannot tell it.
 
@@ -156,9 +174,7 @@ def _topic_id(admin: AdminClient, topic_name: str, logger: logging.Logger,
         NotConnectedError: no answer came.
     """
     try:
-        futures = admin.describe_topics(TopicCollection([topic_name]),
-                                        request_timeout=timeout_seconds)
-        return str(futures[topic_name].result(timeout=timeout_seconds).topic_id)
+        return str(asked.result(timeout=timeout_seconds).topic_id)
     except TimeoutError as error:
         raise NotConnectedError(f"the id of the topic {topic_name} was not told in time") \
             from error

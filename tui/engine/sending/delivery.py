@@ -64,6 +64,7 @@ class Sending:
         self.is_new = True  #: not begun by an earlier run or attempt
         self.is_ended = False  #: its end was reported
         self.n_failures = 0
+        self.client_number: int | None = None  #: of the producer, where several share the work
         self.doubt_is_recorded = False
         self.refusal = ""  #: why the broker will not have it; empty while it may
         self.retry_after_seconds: float | None = None

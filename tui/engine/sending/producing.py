@@ -39,8 +39,7 @@ _LOSSES = frozenset({
     KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
-#: Where the config leaves them open and the topic allows more, requests grow up to this.
-_REQUEST_PROPERTIES = ("message.max.bytes", "batch.size")
+#: What librdkafka makes of its own; and how far requests grow where config and topic allow it.
 _DEFAULT_REQUEST_BYTES, _LARGEST_REQUEST_BYTES = 1_000_000, 8_000_000
 #: From this round trip on, one idempotent producer with its five requests leaves the line idle.
 _FAR_SECONDS = 0.02
@@ -71,6 +70,7 @@ class ProducingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("producing", on_death)
         self._topic = settings.topic_name
+        self._chunk_size = settings.chunk_size
         self._redact = settings.redact
         self.principal = principal_of(settings.producer_config, settings.redact)
         self._on_over = on_over
@@ -272,9 +272,9 @@ class ProducingThread(StoppableThread):
     def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
         """Make the most of the line, once, before anything is produced.
 
-        The requests on their way are limited in number. So they are made as large as the topic
-        allows; and a cluster far away is sent to by several producers, since many a topic's limit
-        leaves no room for a second chunk in a request.
+        The requests on their way are limited in number. So to a cluster far away they are made as
+        large as the topic allows, and several producers send them, since many a topic's limit
+        leaves no room for a second chunk in a request. A near one takes small ones faster.
 
         Args:
             max_request_bytes: the topic's limit; None where it is not known.
@@ -283,19 +283,31 @@ class ProducingThread(StoppableThread):
         if self._was_trusted:
             return
         self._was_trusted = True
-        config = self.clients.config
+        is_far = round_trip_seconds >= _FAR_SECONDS
         self._limit_is_known = max_request_bytes is not None
-        n_bytes = min(max_request_bytes or 0, _LARGEST_REQUEST_BYTES)
-        if n_bytes > _DEFAULT_REQUEST_BYTES and not any(n in config for n in _REQUEST_PROPERTIES):
-            config.update(dict.fromkeys(_REQUEST_PROPERTIES, n_bytes))
+        if max_request_bytes and self._fit_requests(max_request_bytes, is_far=is_far):
             self.clients.replace()
-        elif 0 < n_bytes < int(config.get("batch.size", _DEFAULT_REQUEST_BYTES)):
-            config["batch.size"] = n_bytes
-            self.clients.replace()
-        if self.is_idempotent and round_trip_seconds >= _FAR_SECONDS:
+        if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
                         round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
             self.clients.share_among(_N_CLIENTS_WHEN_FAR)
+
+    def _fit_requests(self, max_request_bytes: int, *, is_far: bool) -> bool:
+        """Set what the config leaves open about the size of requests; True where that is news."""
+        config = self.clients.config
+        before = dict(config)
+        # A little more than the default is not worth the new connections.
+        pays = is_far and max_request_bytes >= 1.5 * _DEFAULT_REQUEST_BYTES
+        is_needed = self._chunk_size > _DEFAULT_REQUEST_BYTES
+        if "message.max.bytes" not in config and max_request_bytes > _DEFAULT_REQUEST_BYTES \
+                and (pays or is_needed):
+            config["message.max.bytes"] = min(max_request_bytes, _LARGEST_REQUEST_BYTES)
+        largest = int(config.get("message.max.bytes", _DEFAULT_REQUEST_BYTES))
+        wanted = int(config.get("batch.size", largest if is_far else _DEFAULT_REQUEST_BYTES))
+        batch_bytes = min(wanted, max_request_bytes)
+        if batch_bytes != _DEFAULT_REQUEST_BYTES:
+            config["batch.size"] = batch_bytes
+        return config != before
 
     def trust(self) -> bool:
         """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
