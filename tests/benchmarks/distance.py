@@ -1,4 +1,4 @@
-"""Row about a broker that is far away: 100 ms for a round trip, chunks of 512 KiB."""
+"""Rows about a broker that is far away: 100 ms for a round trip, chunks of 512 KiB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kafka_broker import KafkaBroker, free_port
 from tests.proxy import Proxy
 
 _DELAY_SECONDS = 0.05  # in each direction
-_FILE_BYTES = 8_000_000
+_FILE_BYTES = 32_000_000
 _CHUNK_SIZE = 524_288
 _TIMES = 3.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,24 @@ def test_the_principal_is_named_unless_it_is_a_secret() -> None:
     assert principal_of(config, lambda text: text) == "User:alice"
     assert "alice" not in principal_of(config, lambda text: text.replace("alice", "***"))
     assert principal_of({}, lambda text: text) == "User:ANONYMOUS"
+
+
+def test_a_short_last_chunk_goes_as_soon_as_one_of_full_length_is_accepted(bench: Bench) -> None:
+    bench.trust()
+    sending = sending_of(chunk_size=30)
+
+    def produce(index: int) -> bool:
+        return bench.thread.produce(sending, index, CONTENT[30 * index:30 * index + 30])
+
+    assert all(produce(index) for index in range(3))
+    with ThreadPoolExecutor() as pool:
+        last = pool.submit(produce, 3)
+        wait_until(lambda: bench.gate._n_blocked or last.done(), "the last one waits")
+        assert not last.done()
+        sending.acknowledge(1, 0, 7)  # nobody polls: the others stay on their way
+        bench.gate.leave(30)
+        assert last.result(60)
+    assert sending.n_in_flight == 3
 
 
 FAR, NEAR = 0.1, 0.001

@@ -142,10 +142,13 @@ class ProducingThread(StoppableThread):
         Of a version with chunks that are too long for the topic nothing may be accepted, or it
         could not be cut smaller any more: so its short last chunk does not go first.
         """
-        if sending.version.n_chunks == 1 or sending.n_delivered \
-                or sending.version.chunk_size <= self._largest_accepted:
-            return True
-        return self._wait_for_reports(sending) and not sending.refusal
+        def are_taken() -> bool:
+            return sending.version.n_chunks == 1 or sending.n_delivered > 0 \
+                or sending.version.chunk_size <= self._largest_accepted
+
+        while not are_taken() and sending.n_in_flight and not self.gate.is_shut:
+            self.gate.wait_for_room(0.1)
+        return are_taken() or (sending.n_in_flight == 0 and not sending.refusal)
 
     def _wait_for_reports(self, sending: Sending) -> bool:
         while sending.n_in_flight and not self.gate.is_shut:
