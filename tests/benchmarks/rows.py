@@ -36,7 +36,7 @@ class Size:
     n_sparse_bytes: int = 20_000_000_000
     n_idle_files: int = 100_000
     idle_seconds: float = 150.0
-    n_distant_files: int = 24
+    n_distant_files: int = 32
 
 
 #: Seconds for everything, so that no row can rot; its figures mean nothing.

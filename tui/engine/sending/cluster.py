@@ -74,28 +74,37 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
         {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
         logger=logger)
     found = _list(producer if admin is None else admin, topic_name, timeout_seconds)
-    if admin is not None and not len(producer) \
-            and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
-        raise NotConnectedError("two clusters answer under one name")
-    topic = found.topics.get(topic_name)
-    if topic is None or topic.error is not None or not topic.partitions:
-        raise _unusable(topic_name, principal, None if topic is None else topic.error)
-    cluster = Cluster(cluster_id=found.cluster_id or NO_ID, topic_id=NO_ID,
-                      n_partitions=len(topic.partitions), n_brokers=len(found.brokers))
     if admin is None:
-        return cluster
-    # All at once, since a far cluster takes its time for each answer.
+        return _described(found, topic_name, principal)
+    # These are answered during the next ones, since a far cluster takes its time for each.
     description = _asked(lambda: admin.describe_topics(
         TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
     topic_config = _asked(lambda: admin.describe_configs(
         [resource], request_timeout=timeout_seconds), logger)
+    if not len(producer) \
+            and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
+        raise NotConnectedError("two clusters answer under one name")
+    cluster = _described(found, topic_name, principal)
     began = time.monotonic()
     _list(admin, topic_name, timeout_seconds)
     return replace(
         cluster, round_trip_seconds=time.monotonic() - began,
         topic_id=_topic_id(description, topic_name, logger, timeout_seconds),
         max_request_bytes=_max_request_bytes(topic_config, logger, timeout_seconds))
+
+
+def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:
+    """Return what metadata tell of cluster and topic.
+
+    Raises:
+        NotConnectedError: the topic cannot be used.
+    """
+    topic = found.topics.get(topic_name)
+    if topic is None or topic.error is not None or not topic.partitions:
+        raise _unusable(topic_name, principal, None if topic is None else topic.error)
+    return Cluster(cluster_id=found.cluster_id or NO_ID, topic_id=NO_ID,
+                   n_partitions=len(topic.partitions), n_brokers=len(found.brokers))
 
 
 def _asked(ask: Callable[[], Mapping[Any, Future[Any]]], logger: logging.Logger) -> Future[Any]:
