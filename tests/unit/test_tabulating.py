@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from tui.engine.recording.table_rows import (
     read_uploaded,
 )
 from tui.engine.recording.tables import UploadedTables
-from tui.engine.tabulating import Tables
+from tui.engine.tabulating import Tables, TabulatingThread
 from tui.engine.taking_over import take_over_tables
 
 
@@ -35,6 +37,54 @@ def names_in_table(tmp_path: Path) -> list[str]:
     return [row.rel_filepath
             for row in read_uploaded(tmp_path / "LOGS" / "uploaded_to_t.csv", "t")
             if isinstance(row, UploadedRow)]
+
+
+class Periods(threading.Event):
+    """Notes for how long a thread would wait, and lets something happen instead.
+
+    Args:
+        happenings: one for each period; after the last one the thread is stopped.
+    """
+
+    def __init__(self, happenings: Iterable[Callable[[], None]]) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._happenings = iter(happenings)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        for happening in self._happenings:
+            happening()
+            return False
+        return True
+
+
+def test_both_tables_are_at_most_five_seconds_old(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
+    uploaded, unfinished = (settings.state_dir / name for name in (
+        "uploaded_to_t@1.csv", "upload_to_t_in_progress.csv"))
+    found: list[tuple[list[str], list[str]]] = []
+
+    def happen(name: str) -> None:
+        if unfinished.exists():
+            found.append((
+                [row.rel_filepath for row in read_uploaded(uploaded, "t")
+                 if isinstance(row, UploadedRow)] if uploaded.exists() else [],
+                [row.rel_filepath for row in read_in_progress(unfinished, "t")
+                 if isinstance(row, InProgressRow) and "waits" in row.filename]))
+        record_uploaded(ledger, name, 100.0)
+        ledger.files.record_waiting([seen(f"{name} waits")])
+
+    thread = TabulatingThread(Tables(ledger, settings), lambda name, error: None)
+    thread.stopping = periods = Periods([lambda: happen("a"), lambda: happen("b"),
+                                         lambda: happen("c")])
+    thread.work()
+    ledger.close()
+    assert found == [([], []), (["a"], ["a waits"]), (["a", "b"], ["a waits", "b waits"])]
+    # One period and the writing itself, for which a second is left.
+    assert max(periods.seconds) <= 4.0
 
 
 def test_what_was_recorded_just_before_a_crash_is_tabled_at_the_next_start(tmp_path: Path) -> None:

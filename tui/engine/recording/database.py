@@ -370,8 +370,8 @@ def _grouped(sql: str) -> str:
     Between two statements other threads get their turn, and this one may have to wait for it to
     come round again: a hundred times less often so.
     """
-    parts = re.fullmatch(r"(.*\bVALUES )(\([?, ]+\))(.*)", sql, re.DOTALL)
-    if parts is None or "?" in parts[1] or "?" in parts[3]:
+    parts = re.fullmatch(r"([^?]*\bVALUES )(\([?\d, ]+\))([^?]*)", sql)
+    if parts is None or re.search(r"\?\d", parts[2]):
         return ""
     return parts[1] + ", ".join([parts[2]] * _GROUP_ROWS) + parts[3]
 

@@ -19,6 +19,7 @@ from tui.engine.sending.clients import Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
 from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
+from tui.engine.sending.request_sizes import fit_requests
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
@@ -39,8 +40,6 @@ _LOSSES = frozenset({
     KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
-#: What librdkafka makes of its own; and how far requests grow where config and topic allow it.
-_DEFAULT_REQUEST_BYTES, _LARGEST_REQUEST_BYTES = 1_000_000, 8_000_000
 #: From this round trip on, one idempotent producer with its five requests leaves the line idle.
 _FAR_SECONDS = 0.02
 _N_CLIENTS_WHEN_FAR = 8
@@ -288,29 +287,13 @@ class ProducingThread(StoppableThread):
         self._was_trusted = True
         is_far = round_trip_seconds >= _FAR_SECONDS
         self._limit_is_known = max_request_bytes is not None
-        if max_request_bytes and self._fit_requests(max_request_bytes, is_far=is_far):
+        if max_request_bytes and fit_requests(self.clients.config, max_request_bytes,
+                                              self._chunk_size, is_far=is_far):
             self.clients.replace()
         if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
                         round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
             self.clients.share_among(_N_CLIENTS_WHEN_FAR)
-
-    def _fit_requests(self, max_request_bytes: int, *, is_far: bool) -> bool:
-        """Set what the config leaves open about the size of requests; True where that is news."""
-        config = self.clients.config
-        before = dict(config)
-        # A little more than the default is not worth the new connections.
-        pays = is_far and max_request_bytes >= 1.5 * _DEFAULT_REQUEST_BYTES
-        is_needed = self._chunk_size > _DEFAULT_REQUEST_BYTES
-        if "message.max.bytes" not in config and max_request_bytes > _DEFAULT_REQUEST_BYTES \
-                and (pays or is_needed):
-            config["message.max.bytes"] = min(max_request_bytes, _LARGEST_REQUEST_BYTES)
-        largest = int(config.get("message.max.bytes", _DEFAULT_REQUEST_BYTES))
-        wanted = int(config.get("batch.size", largest if is_far else _DEFAULT_REQUEST_BYTES))
-        batch_bytes = min(wanted, max_request_bytes)
-        if batch_bytes != _DEFAULT_REQUEST_BYTES:
-            config["batch.size"] = batch_bytes
-        return config != before
 
     def trust(self) -> bool:
         """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
