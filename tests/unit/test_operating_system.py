@@ -59,6 +59,22 @@ def test_neighbours_are_opened_where_the_first_was_and_nothing_stays_open(tmp_pa
     assert list(Path("/proc/self/fd").iterdir()) == before
 
 
+def test_a_directory_that_takes_the_place_of_another_one_is_looked_into(tmp_path: Path) -> None:
+    for name in ("d/a", "d/b", "new/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    with Below(tmp_path) as below:
+        os.close(below.open("d/a"))
+        for name in ("d/a", "d/b"):
+            (tmp_path / name).unlink()
+        (tmp_path / "d").rmdir()
+        (tmp_path / "new").rename(tmp_path / "d")
+        with os.fdopen(below.open("d/b"), encoding="utf-8") as file:
+            assert file.read() == "new/b"
+        with pytest.raises(FileNotFoundError):
+            below.open("d/a")
+
+
 def test_a_table_that_is_held_open_is_tried_again_and_then_said(tmp_path: Path) -> None:
     waits: list[float] = []
     answers = [PermissionError(), PermissionError(), None]

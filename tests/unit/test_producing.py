@@ -183,19 +183,21 @@ FAR, NEAR = 0.1, 0.001
     (None, FAR, {}, {}),
     (1_048_588, NEAR, {}, {}),
     (1_048_588, FAR, {}, {}),
-    (8_000_000, NEAR, {}, {}),
+    (8_000_000, NEAR, {}, {"message.max.bytes": 8_000_000}),
     (8_000_000, FAR, {}, {"message.max.bytes": 8_000_000, "batch.size": 8_000_000}),
-    (64_000_000, FAR, {}, {"message.max.bytes": 8_000_000, "batch.size": 8_000_000}),
-    (8_000_000, FAR, {"message.max.bytes": 3_000_000},
-     {"message.max.bytes": 3_000_000, "batch.size": 3_000_000}),
-    (8_000_000, FAR, {"batch.size": 400_000},
-     {"message.max.bytes": 8_000_000, "batch.size": 400_000}),
+    (64_000_000, FAR, {}, {"message.max.bytes": 64_000_000, "batch.size": 8_000_000}),
+    (8_000_000, FAR, {"message.max.bytes": "3000000"},
+     {"message.max.bytes": "3000000", "batch.size": 3_000_000}),
+    (8_000_000, NEAR, {"message.max.bytes": "3000000", "batch.size": "400000"},
+     {"message.max.bytes": "3000000", "batch.size": "400000"}),
+    (8_000_000, FAR, {"batch.size": "400000"},
+     {"message.max.bytes": 8_000_000, "batch.size": "400000"}),
     (500_000, NEAR, {}, {"batch.size": 500_000}),
-    (500_000, NEAR, {"batch.size": 900_000}, {"batch.size": 500_000}),
+    (500_000, NEAR, {"batch.size": "900000"}, {"batch.size": 500_000}),
 ])
 def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
-        bench: Bench, limit: int | None, round_trip: float, config: dict[str, int],
-        found: dict[str, int]) -> None:
+        bench: Bench, limit: int | None, round_trip: float,
+        config: dict[str, int | str], found: dict[str, int | str]) -> None:
     clients = bench.thread.clients
     clients.config.update(config)
     first = clients.first
@@ -206,12 +208,21 @@ def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
     assert len(clients) == (8 if round_trip == FAR else 1)
 
 
-def test_a_chunk_that_the_topic_takes_is_no_longer_than_the_producer_allows(
-        tmp_path: Path) -> None:
-    bench = Bench(tmp_path, chunk_size=2 << 20)
-    bench.thread.fit(4_000_000, NEAR)
-    assert bench.thread.clients.config["message.max.bytes"] == 4_000_000
-    assert "batch.size" not in bench.thread.clients.config
+def test_a_chunk_whose_version_ended_while_it_waited_for_room_is_not_produced(
+        bench: Bench) -> None:
+    bench.trust()
+    bench.gate.max_bytes = 30
+    sending = sending_of(chunk_size=30)
+    sending.is_in_hand = True
+    assert bench.thread.produce(sending, 0, CONTENT[:30])
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(bench.thread.produce, sending, 1, CONTENT[30:60])
+        wait_until(lambda: bench.gate._n_blocked, "the second one waits for room")
+        sending.refuse("the topic does not take it", None)
+        assert sending.is_over
+        bench.gate.leave(30)
+        assert second.result(60) is False
+    assert (sending.n_in_flight, bench.gate.n_bytes) == (0, 0)
 
 
 def test_versions_go_to_the_producer_that_has_least_to_do_and_a_path_stays_with_its_own(

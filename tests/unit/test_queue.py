@@ -197,3 +197,23 @@ def test_while_everything_is_refused_one_version_goes_an_interval(
     assert [hand_out(), hand_out()] == [1, 0]
     queue.refused(None)
     assert hand_out() == 3
+
+
+def test_a_version_that_ended_in_line_is_passed_over_and_gives_up_its_bytes() -> None:
+    queue, _ = queue_of(waiting(1, "dead", 10**9), waiting(2, "alive", 10**9))
+    sendings = []
+    for rel_path in ("dead", "alive"):
+        file, = take(queue)
+        version = version_of(b"x" * 30, rel_path, 10, 0.0)
+        sendings.append(Sending(version, file, MessageMaker(version), data=b"x" * 30))
+    queue.hold(sendings)
+    for sending in sendings:
+        queue.give_back(sending)
+    dead, alive = sendings
+    dead.refusal, dead.is_ended = "the broker will not have it", True
+    dead.close()
+    held = dead.data
+    assert held  # a thread might have it
+    assert queue.take(0) is alive
+    assert dead.data is None
+    assert queue.take(0) is None

@@ -91,25 +91,28 @@ class Below:
             OSError: it cannot be opened; with ``ELOOP`` where a link is on the way.
         """
         parent, _, name = rel_path.rpartition("/")
-        if name in _NO_NAMES or rel_path.startswith("/"):
-            raise _no_path(rel_path)
-        if self._directory < 0 or parent != self._parent:
-            self.close()
-            parts = parent.split("/") if parent else []
-            if not _NO_NAMES.isdisjoint(parts):
-                raise _no_path(rel_path)
-            if sys.platform == "win32":
-                return _open_below_by_name(self.root, rel_path)
-            self._directory, self._parent = _open_directory(self.root, parts), parent
+        parts = parent.split("/") if parent else []
+        if name in _NO_NAMES or rel_path.startswith("/") or not _NO_NAMES.isdisjoint(parts):
+            raise OSError(errno.ELOOP, "it is no path below the directory", rel_path)
+        if sys.platform == "win32":
+            return _open_below_by_name(self.root, rel_path)
+        if self._directory >= 0 and parent == self._parent:
+            try:
+                return self._open_in_directory(name)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ESTALE):
+                    raise
+                # Perhaps another directory has taken the place of this one.
+        self.close()
+        self._directory, self._parent = _open_directory(self.root, parts), parent
+        return self._open_in_directory(name)
+
+    def _open_in_directory(self, name: str) -> int:
         return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,
                        dir_fd=self._directory)
 
 
 _NO_NAMES = frozenset({"", ".", ".."})
-
-
-def _no_path(rel_path: str) -> OSError:
-    return OSError(errno.ELOOP, "it is no path below the directory", rel_path)
 
 
 def _open_directory(root: Path, parts: list[str]) -> int:

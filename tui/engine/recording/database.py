@@ -38,8 +38,8 @@ _CLEAN, _WHOLE = "1", "2"
 _MOST_KEPT_ROWS = 20_000
 #: The first one that updates a table from a list of values (2020).
 _LEAST_SQLITE = (3, 33)
-#: Rows of one statement: they have twenty values, and SQLite takes 32,766 in all.
-_GROUP_ROWS = 100
+#: Rows of one statement where SQLite takes so many values, and values of a row at most.
+_GROUP_ROWS, _ROW_VALUES = 100, 20
 
 
 class Database:
@@ -67,6 +67,7 @@ class Database:
         self._start_empty(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
         self._connection = self._open()
+        self._note_limits()
         try:
             self._lock_and_check()
         except BaseException:
@@ -99,6 +100,10 @@ class Database:
                 remedy="Make the state directory writable, or choose another with "
                 "--logger_file_path",
             ) from error
+
+    def _note_limits(self) -> None:
+        n_values = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        self._n_group_rows = max(1, min(_GROUP_ROWS, n_values // _ROW_VALUES))
 
     def _lock_and_check(self) -> None:
         log = self.path.with_name(self.path.name + "-wal")
@@ -289,10 +294,11 @@ class Database:
     def _run(self, sql: str, rows: Sequence[Row]) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
-        grouped = _grouped(sql)
-        n_rest = len(rows) % _GROUP_ROWS if grouped else len(rows)
-        for start in range(0, len(rows) - n_rest, _GROUP_ROWS):
-            group = rows[start:start + _GROUP_ROWS]
+        n_group = self._n_group_rows
+        grouped = _grouped(sql, n_group)
+        n_rest = len(rows) % n_group if grouped else len(rows)
+        for start in range(0, len(rows) - n_rest, n_group):
+            group = rows[start:start + n_group]
             self._connection.execute(grouped, list(itertools.chain.from_iterable(group)))
         if n_rest:
             self._connection.executemany(sql, rows[-n_rest:])
@@ -364,7 +370,7 @@ class Database:
 
 
 @functools.cache
-def _grouped(sql: str) -> str:
+def _grouped(sql: str, n_rows: int) -> str:
     """Return a statement that takes many rows at once; empty where it cannot.
 
     Between two statements other threads get their turn, and this one may have to wait for it to
@@ -373,7 +379,7 @@ def _grouped(sql: str) -> str:
     parts = re.fullmatch(r"([^?]*\bVALUES )(\([?\d, ]+\))([^?]*)", sql)
     if parts is None or re.search(r"\?\d", parts[2]):
         return ""
-    return parts[1] + ", ".join([parts[2]] * _GROUP_ROWS) + parts[3]
+    return parts[1] + ", ".join([parts[2]] * n_rows) + parts[3]
 
 
 def already_running(path: Path) -> AlreadyRunningError:

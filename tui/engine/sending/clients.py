@@ -67,8 +67,8 @@ class Clients:
     def _number_of(self, rel_path: str) -> int:
         """Return which client a path has, or give it the one with the least to do.
 
-        What was sent long before other versions of so many other paths cannot be on its way any
-        more; those paths are forgotten.
+        Of the paths that began last that is remembered. One that comes back after so many others
+        may get another client: all reports of its older version were in before the new one began.
         """
         with self._choosing:
             number = self._numbers.pop(rel_path, None)

@@ -76,7 +76,7 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     found = _list(producer if admin is None else admin, topic_name, timeout_seconds)
     if admin is None:
         return _described(found, topic_name, principal)
-    # These are answered during the next ones, since a far cluster takes its time for each.
+    # These are answered during the next one, since a far cluster takes its time for each.
     description = _asked(lambda: admin.describe_topics(
         TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
@@ -85,13 +85,13 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     if not len(producer) \
             and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
         raise NotConnectedError("two clusters answer under one name")
-    cluster = _described(found, topic_name, principal)
-    began = time.monotonic()
-    _list(admin, topic_name, timeout_seconds)
-    return replace(
-        cluster, round_trip_seconds=time.monotonic() - began,
+    cluster = replace(
+        _described(found, topic_name, principal),
         topic_id=_topic_id(description, topic_name, logger, timeout_seconds),
         max_request_bytes=_max_request_bytes(topic_config, logger, timeout_seconds))
+    began = time.monotonic()
+    _list(admin, topic_name, timeout_seconds)
+    return replace(cluster, round_trip_seconds=time.monotonic() - began)
 
 
 def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:

@@ -195,11 +195,14 @@ class Sending:
         self.retry_after_seconds = retry_after_seconds
 
     def close(self) -> None:
-        """Give up the bytes, once no thread has it in hand: nothing more is produced from it."""
-        self.on_delivery = None  # or it would hold itself
+        """Give up the bytes, unless a thread has it in hand, or it is in line for one.
+
+        That thread may be reading them, and closes as it gives the version back.
+        """
         with self._lock:
             if self.is_in_hand:
-                return  # an uploading thread may be reading: it closes as it gives it back
+                return
+            self.on_delivery = None  # or it would hold itself
             self.data = None
             if self.source is not None:
                 self.source.close()

@@ -1,4 +1,4 @@
-"""The one shared producer: hands chunks to librdkafka and delivery reports to their versions."""
+"""Hands chunks to librdkafka's producers, and delivery reports to the versions they belong to."""
 
 from __future__ import annotations
 
@@ -69,7 +69,6 @@ class ProducingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("producing", on_death)
         self._topic = settings.topic_name
-        self._chunk_size = settings.chunk_size
         self._redact = settings.redact
         self.principal = principal_of(settings.producer_config, settings.redact)
         self._on_over = on_over
@@ -159,6 +158,10 @@ class ProducingThread(StoppableThread):
         if not self.gate.enter(n_bytes):
             return False
         sending.launch()
+        if sending.refusal or sending.is_ended:  # while this chunk waited for room
+            sending.take_back()
+            self.gate.leave(n_bytes)
+            return False
         arguments = self._arguments(sending)
         while True:
             client = self.clients.of(sending)
@@ -274,9 +277,9 @@ class ProducingThread(StoppableThread):
     def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
         """Make the most of the line, once, before anything is produced.
 
-        The requests on their way are limited in number. So to a cluster far away they are made as
-        large as the topic allows, and several producers send them, since many a topic's limit
-        leaves no room for a second chunk in a request. A near one takes small ones faster.
+        The requests on their way are limited in number. So to a cluster far away they are large,
+        and several producers send them, since many a topic's limit leaves no room for a second
+        chunk in a request.
 
         Args:
             max_request_bytes: the topic's limit; None where it is not known.
@@ -288,7 +291,7 @@ class ProducingThread(StoppableThread):
         is_far = round_trip_seconds >= _FAR_SECONDS
         self._limit_is_known = max_request_bytes is not None
         if max_request_bytes and fit_requests(self.clients.config, max_request_bytes,
-                                              self._chunk_size, is_far=is_far):
+                                              is_far=is_far):
             self.clients.replace()
         if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",

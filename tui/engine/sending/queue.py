@@ -132,10 +132,10 @@ class UploadQueue:
         while True:
             self._refill()
             with self._changed:
+                now = time.monotonic()  # before choosing, or the end of a wait could be missed
                 work = None if self.is_paused or self.is_blocked else self._choose_if_accepted()
                 if work:
                     return work
-                now = time.monotonic()
                 left = deadline - now
                 if left <= 0:
                     return None
@@ -162,7 +162,8 @@ class UploadQueue:
             self._ready.append(heapq.heappop(self._later)[2])
         self._large_turn = not self._large_turn
         if self._large_turn:
-            return self._choose_large() or self._choose_small(n_files)
+            # Choosing small ones may have brought a large one to light.
+            return self._choose_large() or self._choose_small(n_files) or self._choose_large()
         return self._choose_small(n_files) or self._choose_large()
 
     def _choose_large(self) -> Sending | list[WaitingFile] | None:
@@ -176,7 +177,14 @@ class UploadQueue:
                 self._large_in_hand.add(file.rel_path)
                 return [file]
         self._is_short_of_room |= bool(self._large)
-        return self._ready.popleft() if self._ready else None
+        while self._ready:
+            sending = self._ready.popleft()
+            if _goes_on(sending):
+                return sending
+            sending.is_in_hand = False  # it has ended since it was put in line
+            if sending.is_ended:
+                sending.close()
+        return None
 
     def _choose_small(self, n_files: int) -> list[WaitingFile] | None:
         batch: list[WaitingFile] = []
@@ -263,7 +271,7 @@ class UploadQueue:
                 self._n_uploading += 1
 
     def ended(self, rel_path: str) -> None:
-        """Note that a version in hand has nothing left to be sent, and holds no bytes any more."""
+        """Note that a version in hand has nothing left to be sent or acknowledged."""
         with self._changed:
             self._n_uploading -= 1
             self._large_in_hand.discard(rel_path)  # another one may begin before it is recorded

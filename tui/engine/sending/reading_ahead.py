@@ -62,8 +62,8 @@ class ReadAhead:
             at(sending.version.rel_path)
             return _read(sending, number)
 
-        self._begun = sending, number
         self._patient.begin(read)
+        self._begun = sending, number
 
 
 def _read(sending: Sending, number: int) -> tuple[bytes, int]:

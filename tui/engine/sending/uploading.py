@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from tui.engine.model import FileState, WaitingFile, back_off_seconds
@@ -76,12 +77,19 @@ class UploadingThread(StoppableThread):
             if self.stopping.is_set() or not self._make_durable(sendings):
                 return
         except BaseException as error:  # the thread ends by it; its files must not wait for ever
+            for sending in sendings:
+                sending.close()
             self._put_off([*left, *(sending.file for sending in sendings)],
                           f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
         self._a.queue.hold(sendings)
-        for sending in sendings:
-            self._send(sending)
+        unsent = deque(sendings)
+        try:
+            while unsent:
+                self._send(unsent.popleft())
+        finally:
+            for sending in unsent:  # the thread ends; others go on with these
+                self._a.queue.give_back(sending)
 
     def _prepare_all(self, left: list[WaitingFile], sendings: list[Sending]) -> None:
         """Read and hash files on a thread that is left behind with one that hangs.
