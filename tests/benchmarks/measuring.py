@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,14 @@ class Figures:
 
 
 def peak_rss_bytes() -> int:
-    """Return the most memory that this process has held."""
+    """Return the most memory that this process has held.
+
+    Linux counts the memory of the process that started this one as well, but not in its status.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text("ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     n = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return n if sys.platform == "darwin" else n * 1024
 

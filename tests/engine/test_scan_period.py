@@ -8,7 +8,7 @@ from tests.engine.finder import Finder
 from tui.engine.model import Freshness
 
 
-def test_a_scan_that_finds_nothing_takes_one_percent_of_the_time(tmp_path: Path) -> None:
+def test_a_scan_that_finds_nothing_takes_half_a_percent_of_the_time(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     for number in range(500):
         (tmp_path / "d" / str(number)).touch()
@@ -21,4 +21,4 @@ def test_a_scan_that_finds_nothing_takes_one_percent_of_the_time(tmp_path: Path)
 
         finder.wait(has_a_next_scan, "the time of the next scan")
         between = (seen[-1].last_scan_age or 0) + (seen[-1].next_scan_seconds or 0)
-        assert between >= 0.9 * (seen[-1].last_scan_seconds or 0) / 0.01
+        assert between >= 0.9 * (seen[-1].last_scan_seconds or 0) / 0.005

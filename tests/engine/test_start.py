@@ -182,6 +182,19 @@ def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) 
         assert finder.states()["old"] == "left_alone"
 
 
+@pytest.mark.parametrize("has_one_clock", [True, False])
+def test_what_rested_long_before_the_start_goes_without_waiting_for_the_lag(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, has_one_clock: bool) -> None:
+    """Ten seconds longer than the lag by one clock; by two it may have been written just now."""
+    (upload_dir / "old").write_bytes(b"x")
+    monkeypatch.setattr(finding_module, "is_on_one_file_system", lambda _settings: has_one_clock)
+    monkeypatch.setattr(finding_module, "file_system_now_ns",
+                        lambda _settings: time.time_ns() + 620 * 10**9)
+    with Finder(upload_dir, lag_seconds=600.0, upload_existing=True) as finder:
+        expected = "waiting" if has_one_clock else "settling"
+        finder.wait(lambda: finder.states() == {"old": expected}, expected)
+
+
 def test_the_clock_of_the_file_system_is_later_than_everything_there(upload_dir: Path) -> None:
     finder = Finder(upload_dir)
     for i in range(20):

@@ -80,7 +80,6 @@ def test_many_files_at_once_are_recorded_as_one_by_one(tmp_path: Path) -> None:
 def test_a_sqlite_that_takes_few_values_gets_them_in_smaller_groups(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.database._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
-    ledger.database._note_limits()
     ledger.files.record_waiting([seen(f"f{i}", i) for i in range(250)])
     ledger.versions.record([
         Delivery(version_of(ledger, f"f{i}", 1), 100.0, 101.0, 1, b"", ()) for i in range(250)])

@@ -13,8 +13,9 @@ from tui.engine.operating_system import last_change_ns
 from tui.engine.paths import is_utf8
 from tui.settings import Settings
 
-#: A file that rested so much longer than the lag at the first look is queued without waiting.
-_SURELY_AT_REST_SECONDS = 120.0
+#: A file that rested so much longer than the lag at the first look is queued without waiting: time
+#: stamps are as coarse as two seconds, and clocks of two machines differ by more than that.
+AT_REST_BY_ONE_CLOCK_SECONDS, AT_REST_BY_TWO_CLOCKS_SECONDS = 10.0, 120.0
 
 
 class Comparing:
@@ -27,18 +28,20 @@ class Comparing:
         touch: told of each file that is new or has changed.
         on_queued: told how many files were put in line without settling.
         start_ns: the program's start by the file system's own clock, nanoseconds.
+        at_rest_seconds: how much longer than the lag a file must have rested, by that clock, to be
+            queued without waiting.
     """
 
     def __init__(self, settings: Settings, selection: Selection, ledger: FileLedger,
                  touch: Callable[[str, EventKind], None], on_queued: Callable[[int], None],
-                 start_ns: int) -> None:
+                 start_ns: int, at_rest_seconds: float = AT_REST_BY_TWO_CLOCKS_SECONDS) -> None:
         self._upload_existing = settings.upload_existing
-        self._lag = settings.lag_seconds
         self._selection = selection
         self._ledger = ledger
         self._touch = touch
         self._on_queued = on_queued
         self._start_ns = start_ns
+        self._at_rest_ns = (settings.lag_seconds + at_rest_seconds) * 1e9
         self.n_left_alone = self.n_left_alone_new = 0
 
     def compare(self, batch: Batch, *, is_first: bool) -> int:
@@ -87,7 +90,7 @@ class Comparing:
 
     def _is_surely_at_rest(self, status: os.stat_result) -> bool:
         last = max(status.st_mtime_ns, last_change_ns(status, time.time_ns()))
-        return self._start_ns - last > (self._lag + _SURELY_AT_REST_SECONDS) * 1e9
+        return self._start_ns - last > self._at_rest_ns
 
     def _record(self, left_alone: list[Observation], at_rest: list[Observation]) -> None:
         self.n_left_alone += len(left_alone)

@@ -9,7 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from tui.engine.finding.comparing import Comparing
+from tui.engine.finding.comparing import (
+    AT_REST_BY_ONE_CLOCK_SECONDS,
+    AT_REST_BY_TWO_CLOCKS_SECONDS,
+    Comparing,
+)
 from tui.engine.finding.lags import Lags
 from tui.engine.finding.root import UploadRoot
 from tui.engine.finding.scanning import ScanningThread
@@ -53,6 +57,7 @@ class Finding:
         self._refused: dict[str, FileStatus] = {}
         self._is_running = False
         self._knew_files = not ledger.is_new
+        self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
         self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
         self._scanned_before = False
         self._make()
@@ -64,8 +69,10 @@ class Finding:
             self._refuse, self._root.why_offline, self._on_death)
         self._watching = Watching(settings, self._heard, self._scan_soon,
                                   self._heard_of_directory)
-        comparing = Comparing(settings, selection, self._ledger, self._settling.touch,
-                              self._on_queued, self._start_ns)
+        comparing = Comparing(
+            settings, selection, self._ledger, self._settling.touch, self._on_queued,
+            self._start_ns, AT_REST_BY_ONE_CLOCK_SECONDS if self._has_one_clock
+            else AT_REST_BY_TWO_CLOCKS_SECONDS)
         self._scanning = ScanningThread(
             settings, selection, comparing, self._root, self._watching, self._settling.has_room,
             self._refuse, self._forget_refused, self._on_death, knew_files=self._knew_files,
@@ -206,6 +213,14 @@ class Finding:
             n_overflows=self._watching.n_overflows)
 
 
+def is_on_one_file_system(settings: Settings) -> bool:
+    """Return whether the clock of the upload directory's file system can be read."""
+    try:
+        return os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev  # noqa: PTH116
+    except OSError:
+        return False
+
+
 def file_system_now_ns(settings: Settings) -> int:
     """Return the time by the clock of the file system, which may be another machine's.
 
@@ -214,7 +229,7 @@ def file_system_now_ns(settings: Settings) -> int:
     """
     try:
         with tempfile.NamedTemporaryFile(prefix=".clock-", dir=settings.state_dir) as file:
-            if os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev:  # noqa: PTH116
+            if is_on_one_file_system(settings):
                 first = now = _last_change_ns(file.fileno())
                 deadline = time.monotonic() + _LONGEST_STEP_SECONDS
                 while now == first and time.monotonic() < deadline:

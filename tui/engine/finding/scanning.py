@@ -20,7 +20,7 @@ from tui.settings import Settings
 logger = logging.getLogger(__name__)
 
 #: Share of the time that scans may take: more of it where events are known to go missing.
-_MOST_OF_THE_TIME, _MOST_WHERE_EVENTS_SUFFICE = 0.05, 0.01
+_MOST_OF_THE_TIME, _MOST_WHERE_EVENTS_SUFFICE = 0.05, 0.005
 _LOOK_SECONDS = 1.0
 #: A new directory is looked into so long after it was heard of.
 _LOOK_INTO_SECONDS = 0.5

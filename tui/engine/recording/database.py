@@ -67,7 +67,6 @@ class Database:
         self._start_empty(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
         self._connection = self._open()
-        self._note_limits()
         try:
             self._lock_and_check()
         except BaseException:
@@ -100,10 +99,6 @@ class Database:
                 remedy="Make the state directory writable, or choose another with "
                 "--logger_file_path",
             ) from error
-
-    def _note_limits(self) -> None:
-        n_values = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        self._n_group_rows = max(1, min(_GROUP_ROWS, n_values // _ROW_VALUES))
 
     def _lock_and_check(self) -> None:
         log = self.path.with_name(self.path.name + "-wal")
@@ -294,7 +289,8 @@ class Database:
     def _run(self, sql: str, rows: Sequence[Row]) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
-        n_group = self._n_group_rows
+        n_values = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        n_group = max(1, min(_GROUP_ROWS, n_values // _ROW_VALUES))
         grouped = _grouped(sql, n_group)
         n_rest = len(rows) % n_group if grouped else len(rows)
         for start in range(0, len(rows) - n_rest, n_group):
