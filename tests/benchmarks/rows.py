@@ -16,6 +16,8 @@ class Size:
         n_rounds: times that each side of a comparison runs, in turns.
         n_large_bytes: size of the large file.
         n_small_files: number of files of 4 KiB.
+        rest_seconds: time that they have rested before the program starts: from ten seconds on they
+            are sent without settling first.
         n_latency_files: files sent one by one.
         chunk_counts: chunks of a file whose acknowledgements are timed.
         uploaded_counts: files that the ledger holds at start.
@@ -29,6 +31,7 @@ class Size:
     n_rounds: int = 5
     n_large_bytes: int = 1 << 30
     n_small_files: int = 20_000
+    rest_seconds: float = 11.0
     n_latency_files: int = 40
     chunk_counts: tuple[int, ...] = (1_000, 100_000, 10_000_000)
     uploaded_counts: tuple[int, ...] = (100_000, 1_000_000)
@@ -40,7 +43,8 @@ class Size:
 
 
 #: Seconds for everything, so that no row can rot; its figures mean nothing.
-TINY = Size(n_rounds=1, n_large_bytes=1 << 22, n_small_files=200, n_latency_files=3,
+TINY = Size(n_rounds=1, n_large_bytes=1 << 22, n_small_files=200, rest_seconds=0.0,
+            n_latency_files=3,
             chunk_counts=(1_000, 10_000), uploaded_counts=(1_000,), n_waiting_files=2_000,
             n_sparse_bytes=40_000_000, n_idle_files=200, idle_seconds=2.0, n_distant_files=1)
 

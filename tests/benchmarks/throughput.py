@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 from tests.benchmarks.clusters import Cluster
@@ -36,6 +37,7 @@ def small_files(cluster: Cluster, size: Size) -> Row:
     n_files = size.n_small_files
     folder = new_folder()
     fill_small(folder, n_files)
+    time.sleep(size.rest_seconds)
     ours, bare = _beside(cluster, size, folder, n_files, n_files * SMALL_BYTES, 16384)
     ratio = ours.median / bare.median
     return Row(f"{n_files:,} files of 4 KiB, there at start", cluster.name, ours, "files/s",
