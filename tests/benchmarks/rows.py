@@ -44,9 +44,9 @@ class Size:
 
 #: Seconds for everything, so that no row can rot; its figures mean nothing.
 TINY = Size(n_rounds=1, n_large_bytes=1 << 22, n_small_files=200, rest_seconds=0.0,
-            n_latency_files=3,
-            chunk_counts=(1_000, 10_000), uploaded_counts=(1_000,), n_waiting_files=2_000,
-            n_sparse_bytes=40_000_000, n_idle_files=200, idle_seconds=2.0, n_distant_files=1)
+            n_latency_files=3, chunk_counts=(1_000, 10_000), uploaded_counts=(1_000,),
+            n_waiting_files=2_000, n_sparse_bytes=40_000_000, n_idle_files=200, idle_seconds=2.0,
+            n_distant_files=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,13 @@ class ProducingThread(StoppableThread):
             return sending.version.n_chunks == 1 or sending.n_delivered > 0 \
                 or sending.version.chunk_size <= self._largest_accepted
 
-        while not are_taken() and sending.n_in_flight and not self.gate.is_shut:
-            self.gate.wait_for_room(0.1)
-        return are_taken() or (sending.n_in_flight == 0 and not sending.refusal)
+        has_reported_all = self._wait_for_reports(sending, are_taken)
+        return are_taken() or (has_reported_all and not sending.refusal)
 
-    def _wait_for_reports(self, sending: Sending) -> bool:
-        while sending.n_in_flight and not self.gate.is_shut:
+    def _wait_for_reports(self, sending: Sending,
+                          is_enough: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until nothing is in flight, or enough is known; True where nothing is."""
+        while sending.n_in_flight and not is_enough() and not self.gate.is_shut:
             self.gate.wait_for_room(0.1)
         return sending.n_in_flight == 0
 

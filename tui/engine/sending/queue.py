@@ -181,9 +181,7 @@ class UploadQueue:
             sending = self._ready.popleft()
             if _goes_on(sending):
                 return sending
-            sending.is_in_hand = False  # it has ended since it was put in line
-            if sending.is_ended:
-                sending.close()
+            self.give_back(sending)  # it has ended since it was put in line
         return None
 
     def _choose_small(self, n_files: int) -> list[WaitingFile] | None:
@@ -274,8 +272,7 @@ class UploadQueue:
         """Note that a version in hand has nothing left to be sent or acknowledged."""
         with self._changed:
             self._n_uploading -= 1
-            self._large_in_hand.discard(rel_path)  # another one may begin before it is recorded
-            self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
+            self._give_room(rel_path)  # others may begin before it is recorded
             self._tell_takers()
 
     def give_back(self, sending: Sending) -> None:
@@ -309,8 +306,7 @@ class UploadQueue:
         with self._changed:
             for rel_path in rel_paths:
                 self._in_hand.pop(rel_path, None)
-                self._large_in_hand.discard(rel_path)
-                self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
+                self._give_room(rel_path)
                 if self._is_refilling:
                     self._released_meanwhile.add(rel_path)
                 parked = self._parked.pop(rel_path, None)
@@ -318,6 +314,10 @@ class UploadQueue:
                     self._window.appendleft(parked)
                     self._is_short_of_room = True
             self._tell_takers()
+
+    def _give_room(self, rel_path: str) -> None:
+        self._large_in_hand.discard(rel_path)
+        self._n_held_bytes -= self._held_bytes.pop(rel_path, 0)
 
     def _tell_takers(self) -> None:
         if self._is_short_of_room:  # asked, since this comes with every version that ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tui.engine.sending.clients import Config
+
 #: What librdkafka makes of its own, and the most that it can be told.
 _DEFAULT_BYTES, _MOST_BYTES = 1_000_000, 1_000_000_000
 #: No chunk is between a topic's default limit and this, for chunk sizes are powers of two: a little
@@ -11,8 +13,7 @@ _WORTH_IT_FROM_BYTES = 1_100_000
 _LARGEST_BATCH_BYTES = 8_000_000
 
 
-def fit_requests(config: dict[str, str | int | float | bool], topic_max_bytes: int, *,
-                 is_far: bool) -> bool:
+def fit_requests(config: Config, topic_max_bytes: int, *, is_far: bool) -> bool:
     """Set what a config leaves open of ``message.max.bytes`` and ``batch.size``.
 
     A chunk may be as large as the topic takes: also one that an earlier run has cut, whatever the
