@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.engine.operating_system import why_not_lockable
-from tui.engine.recording import wal
+from tui.engine.recording import migrations, wal
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION
 from tui.errors import AlreadyRunningError, LedgerDamagedError, LedgerError, StateDirectoryError
 
@@ -65,6 +65,7 @@ class Database:
                 f"this Python has SQLite {sqlite3.sqlite_version}, and the ledger needs {least} "
                 "or newer", where=str(path), remedy="Run the program with another Python")
         self._start_empty(path)
+        migrations.refuse_newer(path)
         self.is_new = not path.exists() or path.stat().st_size == 0
         self._connection = self._open()
         try:
@@ -115,6 +116,9 @@ class Database:
                 raise self._damaged("a part of its write-ahead log is spoilt")
             execute("BEGIN EXCLUSIVE")
             self._check(had_log)
+            execute("COMMIT")
+            self._migrate_or_give_back()
+            execute("BEGIN EXCLUSIVE")
             execute("UPDATE meta SET value = '0' WHERE key = 'stopped_cleanly'")
             execute("UPDATE meta SET value = ? WHERE key = 'last_start'", (str(time.time()),))
             execute("COMMIT")
@@ -140,17 +144,32 @@ class Database:
             raise self._damaged("its pages do not fit together")
         state = self.meta("stopped_cleanly")
         self.was_stopped_cleanly = state == _CLEAN
+        n_page_bytes = self._connection.execute("PRAGMA page_size").fetchone()[0]
+        if not had_log and self.path.stat().st_size % n_page_bytes:
+            raise self._damaged("its end is missing")  # SQLite would fill the page with zeros
         if not had_log and state not in (_CLEAN, _WHOLE):
             raise self._damaged(
                 "its write-ahead log is missing, although the last run did not end cleanly")
-        version = self.meta("schema_version")
-        if version != str(SCHEMA_VERSION):
-            raise StateDirectoryError(
-                f"the ledger has format {version or 'unknown'}, this program reads format "
-                f"{SCHEMA_VERSION}",
-                where=str(self.path),
-                remedy="Use the version of the program that wrote it, or another state directory",
-            )
+
+    def _migrate_or_give_back(self) -> None:
+        try:
+            self._migrate()
+        except BaseException:
+            # Closing takes the log away: what the next start has to know of it is noted.
+            self._give_back(_CLEAN if self.was_stopped_cleanly else _WHOLE)
+            raise
+
+    def _migrate(self) -> None:
+        """Convert a ledger of an older format, with a copy of it kept until a clean end."""
+        version = migrations.version_of(self.path, self.meta("schema_version"))
+        if version == SCHEMA_VERSION:
+            return
+        copy = migrations.keep_copy(self._connection, self.path, version)
+        migrations.migrate(self._connection, version)
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                                 (migrations.COPY_KEY, copy.name))
+        logger.info("the ledger was converted from format %d to %d; until the first clean end it "
+                    "is also kept as %s", version, SCHEMA_VERSION, copy.name)
 
     def _why_not_opened(self, error: sqlite3.OperationalError) -> Exception:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -359,7 +378,10 @@ class Database:
         with self._lock:
             state = _WHOLE
             try:
+                copy = self.meta(migrations.COPY_KEY)
+                self.set_meta(migrations.COPY_KEY, "")
                 self.commit()
+                migrations.drop_copy(self.path, copy)
                 state = _CLEAN
             finally:
                 self._give_back(state)

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from tui.engine.operating_system import share_file_lock
-from tui.engine.recording import wal
+from tui.engine.recording import migrations, wal
 from tui.engine.recording.database import Database, already_running
 from tui.engine.recording.ledger import Ledger, ledger_path, refuse_remains
 from tui.errors import LedgerDamagedError, StateDirectoryError
@@ -33,6 +33,7 @@ class PeekedLedger(Ledger):
     def __init__(self, state_dir: Path, topic_name: str, upload_dir: Path, acks: str) -> None:
         path = ledger_path(state_dir, topic_name)
         self.damage, self.set_aside_as = "", None
+        migrations.refuse_newer(path)
         image = read_image(path)
         try:
             refuse_remains(path, topic_name)
@@ -56,6 +57,8 @@ class _PeekedDatabase(Database):
             if image:
                 self._connection.deserialize(image)
             self._check(wal.is_sound(_log_path(path)))
+            migrations.migrate(self._connection, migrations.version_of(
+                path, self.meta("schema_version")))
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise self._damaged(str(error)) from error

@@ -9,12 +9,14 @@ from tui.engine.model import FileState, OffsetRange
 #: What the index of unfinished files holds. SQLite uses it only for a query that says just this,
 #: word for word; any other one reads every file that was ever uploaded.
 UNFINISHED = f"state NOT IN ({FileState.LEFT_ALONE:d}, {FileState.UPLOADED:d})"
-SCHEMA_VERSION = 1
+#: Raised with every migration in :mod:`tui.engine.recording.migrations`.
+SCHEMA_VERSION = 2
 
 _COUNTED = (
     "UPDATE counts SET n_files = n_files {sign} 1, n_bytes = n_bytes {sign} {row}.n_bytes "
     "WHERE state = {row}.state;"
 )
+FILES_IN_DOUBT = "CREATE INDEX files_in_doubt ON files (file_id) WHERE in_doubt = 1"
 _MINUS_OLD = _COUNTED.format(sign="-", row="old")
 _PLUS_NEW = _COUNTED.format(sign="+", row="new")
 
@@ -22,8 +24,13 @@ SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     f"""INSERT INTO meta VALUES ('schema_version', '{SCHEMA_VERSION}'), ('stopped_cleanly', '0'),
         ('last_start', '0')""",
-    # One row a path. n_bytes and mtime_ns are what was last seen; rest_* is what counts as
-    # unchanged: the uploaded version, or the file as it was left alone.
+    # The same number where it can be read before SQLite touches anything.
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    # One row a path. n_bytes, mtime_ns and ctime_ns are what was last seen; rest_* is what counts
+    # as unchanged: the uploaded version, or the file as it was left alone. A ctime_ns of 0, and
+    # a rest_ctime_ns of NULL, are not known. in_doubt: only its content can tell whether it
+    # changed. cut_size: the chunk size with which the file, as it is in line, may have been sent
+    # unrecorded.
     # Numbers are never given again: a version on its way may still speak of a path that is gone.
     """CREATE TABLE files (
         file_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,8 +51,13 @@ SCHEMA = (
         reason TEXT NOT NULL DEFAULT '',
         n_attempts INTEGER NOT NULL DEFAULT 0,
         next_attempt REAL,
+        ctime_ns INTEGER NOT NULL DEFAULT 0,
+        rest_ctime_ns INTEGER,
+        in_doubt INTEGER NOT NULL DEFAULT 0,
+        cut_size INTEGER,
         UNIQUE (directory, name))""",
     f"CREATE INDEX files_unfinished ON files (state, position) WHERE {UNFINISHED}",
+    FILES_IN_DOUBT,
     """CREATE TABLE versions (
         version_id INTEGER PRIMARY KEY,
         file_id INTEGER NOT NULL REFERENCES files,

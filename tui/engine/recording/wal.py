@@ -6,10 +6,13 @@ The format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 _MAGIC_LITTLE, _MAGIC_BIG = 0x377F0682, 0x377F0683
 _HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
+#: Where the first page of a database holds ``user_version``, big-endian.
+USER_VERSION = range(60, 64)
 
 
 def is_sound(path: Path) -> bool:
@@ -23,20 +26,42 @@ def committed_frames(path: Path) -> list[int]:
     Their content is not judged: more than one of them behind the last frame that SQLite reads
     means that something between was spoilt, since a power cut can tear the last one only.
     """
+    return [number for number, _, n_pages, _ in _frames(path) if n_pages]
+
+
+def user_version(path: Path) -> int:
+    """Return the ``user_version`` that a log holds, unjudged; 0 where it holds none."""
+    found = pending = 0
+    for _, page, n_pages, start in _frames(path):
+        if page == 1:
+            with path.open("rb") as file:
+                file.seek(start + USER_VERSION.start)
+                pending = int.from_bytes(file.read(4), "big")
+        if n_pages:
+            found = pending
+    return found
+
+
+def _frames(path: Path) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each frame of a log's present life, by its header alone.
+
+    That is its number from 1, its page, the pages of the database after its transaction where it
+    ends one, else 0, and where its page begins in the file.
+    """
     header = _header(path)
     if header is None:
-        return []
-    page_bytes, salts = struct.unpack(">I", header[8:12])[0], header[16:24]
-    found = []
+        return
+    page_bytes, salts = struct.unpack(">I", header[8:12])[0] or 65536, header[16:24]
     with path.open("rb") as file:
-        number, step = 1, _FRAME_HEADER_BYTES + (page_bytes or 65536)
-        file.seek(_HEADER_BYTES)
+        number, start = 1, _HEADER_BYTES
+        file.seek(start)
         while len(frame := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
-            if frame[8:16] == salts and frame[4:8] != b"\0\0\0\0":
-                found.append(number)
-            file.seek(_HEADER_BYTES + number * step)
+            if frame[8:16] == salts:
+                page, n_pages = struct.unpack_from(">2I", frame)
+                yield number, page, n_pages, start + _FRAME_HEADER_BYTES
+            start += _FRAME_HEADER_BYTES + page_bytes
             number += 1
-    return found
+            file.seek(start)
 
 
 def _header(path: Path) -> bytes | None:
