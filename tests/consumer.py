@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import ormsgpack
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -63,6 +70,27 @@ def delete_topic(bootstrap: str, name: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.delete_topics([name])[name].result(30)
     wait_until(lambda: name not in admin.list_topics(timeout=20).topics, f"{name} is gone")
+
+
+def remake_topic(bootstrap: str, name: str, n_partitions: int = 1) -> None:
+    """Delete a topic and make it anew; whoever sends to it may be the one that makes it."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def topic_id() -> str:
+        wanted = TopicCollection([name])
+        return str(admin.describe_topics(wanted, request_timeout=20)[name].result(20).topic_id)
+
+    def is_another() -> bool:
+        with contextlib.suppress(KafkaException):  # it is there already, or is just being made
+            admin.create_topics([NewTopic(name, n_partitions, 1)])[name].result(30)
+        try:
+            return topic_id() != before
+        except KafkaException:
+            return False
+
+    before = topic_id()
+    admin.delete_topics([name])[name].result(30)
+    wait_until(is_another, f"{name} is made anew")
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Received]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shutil
@@ -11,10 +10,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.consumer import make_topic, read_topic
+from tests.consumer import make_topic, read_topic, remake_topic
 from tests.faults.judging import Evidence, judge, read_unfinished, read_uploaded, read_versions
+from tests.faults.ledger_faults import SmallDisk, damage
 from tests.faults.tree import Tree
 from tests.program import Program, write_config
 from tests.proxy import ProxiedBroker
@@ -26,6 +27,8 @@ _NONE_HELD = re.compile(r" 0 held, 0 failed")
 _PRODUCERS = ("", "", "", "message.timeout.ms = 4000\n", "acks = 1\n")
 #: What came so shortly before a stop may not have been noticed.
 _UNNOTICED_SECONDS = 5.0
+#: Room for the ledger, its log, the tables and the log of a round.
+_SMALL_DISK_BYTES = 24_000_000
 _PAUSES = (0.0, 0.0, 0.05, 0.3, 0.7, 1.5)
 
 
@@ -41,13 +44,17 @@ class Round:
         options: words of the command line.
         producer: lines of the section ``[producer]``.
         is_existing_wanted: whether files that came while the program was away are sent.
-        loses_ledgers: whether ledgers are damaged.
+        loses_ledgers: whether ledgers are damaged, or removed.
+        remakes_topics: whether the topic is deleted and made anew.
+        has_small_disk: whether the disk of the ledger is full at times.
     """
 
     options: tuple[str, ...]
     producer: str
     is_existing_wanted: bool
     loses_ledgers: bool
+    remakes_topics: bool
+    has_small_disk: bool
 
     @staticmethod
     def drawn(rng: random.Random) -> Round:
@@ -62,10 +69,12 @@ class Round:
             options.append("--use_polling_observer")
         if rng.random() < 0.1:
             options += ["--partitioning", "chunk"]
-        if loses_ledgers:
+        remakes_topics = is_existing_wanted and rng.random() < 0.2
+        if loses_ledgers or remakes_topics:
             # What a lost ledger knew of chunk sizes, nobody knows.
             options += ["--chunk_size", "16384"]
-        return Round(tuple(options), rng.choice(_PRODUCERS), is_existing_wanted, loses_ledgers)
+        return Round(tuple(options), rng.choice(_PRODUCERS), is_existing_wanted, loses_ledgers,
+                     remakes_topics, SmallDisk.can_be_made() and rng.random() < 0.3)
 
 
 class Driver:
@@ -98,10 +107,16 @@ class Driver:
         self._round = Round.drawn(self._rng)
         self._tree = Tree(upload, memory, self._rng,
                           follow_symlinks="--follow_symlinks" in self._round.options)
-        self._topic = make_topic(broker.kafka.bootstrap, self._rng.choice((1, 3)))
+        self._n_partitions = self._rng.choice((1, 3))
+        self._topic = make_topic(broker.kafka.bootstrap, self._n_partitions)
         self._config = write_config(self.directory / "soak.config", broker.bootstrap,
                                     self._round.producer)
         self._note(f"topic {self._topic}, {self._round}")
+        self._state_dir, self._disk = upload / "LOGS", None
+        if self._round.has_small_disk:
+            self._state_dir = self.directory / "small disk"
+            self._state_dir.mkdir()
+            self._disk = SmallDisk(self._state_dir, _SMALL_DISK_BYTES)
         self._away: list[tuple[float, float]] = []
         self._stopped_at = 0.0
         self._program = self._start()
@@ -110,6 +125,12 @@ class Driver:
             (1, self._quit_twice), (3, self._change_on_its_way),
             (3, self._stop_and_continue), (3, self._pause), (3, self._reupload), (5, self._cut),
             (3, self._refuse), (4, self._slow), (2, self._broker_dies), (3, self._retry)]
+        if self._round.remakes_topics:
+            self._steps.append((3, self._remake_topic))
+        if self._round.loses_ledgers:
+            self._steps.append((3, self._remove_state))
+        if self._disk is not None:
+            self._steps.append((6, partial(self._fill, self._disk)))
 
     def run(self) -> None:
         """Do it all.
@@ -131,6 +152,8 @@ class Driver:
             self._mend_broker()
             self._hurry()
             self._leave()
+            if self._disk is not None:
+                self._disk.close()
         if self._problems:
             (self.directory / "program.log").write_text("\n".join(self._logs), "utf-8")
             raise ModelError("\n".join([
@@ -145,17 +168,19 @@ class Driver:
 
     # The program.
 
-    def _start(self) -> Program:
-        words = ["--chunk_size", str(self._rng.choice((4096, 16384, 16384, 65536, 262144))),
+    def _start(self, *more: str) -> Program:
+        words = [*more, "--chunk_size", str(self._rng.choice((4096, 16384, 16384, 65536, 262144))),
                  "--n_threads", str(self._rng.choice((1, 2, 4))),
                  "--queue_max_size", str(self._rng.choice((0.05, 0.3, 3)))]
         self._note(f"started with {' '.join(words)}")
         program = Program(
             self._tree.root, "--config", str(self._config), "--topic_name", self._topic,
-            *words, *self._round.options)
+            "--logger_file_path", str(self._state_dir), *words, *self._round.options)
         program.wait_for("uploading .* to topic", 120)
         if self._stopped_at:
             self._away.append((self._stopped_at - _UNNOTICED_SECONDS, time.monotonic()))
+        # Who only polls does not hear of the end of a mapping.
+        self._tree.is_watched = "--use_polling_observer" not in self._round.options
         return program
 
     def _see_that_it_lives(self) -> None:
@@ -165,6 +190,7 @@ class Driver:
     def _leave(self) -> None:
         """End the present process, and look through what it logged."""
         self._stopped_at = time.monotonic()
+        self._tree.leave_unwatched(_UNNOTICED_SECONDS)
         self._program.__exit__(None, None, None)
         text = self._program.text()
         self._logs.append(text)
@@ -198,27 +224,47 @@ class Driver:
         self._program.kill()
         self._leave()
         if self._round.loses_ledgers and self._rng.random() < 0.5:
-            self._damage()
+            ledger = self._state_dir / f"upload_to_{self._topic}.sqlite3"
+            self._note(f"the ledger is damaged: {damage(ledger, self._rng)}")
         for _ in range(self._rng.randrange(4)):
             self._note("while it is away, " + self._tree.step())
         self._program = self._start()
 
-    def _damage(self) -> None:
-        """Damage the ledger of a program that is gone."""
-        ledger = self._tree.root / "LOGS" / f"upload_to_{self._topic}.sqlite3"
-        wal = ledger.with_name(ledger.name + "-wal")
-        how = self._rng.choice(("no log", "short", "garbage", "zeros", "short log"))
-        self._note(f"the ledger is damaged: {how}")
-        if how == "no log":
-            wal.unlink(missing_ok=True)
-        elif how == "short log" and wal.exists():
-            os.truncate(wal, self._rng.randrange(wal.stat().st_size + 1))
-        elif how == "short":
-            os.truncate(ledger, self._rng.randrange(ledger.stat().st_size + 1))
-        else:
-            with ledger.open("r+b") as file:
-                file.seek(self._rng.randrange(ledger.stat().st_size))
-                file.write(bytes(4096) if how == "zeros" else self._rng.randbytes(5000))
+    def _remove_state(self) -> None:
+        """Remove ledger, tables and log under a program at work, which may end of it."""
+        self._note("the state directory is removed")
+        for path in list(self._state_dir.iterdir()):
+            path.unlink(missing_ok=True)
+        self._n_kills += 1
+        for _ in range(self._rng.randrange(4)):
+            self._note("with nothing there, " + self._tree.step())
+            time.sleep(self._rng.choice(_PAUSES))
+        if self._program.process.poll() is not None:
+            assert self._program.process.returncode == 1, "it ended, and not with status 1"
+            self._leave()
+            self._program = self._start()
+
+    def _fill(self, disk: SmallDisk) -> None:
+        """Let the disk be full for a while, or until after a stop."""
+        self._note("the disk of the ledger is full")
+        disk.fill()
+        for _ in range(self._rng.randrange(6)):
+            self._note("with a full disk, " + self._tree.step())
+            time.sleep(self._rng.choice(_PAUSES))
+        how = self._rng.choice(("quit", "killed", "", ""))
+        if how:
+            time.sleep(self._rng.choice((0.0, _UNNOTICED_SECONDS + 1.0)))
+            self._note(f"{how}, the disk still full")
+            self._n_kills += 1
+            if how == "quit":
+                self._program.quit(_REST_SECONDS)
+            else:
+                self._program.kill()
+            self._leave()
+        disk.free()
+        self._note("the disk has room again")
+        if how:
+            self._program = self._start()
 
     def _quit_twice(self) -> None:
         self._note("quit, and quit again at once")
@@ -293,6 +339,18 @@ class Driver:
             self._note("meanwhile, " + self._tree.step())
         self._mend_broker()
 
+    def _remake_topic(self) -> None:
+        """Delete the topic and make it anew; the program has to notice, and to end of it."""
+        self._mend_broker()
+        self._hurry()
+        self._note("the topic is made anew")
+        remake_topic(self._broker.kafka.bootstrap, self._topic, self._n_partitions)
+        status = self._program.wait(120)
+        assert status == 2, f"the topic was made anew, and the program ended with status {status}"
+        self._leave()
+        self._n_kills += 1
+        self._program = self._start("--new_cluster")
+
     def _mend_broker(self) -> None:
         if self._is_down:
             self._broker.kafka.start()
@@ -308,7 +366,7 @@ class Driver:
         """Wait until the program says that nothing is unfinished and the tables agree."""
         self._mend_broker()
         self._hurry()
-        self._note("everything rests")
+        self._note(f"everything rests; {self._tree.unmap()}")
         self._program.type("resume")
         try:
             wait_until(self._is_at_rest, "all files are uploaded in their present content",
@@ -331,9 +389,9 @@ class Driver:
             and not self._not_uploaded()
 
     def _not_uploaded(self) -> list[str]:
-        latest = dict(read_uploaded(self._tree.root / "LOGS", self._topic))
-        return [name for name, (status, _) in self._tree.wanted().items()
-                if latest.get(name) not in self._tree.indistinguishable(status)
+        latest = dict(read_uploaded(self._state_dir, self._topic))
+        return [name for name, (status, sha512) in self._tree.wanted().items()
+                if latest.get(name) not in self._tree.indistinguishable(name, status, sha512)
                 and not self._may_be_left_alone(name)]
 
     def _may_be_left_alone(self, name: str) -> bool:
@@ -344,7 +402,7 @@ class Driver:
 
     def _judge(self) -> None:
         self._quit_well()
-        state_dir = self._tree.root / "LOGS"
+        state_dir = self._state_dir
         evidence = Evidence(
             messages=read_topic(self._broker.kafka.bootstrap, self._topic),
             versions=read_versions(state_dir / f"upload_to_{self._topic}.sqlite3"),
@@ -352,7 +410,7 @@ class Driver:
             unfinished=read_unfinished(state_dir, self._topic),
             tree=self._tree, n_kills=self._n_kills,
             may_be_left_alone=frozenset(filter(self._may_be_left_alone, self._tree.wanted())),
-            is_ledger_lost=self._round.loses_ledgers,
+            is_ledger_lost=self._round.loses_ledgers or self._round.remakes_topics,
             is_spread="chunk" in self._round.options)
         self._note(f"{len(evidence.messages)} messages, {len(evidence.versions)} versions, "
                    f"{sum(v.is_recovery for v in evidence.versions)} recoveries, "

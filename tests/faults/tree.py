@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
 import os
 import random
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 _NAMES = ("a", "b.dat", "c d", "q'uo\"te", "se;mi", "new\nline", "[markup]", "\x1b[31mred", "é",
           "e\u0301", "-dash", "t\tab", "back\\slash", "a_b", "x" * 200)
@@ -20,6 +23,15 @@ _LARGE = (_SLICE - 1, _SLICE, _SLICE + 1, 5_000_000, 9_000_000, 3 * _SLICE, 20_0
 _DAY_NS = 86_400_000_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A file that is written through memory; its number tells it wherever it is renamed to."""
+
+    file: IO[bytes]
+    view: mmap.mmap
+    inode: int
+
+
 class Tree:
     """The upload directory, and the memory of every content that it ever held.
 
@@ -28,6 +40,9 @@ class Tree:
         aliases: for each size and time, the contents that files with them had: no program that
             looks at sizes and times can tell those apart.
         changed_at: when each path last changed, monotonic seconds.
+        is_watched: whether a program that hears of events is at work.
+        unseen: paths that were last written through a mapping, with nobody there to hear of its
+            end: neither size nor times tell that they changed.
 
     Args:
         root: an existing directory.
@@ -41,6 +56,10 @@ class Tree:
                  follow_symlinks: bool = False, max_bytes: int = 120_000_000) -> None:
         self.root = root
         self.changed_at: dict[str, float] = {}
+        self.is_watched = True
+        self.unseen: set[str] = set()
+        self._mapping: _Mapping | None = None
+        self._unmapped_at: dict[str, float] = {}
         self._follow_symlinks = follow_symlinks
         self.aliases: dict[tuple[int, int], set[bytes]] = {}
         self._memory = memory
@@ -53,7 +72,8 @@ class Tree:
             (7, self._patch), (8, self._replace), (8, self._rename), (5, self._delete),
             (5, self._touch), (4, self._restore), (2, self._make_directory),
             (1, self._remove_directory), (2, self._link), (2, self._move_directory),
-            (1, self._burst)]
+            (2, self._move_away), (2, self._move_back), (2, self._exchange_directories),
+            (4, self._map), (3, self._open_and_close), (1, self._burst)]
 
     def step(self) -> str:
         """Change something; return what, in a few words."""
@@ -97,9 +117,36 @@ class Tree:
         path = self._memory / sha512.hex()
         return path.read_bytes() if path.exists() else None
 
-    def indistinguishable(self, status: os.stat_result) -> set[bytes]:
-        """Return the contents that a file of that size and time may have."""
+    def indistinguishable(self, name: str, status: os.stat_result, sha512: bytes) -> set[bytes]:
+        """Return the contents that may pass for the present one of a file.
+
+        Only its own, unless nothing but its size and time could tell.
+        """
+        if name not in self.unseen:
+            return {sha512}
         return self.aliases.get((status.st_size, status.st_mtime_ns), set())
+
+    def leave_unwatched(self, seconds: float) -> None:
+        """Note that the program has gone, and may not have heard of the last seconds."""
+        self.is_watched = False
+        since = time.monotonic() - seconds
+        self.unseen |= {name for name, at in self._unmapped_at.items() if at >= since}
+
+    def unmap(self) -> str:
+        """Write once more through a mapping and end it; what tells of that is its end alone."""
+        mapping, self._mapping = self._mapping, None
+        if mapping is None:
+            return "nothing is mapped"
+        mapping.view[0] ^= 0xFF
+        mapping.view.close()
+        mapping.file.close()
+        here = [path for path in self._files() if path.stat().st_ino == mapping.inode]
+        for path in here:
+            self._remember(path)
+            self._unmapped_at[self._name(path)] = time.monotonic()
+            if not self.is_watched:
+                self.unseen.add(self._name(path))
+        return f"written through a mapping, which ended: {[self._name(path) for path in here]}"
 
     # What steps need.
 
@@ -127,6 +174,8 @@ class Tree:
         """Keep what a file holds now, and under which size and time."""
         self._last = path
         self.changed_at[self._name(path)] = time.monotonic()
+        self.unseen.discard(self._name(path))
+        self._unmapped_at.pop(self._name(path), None)
         content = path.read_bytes()
         digest = hashlib.sha512(content).digest()
         status = path.stat()
@@ -312,6 +361,65 @@ class Tree:
         path.rename(target)
         self._remember_below(target)
         return f"directory renamed: {self._name(path)!r} to {self._name(target)!r}"
+
+    def _move_away(self) -> str:
+        """Move a directory out of the tree, as an archive does with finished runs."""
+        directories = self._directories()
+        away = self._memory.parent / f"away-{self._rng.randrange(2)}"
+        if not directories or away.exists():
+            return self._write()
+        path = self._rng.choice(directories)
+        path.rename(away)
+        if self._rng.random() < 0.5:  # its name is taken, and given back, at once
+            path.mkdir()
+            path.rmdir()
+        return f"directory moved away: {self._name(path)!r}"
+
+    def _move_back(self) -> str:
+        away = self._memory.parent / f"away-{self._rng.randrange(2)}"
+        target = self.root / f"back-{self._rng.randrange(2)}"
+        if not away.exists() or target.exists():
+            return self._write()
+        away.rename(target)
+        self._remember_below(target)
+        return f"directory moved back: {self._name(target)!r}"
+
+    def _exchange_directories(self) -> str:
+        directories = self._directories()
+        if len(directories) < 2:
+            return self._write()
+        one, other = self._rng.sample(directories, 2)
+        between = self._memory.parent / "between"
+        one.rename(between)
+        other.rename(one)
+        between.rename(other)
+        for path in (one, other):
+            self._remember_below(path)
+        return f"directories exchanged: {self._name(one)!r} and {self._name(other)!r}"
+
+    def _map(self) -> str:
+        """Write through a mapping that stays open, so that later writes change no time."""
+        if self._mapping is not None:
+            return self.unmap()
+        path = self._some_file()
+        if path is None or not path.stat().st_size:
+            return self._write()
+        file = path.open("r+b")
+        view = mmap.mmap(file.fileno(), 0)
+        view[0] ^= 0xFF
+        self._mapping = _Mapping(file, view, path.stat().st_ino)
+        self._remember(path)
+        return f"mapped: {self._name(path)!r}"
+
+    def _open_and_close(self) -> str:
+        """Open a file for writing and close it, again and again, without a change."""
+        path = self._some_file()
+        if path is None:
+            return self._write()
+        for _ in range(self._rng.randrange(1, 20)):
+            with path.open("ab"):
+                pass
+        return f"opened and closed: {self._name(path)!r}"
 
     def _link(self) -> str:
         path = self.root / f"link-{self._rng.randrange(4)}"
