@@ -161,6 +161,10 @@ class Driver:
                 *self._problems, "what was done:", *self._done]))
         shutil.rmtree(self.directory)
 
+    @property
+    def _ledger(self) -> Path:
+        return self._state_dir / f"upload_to_{self._topic}.sqlite3"
+
     def _note(self, text: str) -> None:
         line = f"  {time.monotonic() - self._began:6.1f} {text}"
         self._done.append(line)
@@ -224,8 +228,7 @@ class Driver:
         self._program.kill()
         self._leave()
         if self._round.loses_ledgers and self._rng.random() < 0.5:
-            ledger = self._state_dir / f"upload_to_{self._topic}.sqlite3"
-            self._note(f"the ledger is damaged: {damage(ledger, self._rng)}")
+            self._note(f"the ledger is damaged: {damage(self._ledger, self._rng)}")
         for _ in range(self._rng.randrange(4)):
             self._note("while it is away, " + self._tree.step())
         self._program = self._start()
@@ -239,6 +242,8 @@ class Driver:
         for _ in range(self._rng.randrange(4)):
             self._note("with nothing there, " + self._tree.step())
             time.sleep(self._rng.choice(_PAUSES))
+        wait_until(lambda: self._ledger.exists() or self._program.process.poll() is not None,
+                   "a ledger is made anew, or the program ends")
         if self._program.process.poll() is not None:
             assert self._program.process.returncode == 1, "it ended, and not with status 1"
             self._leave()
@@ -405,7 +410,7 @@ class Driver:
         state_dir = self._state_dir
         evidence = Evidence(
             messages=read_topic(self._broker.kafka.bootstrap, self._topic),
-            versions=read_versions(state_dir / f"upload_to_{self._topic}.sqlite3"),
+            versions=read_versions(self._ledger),
             rows=read_uploaded(state_dir, self._topic),
             unfinished=read_unfinished(state_dir, self._topic),
             tree=self._tree, n_kills=self._n_kills,
