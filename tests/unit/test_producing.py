@@ -199,7 +199,7 @@ def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
         bench: Bench, limit: int | None, round_trip: float,
         config: dict[str, int | str], found: dict[str, int | str]) -> None:
     clients = bench.thread.clients
-    clients.config.update(config)
+    clients.update(config)
     first = clients.first
     bench.thread.fit(limit, round_trip)
     assert {name: clients.config[name] for name in ("message.max.bytes", "batch.size")
@@ -256,3 +256,81 @@ def test_of_very_many_paths_only_the_last_ones_are_remembered(
     clients.of(sending_of(rel_path="d"))
     assert clients.of(sending_of(rel_path="a")) is found["a"]
     assert clients.of(sending_of(rel_path="b")) is not found["b"]
+
+
+@pytest.mark.parametrize("name", ['xrd "lab"', "tab\tbed", "back\\slash", "bell\x07", "é"])
+def test_statistics_are_read_whatever_the_client_is_called(tmp_path: Path, name: str) -> None:
+    bench = Bench(tmp_path)
+    config = {**bench.thread.clients.config, "client.id": name, "statistics.interval.ms": 20}
+    bench.thread.clients.update(config)
+    bench.thread.clients.replace()
+    bench.thread.start()
+    try:
+        wait_until(lambda: bench.thread.health.status().n_brokers_up, "statistics are read")
+    finally:
+        bench.thread.halt()
+        bench.thread.stop()
+        bench.thread.join(30)
+    assert bench.thread.error is None
+
+
+def test_statistics_that_cannot_be_read_are_said_once(bench: Bench,
+                                                      caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        bench.thread.clients._if_in_force(0, bench.thread._on_statistics, '{"name": "broken')
+        bench.thread.clients._if_in_force(0, bench.thread._on_statistics, '{"brokers": [1]}')
+    texts = [record.getMessage() for record in caplog.records]
+    assert sum("statistics cannot be read" in text for text in texts) == 1
+    assert sum("cannot be taken" in text for text in texts) == 1
+
+
+def test_a_producer_that_cannot_be_made_just_now_is_made_later(
+        bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clients, first = bench.thread.clients, bench.thread.clients.first
+    clients.update({"plugin.library.paths": str(tmp_path / "away")})
+    bench.thread.start()
+    bench.thread._must_go_alone = True  # as a broker asks for that takes no shared requests
+    wait_until(lambda: "no new producer can be made" in caplog.text, "the failure is said")
+    bench.thread.lost.clear()
+    assert not bench.thread.trust()  # there is nothing to send with
+    assert clients.first is first
+    clients.update({"plugin.library.paths": ""})
+    wait_until(lambda: clients.first is not first, "a producer is made")
+    assert bench.thread.error is None
+    bench.trust()
+
+
+def test_properties_may_be_read_while_others_change_them(bench: Bench) -> None:
+    clients = bench.thread.clients
+    def change() -> None:
+        for number in range(3000):
+            clients.update({f"key.{number}": number})
+
+    with ThreadPoolExecutor(1) as pool:
+        changed = pool.submit(change)
+        while not changed.done():
+            assert all(key for key, _ in clients.config.items())
+    assert clients.config["key.2999"] == 2999
+
+
+def test_clients_that_are_added_while_others_are_replaced_are_in_force_together(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients, building, go_on = bench.thread.clients, threading.Event(), threading.Event()
+    build = clients._build
+
+    def slowly(generation: int, *, is_first: bool) -> Any:
+        building.set()
+        assert go_on.wait(30)
+        return build(generation, is_first=is_first)
+
+    first = clients.first
+    monkeypatch.setattr(clients, "_build", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        shared = pool.submit(clients.share_among, 3)
+        assert building.wait(30)
+        replaced = pool.submit(clients.replace)
+        go_on.set()
+        shared.result(60)
+        replaced.result(60)
+    assert len(clients) == 3
+    assert first not in clients._live  # what failed does not stay in force

@@ -58,7 +58,7 @@ class Bookkeeper:
                 return
             sending.is_ended = True
         if sending.is_complete:
-            sending.completed = time.time()
+            sending.completed = sending.completed or time.time()
             self._traffic.n_files += 1
         sending.close()
         self._queue.ended(sending.version.rel_path)

@@ -12,6 +12,7 @@ from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask, is_alive
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producing import ProducingThread
+from tui.engine.sending.topic_watch import TopicGoneError, TopicWatch
 from tui.engine.threads import StoppableThread
 from tui.errors import WrongClusterError
 from tui.settings import Settings
@@ -20,8 +21,13 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0
 _FIRST_ASK_SECONDS, _ASK_SECONDS = 3.0, 8.0
-#: An idle cluster is asked for a sign of life so often.
+#: An idle cluster that does not tell ids is asked for a sign of life so often.
 _QUIET_SECONDS = 20.0
+#: The topic is looked at so often while nothing waits for it, and no sooner again otherwise.
+_IDLE_LOOK_SECONDS, _LEAST_LOOK_SECONDS = 4.0, 0.15
+_NO_PRODUCER_SECONDS = 0.5
+#: What brokers know of a topic spreads among them so fast; a single one knows it at once.
+_SPREAD_SECONDS = 0.3
 
 
 class ConnectingThread(StoppableThread):
@@ -54,14 +60,19 @@ class ConnectingThread(StoppableThread):
         self._said: set[str] = set()
         self._diagnosed = ("", "")
         self._was_connected = False
-        self._last_sign = 0.0
+        self._last_sign = self._last_look = 0.0
+        self._watch: TopicWatch | None = None
+        self._topic_id = ""
+        self._n_brokers = 1
         self.n_partitions = 1
 
     def work(self) -> None:
         n_failures = 0
         while not self.stopping.is_set():
             if self._producing.trusted.is_set():
-                if not self._producing.lost.wait(0.5):
+                self._producing.attention.wait(0.5)
+                self._producing.attention.clear()
+                if not self._producing.lost.is_set():
                     self._look()
                 continue
             self._producing.lost.clear()
@@ -81,9 +92,64 @@ class ConnectingThread(StoppableThread):
                 return
             self._producing.fit(cluster.max_request_bytes, cluster.round_trip_seconds)
             self._was_connected = True
+            self._watch_topic(cluster)
             self._connected(cluster)
 
+    def _watch_topic(self, cluster: Cluster) -> None:
+        """Look at the topic from now on, where the cluster tells its id."""
+        self._n_brokers, self._topic_id = cluster.n_brokers, cluster.topic_id
+        if cluster.topic_id == NO_ID:
+            self._watch = None
+        else:
+            try:
+                self._watch = TopicWatch(self._settings.topic_name,
+                                         self._producing.clients.config, self._client_logger)
+            except NotConnectedError as error:
+                logger.debug("%s", error)
+                return  # as before; the next check makes one
+        self._producing.can_prove = self._watch is not None
+
+    def stop(self) -> None:
+        super().stop()
+        self._producing.attention.set()
+
     def _look(self) -> None:
+        """See that the topic is the ledger's still: idle or busy, it may be made anew."""
+        if self._watch is None:
+            self._ask_for_a_sign()
+            return
+        rest = _LEAST_LOOK_SECONDS if self._producing.n_unproved else _IDLE_LOOK_SECONDS
+        wait = self._last_look + rest - time.monotonic()
+        if wait > _LEAST_LOOK_SECONDS or self.stopping.wait(max(0.0, wait)):
+            return
+        asked = time.monotonic()
+        try:
+            found = self._watch.look(_ASK_SECONDS)
+        except TopicGoneError as error:
+            logger.warning("%s any more", error)
+            self._producing.distrust()
+            return
+        except NotConnectedError:
+            # A line that is full of messages may be slow to answer.
+            if (self._producing.traffic.last_acknowledgement or 0.0) < asked:
+                self._producing.distrust()
+            return
+        finally:
+            self._last_look = time.monotonic()
+        if found is None:
+            self._producing.can_prove = False
+            self._watch = None
+        elif found[0] != self._topic_id or found[1] < self.n_partitions:
+            self._producing.distrust()
+        else:
+            self._producing.prove(asked if self._n_brokers == 1 else asked - _SPREAD_SECONDS)
+            # The producers look by themselves only every few minutes.
+            if found[1] > self.n_partitions and self._producing.clients.know_partitions(
+                    self._settings.topic_name, found[1], _ASK_SECONDS):
+                logger.info("the topic has %d partitions now", found[1])
+                self.n_partitions = found[1]
+
+    def _ask_for_a_sign(self) -> None:
         """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""
         last = self._producing.traffic.last_acknowledgement or 0.0
         now = time.monotonic()
@@ -115,7 +181,10 @@ class ConnectingThread(StoppableThread):
         self._was_connected = True
         self._last_sign = time.monotonic()
         if not self._producing.trust():
-            return  # lost again meanwhile
+            # Lost again meanwhile, or there is no producer to send with.
+            if not self._producing.lost.is_set():
+                self.stopping.wait(_NO_PRODUCER_SECONDS)
+            return
         if self._producing.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
                                         cluster.n_brokers):
             logger.info("connected to %s: cluster %s, topic %s with %d partitions",

@@ -6,12 +6,14 @@ import functools
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from tui.engine.sending.delivery import Sending
+
+logger = logging.getLogger(__name__)
 
 Config = dict[str, str | int | float | bool]
 
@@ -35,16 +37,28 @@ class Clients:
     def __init__(self, config: Config, logger: logging.Logger,
                  on_error: Callable[[KafkaError], None],
                  on_statistics: Callable[[str], None]) -> None:
-        self.config = config
+        self._config = config
         self._logger = logger
         self._on_error = on_error
         self._on_statistics = on_statistics
         self._generation = 0
         self._retired: deque[Producer] = deque()
         self._choosing = threading.Lock()
+        self._building = threading.Lock()
+        self._has_failed_to_hear = False
         self._numbers: dict[str, int] = {}  #: of the client that each path has
         self._least_recent = [0]  #: numbers of clients, the one that was given last at the end
-        self._live: tuple[Producer, ...] = (self._build(is_first=True),)
+        self._live: tuple[Producer, ...] = (self._build(0, is_first=True),)
+
+    @property
+    def config(self) -> Config:
+        """The librdkafka properties; a copy, since other threads change them."""
+        return dict(self._config)
+
+    def update(self, properties: Mapping[str, str | int | float | bool]) -> None:
+        """Change properties; those in force keep theirs until :meth:`replace`."""
+        with self._building:
+            self._config = {**self._config, **properties}
 
     @property
     def first(self) -> Producer:
@@ -82,6 +96,15 @@ class Clients:
             self._numbers[rel_path] = number
             return number
 
+    def know_partitions(self, topic_name: str, n_partitions: int, timeout_seconds: float) -> bool:
+        """Have every client in force ask for a topic; return whether all saw so many partitions."""
+        try:
+            return all(
+                len(client.list_topics(topic_name, timeout=timeout_seconds)
+                    .topics[topic_name].partitions) >= n_partitions for client in self._live)
+        except (KafkaException, KeyError):
+            return False
+
     def retire(self, client: Producer) -> None:
         """Have a client, replaced while it took a message, report that one as not delivered."""
         self._retired.append(client)
@@ -103,21 +126,33 @@ class Clients:
         return fatal if live is self._live else None
 
     def replace(self) -> None:
-        """Build every client anew, with the properties as they are now."""
-        self._generation += 1
-        old = self._live
-        self._live = tuple(self._build(is_first=not position) for position in range(len(old)))
-        self._retired.extend(old)
+        """Build every client anew, with the properties as they are now.
+
+        Raises:
+            KafkaException: one cannot be built, since a file of certificates is away, say; those
+                in force stay.
+        """
+        with self._building:
+            old = self._live
+            new = tuple(self._build(self._generation + 1, is_first=not position)
+                        for position in range(len(old)))
+            self._generation += 1
+            self._live = new
+            self._retired.extend(old)
 
     def share_among(self, n_clients: int) -> None:
-        """Have more clients share the work; only before anything was produced."""
-        missing = range(len(self._live), n_clients)
-        self._live += tuple(self._build(is_first=False) for _ in missing)
-        self._least_recent.extend(missing)
+        """Have more clients share the work; only before anything was produced.
 
-    def _build(self, *, is_first: bool) -> Producer:
-        generation = self._generation
-        config = dict(self.config)
+        Raises:
+            KafkaException: one cannot be built; there are as many as before.
+        """
+        with self._building:
+            missing = range(len(self._live), n_clients)
+            self._live += tuple(self._build(self._generation, is_first=False) for _ in missing)
+            self._least_recent.extend(missing)
+
+    def _build(self, generation: int, *, is_first: bool) -> Producer:
+        config = dict(self._config)
         if not is_first:
             config["statistics.interval.ms"] = 0
         return Producer(
@@ -127,9 +162,19 @@ class Clients:
             logger=self._logger)
 
     def _if_in_force(self, generation: int, hear: Callable[[Any], None], said: object) -> None:
-        """Hear what a client says, unless it was replaced."""
-        if generation == self._generation:
+        """Hear what a client says, unless it was replaced.
+
+        An exception would come out of the poll that serves the callback, and end its thread.
+        """
+        if generation != self._generation:
+            return
+        try:
             hear(said)
+        except Exception:
+            if not self._has_failed_to_hear:
+                self._has_failed_to_hear = True
+                logger.exception("what the client told of itself cannot be taken; sending goes on, "
+                                 "and this is not said again")
 
 
 def _poll(client: Producer, seconds: float) -> KafkaError | None:

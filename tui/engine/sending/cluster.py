@@ -20,7 +20,8 @@ from tui.errors import UploadError
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
 _ADDRESSES_SECONDS = 8.0
-_NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
+#: Error codes that say nothing of what was asked for.
+NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
                         KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT})
 #: Properties that say how to reach the cluster, by how they begin.
 _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
@@ -70,9 +71,7 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
         NotConnectedError: no broker answers, or the topic cannot be used.
     """
     is_embedded = "test.mock.num.brokers" in config  # a second client would start a second one
-    admin = None if is_embedded else AdminClient(
-        {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
-        logger=logger)
+    admin = None if is_embedded else admin_client(config, logger)
     found = _list(producer if admin is None else admin, topic_name, timeout_seconds)
     if admin is None:
         return _described(found, topic_name, principal)
@@ -92,6 +91,32 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
     began = time.monotonic()
     _list(admin, topic_name, timeout_seconds)
     return replace(cluster, round_trip_seconds=time.monotonic() - began)
+
+
+def admin_client(config: Mapping[str, str | int | float | bool],
+                 logger: logging.Logger) -> AdminClient:
+    """Return a client that only asks.
+
+    Args:
+        config: librdkafka properties, of which those of the connection are taken.
+        logger: for its own records.
+
+    Raises:
+        NotConnectedError: it cannot be made: a file of certificates is away, say.
+    """
+    try:
+        return AdminClient(
+            {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
+            logger=logger)
+    except KafkaException as error:
+        raise _not_made(error) from error
+
+
+def _not_made(error: KafkaException) -> NotConnectedError:
+    cause = error.args[0]
+    return NotConnectedError(
+        f"no client can be made: {cause.str() if isinstance(cause, KafkaError) else cause}",
+        remedy="Look whether the files that the config names are there; sending goes on by itself")
 
 
 def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:
@@ -188,7 +213,7 @@ def _topic_id(asked: Future[Any], topic_name: str, logger: logging.Logger,
         raise NotConnectedError(f"the id of the topic {topic_name} was not told in time") \
             from error
     except (KafkaException, ValueError, NotImplementedError) as error:
-        if isinstance(error, KafkaException) and error.args[0].code() in _NO_ANSWER:
+        if isinstance(error, KafkaException) and error.args[0].code() in NO_ANSWER:
             raise NotConnectedError(error.args[0].str()) from error
         logger.debug("the broker does not tell the id of the topic: %s", error)
         return NO_ID

@@ -43,6 +43,7 @@ _LOSSES = frozenset({
 #: From this round trip on, one idempotent producer with its five requests leaves the line idle.
 _FAR_SECONDS = 0.02
 _N_CLIENTS_WHEN_FAR = 8
+_REBUILD_SECONDS = 1.0
 
 
 class ProducingThread(StoppableThread):
@@ -81,13 +82,23 @@ class ProducingThread(StoppableThread):
         self.trusted = threading.Event()  #: the cluster is known to be the ledger's
         self.lost = threading.Event()  #: the connection was lost since it was last checked
         self._trust_lock = threading.Lock()
+        #: Set when the connecting thread should look at once: distrust, or something to prove.
+        self.attention = threading.Event()
         self._unverified: deque[_Report] = deque()  # only this thread touches it
+        #: Complete versions and when their last acknowledgement came: they count once the topic
+        #: was seen, after that, to be the ledger's still.
+        self._unproved: deque[tuple[float, Sending]] = deque()
+        self._proved_until = 0.0
+        self._latest_offsets: dict[tuple[int, int], int] = {}
+        self.can_prove = False  #: whether the cluster tells the topic's id
         self._refused = False
         self._said_again: set[str] = set()
         self._largest_accepted = 0
         self._was_trusted = False
         self._limit_is_known = False
-        self._must_go_alone = False
+        self._must_go_alone = self._must_replace = False
+        self._said_unreadable = False
+        self._next_build = 0.0
         self.is_idempotent = settings.idempotent
         gate.shut(_UNCHECKED)
         self.clients = Clients(dict(settings.producer_config), client_logger, self._on_error,
@@ -101,8 +112,11 @@ class ProducingThread(StoppableThread):
                 self._rebuild(fatal)
             if self._must_go_alone:
                 self._send_alone()
+            if self._must_replace and time.monotonic() >= self._next_build:
+                self._replace()
             while self._unverified and self.trusted.is_set():
                 self._acknowledged(self._unverified.popleft())
+            self._release_proved()
 
     # Producing, on the uploading threads.
 
@@ -236,8 +250,49 @@ class ProducingThread(StoppableThread):
             self._refused = False
             self.health.enter(BrokerState.CONNECTED)
             self._on_refusal(None)
+        self._look_at_offset(sending, partition, offset)
         if sending.is_over:
+            self._over(sending)
+
+    def _look_at_offset(self, sending: Sending, partition: int, offset: int) -> None:
+        """Have the topic checked where an offset comes that was given before.
+
+        A partition counts upward, and reports of one client come in its order: an offset at or
+        below an earlier one is that of a topic made anew, or of a partition that lost its end.
+        """
+        if offset < 0:
+            return
+        key = (sending.client_number or 0, partition)
+        latest = self._latest_offsets.get(key, -1)
+        self._latest_offsets[key] = offset
+        if offset <= latest and self.can_prove:
+            logger.debug("partition %d gave the offset %d after %d: the topic is looked at again",
+                         partition, offset, latest)
+            self.distrust()
+
+    def _over(self, sending: Sending) -> None:
+        """Report the end of a version; that of a complete one once it is proved."""
+        if not (self.can_prove and sending.is_complete):
             self._on_over(sending)
+            return
+        sending.completed = time.time()
+        sending.close()
+        self._unproved.append((time.monotonic(), sending))
+        self.attention.set()
+
+    @property
+    def n_unproved(self) -> int:
+        """Number of complete versions that wait for a look at the topic."""
+        return len(self._unproved)
+
+    def prove(self, until: float) -> None:
+        """Say that the topic was the ledger's at a monotonic time, and so at all times before."""
+        self._proved_until = max(self._proved_until, until)
+
+    def _release_proved(self) -> None:
+        while self._unproved and (not self.can_prove
+                                  or self._unproved[0][0] < self._proved_until):
+            self._on_over(self._unproved.popleft()[1])
 
     def _failed(self, sending: Sending, index: int, code: int, text: str, *,
                 was_sent: bool) -> None:
@@ -256,7 +311,7 @@ class ProducingThread(StoppableThread):
             self.health.enter(BrokerState.REFUSED, sending.refusal)
             self._on_refusal(verdict.retry_after_seconds)
         if sending.is_over:
-            self._on_over(sending)
+            self._over(sending)
         elif sending.again:
             self._on_again(sending)
 
@@ -291,18 +346,22 @@ class ProducingThread(StoppableThread):
         self._was_trusted = True
         is_far = round_trip_seconds >= _FAR_SECONDS
         self._limit_is_known = max_request_bytes is not None
-        if max_request_bytes and fit_requests(self.clients.config, max_request_bytes,
-                                              is_far=is_far):
-            self.clients.replace()
+        config = self.clients.config
+        if max_request_bytes and fit_requests(config, max_request_bytes, is_far=is_far):
+            self.clients.update(config)
+            self._replace()
         if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
                         round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
-            self.clients.share_among(_N_CLIENTS_WHEN_FAR)
+            try:
+                self.clients.share_among(_N_CLIENTS_WHEN_FAR)
+            except KafkaException as error:
+                logger.warning("one producer has to do: %s", self._redact(str(error)))
 
     def trust(self) -> bool:
         """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
         with self._trust_lock:
-            if self.lost.is_set():
+            if self.lost.is_set() or self._must_replace:
                 return False
             self.trusted.set()
             self._said_again.clear()
@@ -314,6 +373,7 @@ class ProducingThread(StoppableThread):
         with self._trust_lock:
             self.trusted.clear()
             self.lost.set()
+            self.attention.set()
             self.gate.shut(_UNCHECKED)
 
     def halt(self) -> None:
@@ -328,7 +388,19 @@ class ProducingThread(StoppableThread):
 
     def _on_statistics(self, text: str) -> None:
         n_retries = self.health.status().n_retries
-        if self.health.statistics(json.loads(text)):
+        # librdkafka writes names as they are, also with quotes and control characters in them.
+        name = str(self.clients.config.get("client.id", ""))
+        if json.dumps(name, ensure_ascii=False) != f'"{name}"':
+            text = text.replace(name, json.dumps(name, ensure_ascii=False)[1:-1])
+        try:
+            found = json.loads(text, strict=False)
+        except ValueError as error:
+            if not self._said_unreadable:
+                self._said_unreadable = True
+                logger.warning("the client's statistics cannot be read (%s): throttling, retries "
+                               "and round trips are not shown; sending goes on", error)
+            return
+        if self.health.statistics(found):
             self.distrust()
         if self.health.status().n_retries > n_retries:
             self._doubt_retries()
@@ -344,9 +416,9 @@ class ProducingThread(StoppableThread):
         self._limit_is_known = True
         logger.warning("the topic takes smaller requests than the producer makes, and does not "
                        "tell its limit: each chunk goes by itself from now on")
-        self.clients.config["batch.num.messages"] = 1
+        self.clients.update({"batch.num.messages": 1})
         self.distrust()
-        self.clients.replace()
+        self._replace()
 
     def _rebuild(self, error: KafkaError) -> None:
         """Build new clients after a fatal error; what was not acknowledged is sent again."""
@@ -354,10 +426,24 @@ class ProducingThread(StoppableThread):
         if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED and self.is_idempotent:
             logger.warning("the cluster denies the IdempotentWrite right: sending goes on without "
                            "idempotence and with one request in flight at a time")
-            self.clients.config.update(WITHOUT_IDEMPOTENCE)
+            self.clients.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
         else:
             logger.error("the producer has failed (%s): a new one is built, and only what is not "
                          "acknowledged goes again", error.str())
         self.distrust()
-        self.clients.replace()
+        self._replace()
+
+    def _replace(self) -> None:
+        """Build new clients; where that fails, again a little later, and nothing goes before."""
+        self._next_build = time.monotonic() + _REBUILD_SECONDS
+        try:
+            self.clients.replace()
+        except KafkaException as error:
+            if not self._must_replace:
+                logger.error("no new producer can be made, which is tried again every %.0f s: %s",
+                             _REBUILD_SECONDS, self._redact(str(error)))
+            self._must_replace = True
+            self.distrust()
+        else:
+            self._must_replace = False
