@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui import wording
+from tui.engine.finding.finding import is_on_one_file_system
 from tui.engine.foreseeing import Foresight
 from tui.engine.logs import warnings_on_stderr
 from tui.engine.recording.peeking import PeekedLedger
@@ -34,7 +35,8 @@ def _run(settings: Settings) -> int:
     n_wanted = n_bytes = n_other = 0
     if ledger.damage:
         say(f"{ledger.damage}; a start sets it aside, and takes over what the tables tell")
-    since = new_since_ns(settings) if ledger.damage else None
+    since = new_since_ns(settings) if ledger.damage else ledger.new_since_ns(
+        has_one_clock=is_on_one_file_system(settings))
     for judgement in Foresight(settings, ledger, since).judgements():
         name = wording.visible(judgement.rel_path)
         if judgement.why_not:

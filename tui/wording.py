@@ -244,18 +244,34 @@ def _more(n: int, where: str = "") -> list[str]:
 
 def can_leave(snapshot: Snapshot) -> bool:
     """Return whether nothing is lost by time: leaving now has nothing left to send."""
-    return snapshot.counts.unfinished == 0
+    return snapshot.counts.unfinished == 0 and not snapshot.n_unrecorded \
+        and _is_looked_through(snapshot)
+
+
+def _is_looked_through(snapshot: Snapshot) -> bool:
+    """Return whether it is known what is in the upload directory."""
+    return snapshot.freshness.last_scan_age is not None
 
 
 def may_leave(snapshot: Snapshot) -> str:
     """Return the answer to: may I switch this off?"""
     counts = snapshot.counts
+    if snapshot.n_unrecorded:
+        return f"{files(snapshot.n_unrecorded)} not recorded, for the ledger cannot be written: " \
+            "the next start has to find them again"
+    if not _is_looked_through(snapshot) and not snapshot.freshness.source_offline:
+        return "not known yet: what is in the upload directory is still being looked at"
     if counts.unfinished:
         return f"{files(counts.unfinished)} not sent yet; quit sends what is queued first"
     if counts.settling:
         return f"{files(counts.settling)} not at rest yet: remembered for the next start"
     if counts.held or counts.failed:
         return "all else is sent; held and failed files are remembered"
+    if snapshot.freshness.source_offline:
+        return "all that was found is sent; the upload directory cannot be seen"
+    if snapshot.freshness.n_unreadable:
+        return f"all else is sent; {count(snapshot.freshness.n_unreadable)} files or directories " \
+            "cannot be read"
     return "everything is sent"
 
 

@@ -213,7 +213,7 @@ def test_a_ledger_that_cannot_be_written_does_not_keep_the_program(
         wait_until(lambda: database.problem, "the disk is full")
         assert engine.quit() == 1
         assert "the ledger cannot be written, and nothing moved" in engine.log
-        assert "100 files are not sent; the next start goes on" in engine.log
+        assert "1100 files are not sent; the next start goes on" in engine.log
 
 
 class FakeProgram:

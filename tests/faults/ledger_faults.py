@@ -8,7 +8,7 @@ import random
 import subprocess
 from pathlib import Path
 
-_FILL_BYTES = 65536
+_FILL_BYTES = (65536, 4096, 1)
 
 
 def damage(ledger: Path, rng: random.Random) -> str:
@@ -52,9 +52,11 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Leave no room."""
-        with contextlib.suppress(OSError), self._filler.open("ab", buffering=0) as file:
-            while file.write(bytes(_FILL_BYTES)):
-                pass
+        with self._filler.open("ab", buffering=0) as file:
+            for n_bytes in _FILL_BYTES:
+                with contextlib.suppress(OSError):
+                    while file.write(bytes(n_bytes)):
+                        pass
 
     def free(self) -> None:
         """Give the room back."""

@@ -330,6 +330,7 @@ class Freshness:
         observer: which one is at work, in a word or two.
         source_offline: why the upload directory cannot be seen; empty where it can.
         n_overflows: how often events were lost.
+        n_unreadable: files and directories that the last scan could not look at.
     """
 
     last_event_age: float | None = None
@@ -342,6 +343,7 @@ class Freshness:
     observer: str = ""
     source_offline: str = ""
     n_overflows: int = 0
+    n_unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +381,7 @@ class Snapshot:
         dead_threads: names of threads that ended by an exception.
         uploading: the versions in hand, in the order in which they were begun.
         exit_status: what the program would end with now.
+        n_unrecorded: files that were found while the ledger could not be written.
     """
 
     taken_at: float
@@ -397,6 +400,7 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     dead_threads: tuple[str, ...] = ()
     exit_status: int = 0
+    n_unrecorded: int = 0
 
 
 class PageKind(enum.StrEnum):

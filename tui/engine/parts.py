@@ -189,7 +189,8 @@ class Parts:
 
     def n_left(self) -> int:
         """Return how many files are still to be sent, or to be recorded."""
-        return max(self.queue.n_in_hand, self.ledger.files.n_waiting())
+        files = self.ledger.files
+        return max(self.queue.n_in_hand, files.n_waiting()) + files.n_unrecorded()
 
     def progress(self) -> object:
         """Return something that changes whenever sending or recording gets on."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tui.engine.answering import explain, page_of, reupload
-from tui.engine.finding.finding import Finding
+from tui.engine.finding.finding import Finding, is_on_one_file_system
 from tui.engine.logs import Log
 from tui.engine.model import (
     ChunkMap,
@@ -78,7 +78,8 @@ class Uploader:
         ledger = Ledger(settings.state_dir, settings.topic_name, settings.upload_dir,
                         settings.acks)
         try:
-            since_ns = new_since_ns(settings) if ledger.damage else None
+            since_ns = new_since_ns(settings) if ledger.damage else ledger.new_since_ns(
+                has_one_clock=is_on_one_file_system(settings))
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
             self._parts = Parts(settings, self._log, ledger, self, since_ns)
@@ -177,7 +178,7 @@ class Uploader:
             return EXIT_UNFINISHED
         if self._was_started:
             counts = self.ledger.files.counts()[0]
-            if counts.held or counts.failed or self.finding.refused() \
+            if counts.held or counts.failed or self.finding.refused() or self.finding.n_unreadable \
                     or self._parts.books.n_may_not_rebuild:
                 return EXIT_UNFINISHED
         return 0
@@ -247,6 +248,9 @@ class Uploader:
         except Exception:  # the end of the program: say it, and leave all the same
             logger.exception("the program could not end cleanly")
             self._is_broken = True
+        if self.finding.n_unreadable:
+            logger.error("%d files or directories cannot be read: what is in them is not sent",
+                         self.finding.n_unreadable)
         if self._n_left:
             logger.error("%d file%s not sent; the next start goes on", self._n_left,
                          " is" if self._n_left == 1 else "s are")

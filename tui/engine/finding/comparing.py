@@ -76,6 +76,10 @@ class Comparing:
         self._record(left_alone, at_rest)
         return n_found
 
+    def is_recorded(self) -> bool:
+        """Make durable which files were there already; return whether the disk has taken it."""
+        return self._ledger.make_durable()
+
     def _is_as_known(self, was: KnownFile, observation: Observation, is_first: bool) -> bool:
         if (was.n_bytes, was.mtime_ns) != (observation.n_bytes, observation.mtime_ns):
             return False

@@ -59,6 +59,8 @@ class Finding:
         self._knew_files = not ledger.is_new
         self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
         self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
+        # Durable before anything is watched: a kill at once must not make old files new ones.
+        ledger.record_covered(self._start_ns)
         self._scanned_before = False
         self._make()
 
@@ -75,7 +77,8 @@ class Finding:
             else AT_REST_BY_TWO_CLOCKS_SECONDS)
         self._scanning = ScanningThread(
             settings, selection, comparing, self._root, self._watching, self._settling.has_room,
-            self._refuse, self._forget_refused, self._on_death, knew_files=self._knew_files,
+            self._refuse, self._forget_refused, lambda: file_system_now_ns(settings),
+            self._settling.cover, self._on_death, knew_files=self._knew_files,
             is_first=not self._scanned_before)
 
     def start(self) -> None:
@@ -153,6 +156,11 @@ class Finding:
         return tuple(self._refused.values())
 
     @property
+    def n_unreadable(self) -> int:
+        """Number of files and directories that the last scan could not look at."""
+        return self._scanning.n_unreadable
+
+    @property
     def n_settling(self) -> int:
         """Number of files that have not come to rest."""
         return self._settling.n_settling
@@ -207,7 +215,7 @@ class Finding:
         return Freshness(
             last_event_age=self._watching.last_event_age, last_scan_age=self._scanning.last_age,
             last_scan_seconds=self._scanning.last_seconds,
-            last_scan_n_missed=self._scanning.n_missed,
+            last_scan_n_missed=self._scanning.n_missed, n_unreadable=self.n_unreadable,
             next_scan_seconds=self._scanning.next_seconds, observer=self._watching.name,
             source_offline=self._scanning.source_offline,
             n_overflows=self._watching.n_overflows)

@@ -43,6 +43,8 @@ class ScanningThread(StoppableThread):
         has_room: waits for room for what a scan finds, as many seconds as it is told.
         on_refused: told a path and why it can never be uploaded.
         on_refused_seen: told all such paths that a whole scan saw.
+        now_ns: asked for the time by the file system's clock, nanoseconds since the epoch.
+        on_covered: told the time at which a scan began that has seen everything.
         on_death: see :class:`StoppableThread`.
         is_first: whether no scan has been completed since the start.
     """
@@ -50,7 +52,8 @@ class ScanningThread(StoppableThread):
     def __init__(self, settings: Settings, selection: Selection, comparing: Comparing,
                  root: UploadRoot, watching: Watching, has_room: Callable[[float], bool],
                  on_refused: Callable[[str, str], None],
-                 on_refused_seen: Callable[[set[str]], None],
+                 on_refused_seen: Callable[[set[str]], None], now_ns: Callable[[], int],
+                 on_covered: Callable[[int], None],
                  on_death: Callable[[str, BaseException], None], *, knew_files: bool,
                  is_first: bool) -> None:
         super().__init__("scanning", on_death)
@@ -63,6 +66,8 @@ class ScanningThread(StoppableThread):
         self._has_room = has_room
         self._on_refused = on_refused
         self._on_refused_seen = on_refused_seen
+        self._now_ns = now_ns
+        self._on_covered = on_covered
         self._knew_files = knew_files
         self._patient = Patient("scanning", self._answers_again, self.stopping.is_set)
         self._asked = threading.Event()
@@ -73,7 +78,7 @@ class ScanningThread(StoppableThread):
         self._unreadable: dict[str, str] = {}
         self._ended: float | None = None
         self._next: float | None = None
-        self._is_last = False
+        self._is_last = self._has_said_left_alone = False
         self.last_seconds: float | None = None
         self.n_missed = 0
         self.source_offline = ""
@@ -118,6 +123,11 @@ class ScanningThread(StoppableThread):
         if len(unreadable) > 3:
             found.append(f"{len(unreadable) - 3:,} more files and directories cannot be read")
         return found
+
+    @property
+    def n_unreadable(self) -> int:
+        """Number of files and directories that could not be looked at."""
+        return len(self._unreadable)
 
     def stop(self, *, last_scan: bool = False) -> None:
         """Ask the thread to end.
@@ -229,7 +239,7 @@ class ScanningThread(StoppableThread):
         Args:
             last_seconds: for the last scan, which a stop does not end: how long it may take.
         """
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), self._now_ns()
         self._comparing.n_left_alone = self._comparing.n_left_alone_new = n_found = 0
         unreadable: dict[str, str] = {}
         inodes = array("Q")
@@ -250,7 +260,10 @@ class ScanningThread(StoppableThread):
         self.last_seconds = time.monotonic() - began
         self._ended = time.monotonic()
         self._say_found(n_found)
-        self.is_first = False
+        # What was there already must be known to have been so, or the next scan takes it for new.
+        self.is_first = self.is_first and not self._comparing.is_recorded()
+        if not unreadable and not self.is_first:
+            self._on_covered(began_ns)
 
     def _take(self, batch: Batch, unreadable: dict[str, str]) -> int:
         while not self._has_room(1.0) and not self.stopping.is_set():
@@ -289,6 +302,9 @@ class ScanningThread(StoppableThread):
                             "1 file" if n_found == 1 else f"{n_found:,} files")
             return
         n, n_new = self._comparing.n_left_alone, self._comparing.n_left_alone_new
+        if self._has_said_left_alone:
+            return
+        self._has_said_left_alone = True
         if n and not self._upload_existing:
             new = f", {n_new:,} of them new since the last run" if self._knew_files else ""
             what = "1 file was here already and is" if n == 1 \

@@ -88,6 +88,7 @@ class SettlingThread(StoppableThread):
         self._committed = 0.0
         self._is_uncommitted = False
         self._overdue: set[str] = set()
+        self._covered_ns: int | None = None
 
     # From other threads.
 
@@ -102,6 +103,16 @@ class SettlingThread(StoppableThread):
                 heard = self._intake[rel_path] = _Heard()
             heard.is_forced = heard.is_forced or kind in _FORCING
             heard.is_event = heard.is_event or kind is not EventKind.FOUND
+            self._changed.notify()
+
+    def cover(self, until_ns: int) -> None:
+        """Say that everything which came before a time was heard of, and is or will be taken in.
+
+        Args:
+            until_ns: by the file system's clock, nanoseconds since the epoch.
+        """
+        with self._changed:
+            self._covered_ns = until_ns
             self._changed.notify()
 
     def has_room(self, timeout_seconds: float) -> bool:
@@ -181,7 +192,7 @@ class SettlingThread(StoppableThread):
         self._ledger.forget(unwanted)
 
     def _has_work(self) -> bool:
-        return bool(self._intake) or self.stopping.is_set()
+        return bool(self._intake) or self._covered_ns is not None or self.stopping.is_set()
 
     def _seconds_to_next(self) -> float:
         longest = _COMMIT_SECONDS if self._is_uncommitted else 0.5
@@ -256,6 +267,7 @@ class SettlingThread(StoppableThread):
     def _take_in(self) -> None:
         with self._changed:
             intake, self._intake = self._intake, {}
+            covered_ns, self._covered_ns = self._covered_ns, None
             self._changed.notify_all()
         wanted = []
         for rel_path in intake:
@@ -265,6 +277,8 @@ class SettlingThread(StoppableThread):
                 self._on_refused(rel_path, NOT_UTF8)
         for start in range(0, len(wanted), _BATCH_PATHS):
             self._begin(self._look_at(wanted[start:start + _BATCH_PATHS]), intake)
+        if covered_ns is not None:
+            self._ledger.record_covered(covered_ns)
 
     def _begin(self, looks: list[_Look], intake: dict[str, _Heard]) -> None:
         changed: list[Observation] = []

@@ -8,6 +8,7 @@ import functools
 import itertools
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -137,13 +138,14 @@ class Database:
         if self.is_new:
             for statement in SCHEMA:
                 self._connection.execute(statement)
-            self.was_stopped_cleanly = True
+            self.was_stopped_cleanly, self.last_start = True, 0.0
             return
         found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found is None or found[0] != "ok":
             raise self._damaged("its pages do not fit together")
         state = self.meta("stopped_cleanly")
         self.was_stopped_cleanly = state == _CLEAN
+        self.last_start = _seconds(self.meta("last_start"))
         n_page_bytes = self._connection.execute("PRAGMA page_size").fetchone()[0]
         if not had_log and self.path.stat().st_size % n_page_bytes:
             raise self._damaged("its end is missing")  # SQLite would fill the page with zeros
@@ -268,6 +270,15 @@ class Database:
             except sqlite3.Error as error:
                 self._stumble(error)
 
+    def refused(self, n_known: int) -> tuple[int, list[tuple[str, Sequence[Row]]]]:
+        """Return which outage of the disk this is, and the writes that it keeps waiting.
+
+        Args:
+            n_known: so many of them, the first ones, are left out.
+        """
+        with self._lock:
+            return self.n_mended, self._uncommitted[n_known:] if self.problem else []
+
     def wait_for_room(self) -> None:
         """Wait while the disk refuses and very many writes are kept for it.
 
@@ -385,6 +396,15 @@ class Database:
                 state = _CLEAN
             finally:
                 self._give_back(state)
+
+
+def _seconds(text: str) -> float:
+    """Return a time of the ledger's settings, epoch seconds; 0 where there is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) and found > 0 else 0.0
 
 
 @functools.cache

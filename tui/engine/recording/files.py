@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -79,6 +78,9 @@ class FileRows:
         self.is_new = database.is_new
         self._counts = Counts()
         self._n_bytes_waiting = 0
+        self._unrecorded: set[tuple[str, str]] = set()
+        self._n_refused_seen = 0
+        self._outage = 0
         #: When the file that has waited longest was queued, epoch seconds.
         self.oldest_unsent: float | None = None
 
@@ -122,10 +124,48 @@ class FileRows:
                     f"{_AT_PATH} AND rest_state = {FileState.LEFT_ALONE:d}",
                     [split(o.rel_path) for o in observations])
 
-    def make_durable(self) -> None:
-        """Commit what was recorded; where the disk refuses, the next commit tries again."""
-        with contextlib.suppress(LedgerError):  # said by the database itself
+    def record_covered(self, until_ns: int) -> None:
+        """Note that every file that came before a time is recorded, or is left alone.
+
+        Durable together with what was written before.
+
+        Args:
+            until_ns: by the file system's clock, nanoseconds since the epoch.
+        """
+        self._database.set_meta("covers_ns", str(until_ns))
+
+    def n_unrecorded(self) -> int:
+        """Return how many unfinished files the ledger's file knows nothing of.
+
+        There are some only while it cannot be written; the next start has to find them again.
+        """
+        outage, rows = self._database.refused(self._n_refused_seen)
+        if outage != self._outage:
+            self._outage = outage
+            self._unrecorded.clear()
+            self._n_refused_seen = 0
+            rows = self._database.refused(0)[1]
+        self._n_refused_seen += len(rows)
+        for sql, values in rows:
+            if sql not in (_SETTLING, _WAITING):
+                continue
+            for directory, name in {(row[0], row[1]) for row in values}:
+                if not self._database.query(
+                        f"SELECT 1 FROM files {_AT_PATH} AND state IN (1, 2)", (directory, name)):
+                    self._unrecorded.add((directory, name))
+        return len(self._unrecorded)
+
+    def make_durable(self) -> bool:
+        """Commit what was recorded; where the disk refuses, the next commit tries again.
+
+        Returns:
+            Whether the disk has taken it.
+        """
+        try:
             self._database.commit()
+        except LedgerError:
+            return False  # said by the database itself
+        return True
 
     def record_settling_again(self, file: WaitingFile) -> None:
         """Take a file out of the line that changed while its turn came, or while it was sent."""

@@ -19,6 +19,10 @@ from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 logger = logging.getLogger(__name__)
 
 _REBUILDING = "rebuilding"
+#: The file system's time up to which all that came is in the ledger, or is left alone.
+_COVERS = "covers_ns"
+#: The clocks of two machines may differ by so much.
+_CLOCKS_NS = 120 * 10**9
 
 
 class Ledger:
@@ -94,6 +98,27 @@ class Ledger:
                 f"this state directory belongs to the uploads of {served}, not to those of "
                 f"{name}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
+
+    def new_since_ns(self, *, has_one_clock: bool) -> int | None:
+        """Return since when files that the ledger does not know are new.
+
+        After a clean end that is the present start, and None is returned. After any other one
+        files may have come that could not be recorded any more.
+
+        Args:
+            has_one_clock: whether the upload directory's clock is that of the ledger.
+
+        Returns:
+            Nanoseconds since the epoch, by the file system's clock.
+        """
+        if self.database.was_stopped_cleanly:
+            return None
+        covers = self.database.meta(_COVERS)
+        if covers.isdecimal():
+            return int(covers) - (0 if has_one_clock else _CLOCKS_NS)
+        # A ledger of version 1.0.0 knows only when its program began, by another clock perhaps.
+        return int(self.database.last_start * 1e9) - _CLOCKS_NS if self.database.last_start \
+            else None
 
     def _doubt_unfinished(self) -> None:
         """Have files sent that may have been sent unrecorded, even if they changed back since.
