@@ -297,7 +297,7 @@ def test_another_name_of_the_ledger_is_never_read(tmp_path: Path, upload_dir: Pa
         assert engine.quit() == 0
 
 
-def test_a_state_directory_that_is_removed_stops_sending_and_ends_with_status_1(
+def test_a_state_directory_that_cannot_be_made_anew_stops_sending_and_ends_with_status_1(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
     monkeypatch.setattr("tui.engine.parts.UNREACHABLE_SECONDS", 0.5)
     state_dir = tmp_path / "state"
@@ -305,9 +305,11 @@ def test_a_state_directory_that_is_removed_stops_sending_and_ends_with_status_1(
         (upload_dir / "a").write_bytes(b"a")
         engine.wait_uploaded(1)
         state_dir.rename(tmp_path / "gone")
+        state_dir.write_bytes(b"in the way")
         (upload_dir / "b").write_bytes(b"b")
-        engine.wait_log("its file was removed or replaced): nothing more is sent until it can")
-        assert any("removed or replaced" in p for p in engine.uploader.snapshot().problems)
+        engine.wait_log("its file was removed: it is made anew unless it comes back at once): "
+                        "nothing more is sent until it can")
+        assert any("was removed" in p for p in engine.uploader.snapshot().problems)
         assert engine.quit() == 1
         assert engine.uploader.snapshot().dead_threads == ()
 
@@ -320,7 +322,7 @@ def test_a_state_directory_that_comes_back_is_used_again(tmp_path: Path,
         engine.wait_uploaded(1)
         state_dir.rename(tmp_path / "gone")
         (upload_dir / "b").write_bytes(b"b")
-        engine.wait_log("its file was removed or replaced")
+        engine.wait_log("its file was removed")
         (tmp_path / "gone").rename(state_dir)
         engine.wait_uploaded(2)
         assert engine.quit() == 0

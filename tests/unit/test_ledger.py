@@ -196,7 +196,7 @@ def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path
     path = ledger_path(tmp_path / "state", "t")
     path.rename(tmp_path / "moved")
     ledger.files.record_waiting([seen("a")])
-    with pytest.raises(LedgerError, match="removed or replaced"):
+    with pytest.raises(LedgerError, match="was removed"):
         ledger.database.commit()
     assert ledger.database.problem
     (tmp_path / "moved").rename(path)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import logging.handlers
+import os
 import sys
 import threading
 import time
@@ -151,12 +152,32 @@ class _RingHandler(logging.Handler):
             return len(self._messages), self._messages.n_characters
 
 
+def _is_in_place(stream: TextIO, path: str) -> bool:
+    """Return whether an open file still has its name."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(stream.fileno()))
+
+
 class _FileHandler(logging.handlers.RotatingFileHandler):
     """Says now and then that it cannot write, instead of printing a traceback for each line."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_FILE_BYTES, backupCount=_N_OLD_FILES, encoding="utf-8")
         self._said = -_REPEAT_SECONDS
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, into a new file where the present one was moved away or removed."""
+        try:
+            if self.stream is not None and not _is_in_place(self.stream, self.baseFilename):
+                old, self.stream = self.stream, self._open()
+                old.close()
+        except OSError:
+            self.handleError(record)
+            return
+        super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         now = time.monotonic()

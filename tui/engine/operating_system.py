@@ -250,6 +250,25 @@ def replace_file(source: Path, target: Path, *,
     replace(source, target)
 
 
+def rename_to_free_name(source: Path, target: Path) -> None:
+    """Give a file another name, never that of a file which is there.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be renamed.
+    """
+    try:
+        os.link(source, target)  # renaming would replace what is there
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        source.rename(target)
+    else:
+        source.unlink()
+
+
 def _lock_at_once(descriptor: int) -> None:
     """Lock a file's first byte as SQLite locks; raise OSError where that cannot be."""
     if sys.platform == "win32":

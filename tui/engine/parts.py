@@ -168,6 +168,7 @@ class Parts:
             How many files are left, and whether everything could be recorded.
         """
         is_recorded = True
+        self.ledger.database.hurry()
         self.books.gather()
         try:
             self.ledger.database.commit()

@@ -47,6 +47,7 @@ class Tables:
         self._lock = threading.Lock()
         self._next_waiting = 0.0
         self._trouble = ""
+        self._n_made_anew = 0
 
     def set_aside(self, why: str) -> None:
         """Rename all tables, because they speak of another cluster.
@@ -77,6 +78,7 @@ class Tables:
         """Write the tables; trouble is said once and ends with the next success."""
         try:
             with self._lock:
+                self._make_anew()
                 add_untabulated(self._ledger, self._topic, self._uploaded)
                 self._write_in_progress()
         except (OSError, LedgerError) as error:
@@ -86,6 +88,16 @@ class Tables:
             self._trouble = str(error)
         else:
             self._trouble = ""
+
+    def _make_anew(self) -> None:
+        """Write everything once more where the tables went with the file of the ledger."""
+        n_made_anew = self._ledger.database.n_made_anew
+        if n_made_anew != self._n_made_anew and not self._ledger.database.problem:
+            self._n_made_anew = n_made_anew
+            if not self._uploaded.path.exists():
+                self._uploaded.own.clear()
+                note_own_table(self._ledger, self._uploaded)
+                self._ledger.versions.tabulate_all()
 
     def _write_in_progress(self) -> None:
         held = itertools.chain(*(self._ledger.files.in_line(state)

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import functools
 import itertools
-import json
 import logging
 import math
-import os
-import re
-import socket
 import sqlite3
 import threading
 import time
@@ -19,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.engine.operating_system import why_not_lockable
-from tui.engine.recording import migrations, wal
-from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION
-from tui.errors import AlreadyRunningError, LedgerDamagedError, LedgerError, StateDirectoryError
+from tui.engine.operating_system import rename_to_free_name, why_not_lockable
+from tui.engine.recording import migrations, remaking, wal
+from tui.engine.recording.owner import already_running, owner_path, write_owner
+from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
+from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +28,8 @@ _OTHER_TROUBLE_REMEDY = (
 _ELSEWHERE_REMEDY = (
     "Choose a state directory on a local, writable disk with --logger_file_path"
 )
+_PRAGMAS = ("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL", "PRAGMA cache_size = -16384")
 #: How the last run ended: all was recorded; or not all, but what was is in the main file.
 _CLEAN, _WHOLE = "1", "2"
 #: Rows that are kept for a disk that refuses, before :meth:`Database.wait_for_room` waits.
@@ -41,6 +38,8 @@ _MOST_KEPT_ROWS = 20_000
 _LEAST_SQLITE = (3, 33)
 #: Rows of one statement where SQLite takes so many values, and values of a row at most.
 _GROUP_ROWS, _ROW_VALUES = 100, 20
+#: A ledger that is moved away by mistake is waited for so long.
+_COMES_BACK_SECONDS = 5.0
 
 
 class Database:
@@ -75,7 +74,7 @@ class Database:
             self._connection.close()
             raise
         self._identity = self._identify()
-        self._write_owner()
+        write_owner(self.path)
 
     def _start_empty(self, path: Path) -> None:
         self.path = path
@@ -86,6 +85,9 @@ class Database:
         self._uncommitted: list[tuple[str, Sequence[Row]]] = []
         self._n_kept_rows = 0
         self.n_mended = 0  #: how often the disk has taken again what it had refused
+        self._missing_since: float | None = None
+        self._is_closing = False
+        self.n_made_anew = 0  #: how often its file was removed, and made anew
         self.holds_back = False  #: see :meth:`wait_for_room`
 
     def _open(self) -> sqlite3.Connection:
@@ -108,10 +110,8 @@ class Database:
         had_log, committed = wal.is_sound(log), wal.committed_frames(log)
         execute = self._connection.execute
         try:
-            execute("PRAGMA locking_mode = EXCLUSIVE")
-            execute("PRAGMA journal_mode = WAL")
-            execute("PRAGMA synchronous = FULL")
-            execute("PRAGMA cache_size = -16384")
+            for pragma in _PRAGMAS:
+                execute(pragma)
             n_frames_read = execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
             if sum(number > n_frames_read for number in committed) > 1:
                 raise self._damaged("a part of its write-ahead log is spoilt")
@@ -198,14 +198,6 @@ class Database:
         except OSError:
             return None
         return status.st_dev, status.st_ino
-
-    def _write_owner(self) -> None:
-        start = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
-        try:
-            self.owner_path.write_text(json.dumps(owner) + "\n", "utf-8")
-        except OSError as error:
-            logger.warning("%s cannot be written: %s", self.owner_path.name, error.strerror)
 
     def meta(self, key: str) -> str:
         """Return a setting of the ledger; empty where it has none."""
@@ -297,8 +289,7 @@ class Database:
         """
         with self._room:
             try:
-                if self._identify() != self._identity:
-                    raise sqlite3.OperationalError("its file was removed or replaced")
+                self._see_that_it_is_there()
                 if self.problem:
                     for sql, rows in self._uncommitted:
                         self._run(sql, rows)
@@ -316,16 +307,62 @@ class Database:
                 self.problem = ""
                 self.n_mended += 1
 
+    def _see_that_it_is_there(self) -> None:
+        """Make the ledger's file anew where it was removed; the open one still holds everything.
+
+        Raises:
+            sqlite3.OperationalError: it is not there, and is or can not be made yet.
+        """
+        found = self._identify()
+        if found == self._identity:
+            self._missing_since = None
+            return
+        if found is not None:
+            raise sqlite3.OperationalError(
+                "another file is in its place: quit, move that one away, and start again")
+        now = time.monotonic()
+        self._missing_since = self._missing_since or now
+        if now - self._missing_since < _COMES_BACK_SECONDS and not self._is_closing:
+            raise sqlite3.OperationalError(
+                "its file was removed: it is made anew unless it comes back at once")
+        if self._connection.in_transaction:  # what was written is kept, and written anew
+            self._connection.execute("ROLLBACK")
+        self.problem = self.problem or "the ledger's file was removed"
+        try:
+            self._make_anew()
+        except OSError as error:
+            raise sqlite3.OperationalError(
+                f"its file was removed, and cannot be made anew: {error}") from error
+
+    def _make_anew(self) -> None:
+        """Write what the open file holds into a new one, under the name of the ledger."""
+        device = None if self._identity is None else self._identity[0]
+        growing, copy = remaking.copy_beside(self._connection, self.path, device)
+        # Closing takes the log of the name away, which must not be that of the new file.
+        old, self._connection = self._connection, copy
+        old.close()
+        try:
+            rename_to_free_name(growing, self.path)
+        finally:
+            growing.unlink(missing_ok=True)
+        self._connection = remaking.take(self._open(), _PRAGMAS)
+        copy.close()
+        self._identity, self._missing_since = self._identify(), None
+        self.n_made_anew += 1
+        write_owner(self.path)
+        logger.error("the ledger's file was removed: it is made anew as %s, with all that was in "
+                     "it", self.path)
+
     def _run(self, sql: str, rows: Sequence[Row]) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
         n_values = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         n_group = max(1, min(_GROUP_ROWS, n_values // _ROW_VALUES))
-        grouped = _grouped(sql, n_group)
-        n_rest = len(rows) % n_group if grouped else len(rows)
+        statement = grouped(sql, n_group)
+        n_rest = len(rows) % n_group if statement else len(rows)
         for start in range(0, len(rows) - n_rest, n_group):
             group = rows[start:start + n_group]
-            self._connection.execute(grouped, list(itertools.chain.from_iterable(group)))
+            self._connection.execute(statement, list(itertools.chain.from_iterable(group)))
         if n_rest:
             self._connection.executemany(sql, rows[-n_rest:])
 
@@ -355,6 +392,10 @@ class Database:
             except sqlite3.Error as error:
                 raise LedgerError(f"the ledger cannot be copied: {error}",
                                   where=str(path)) from error
+
+    def hurry(self) -> None:
+        """Wait no longer for a file that was moved away: this is the end of the program."""
+        self._is_closing = True
 
     def abandon(self) -> None:
         """Give the file back without the writes since the last commit."""
@@ -388,6 +429,7 @@ class Database:
         """
         with self._lock:
             state = _WHOLE
+            self.hurry()
             try:
                 copy = self.meta(migrations.COPY_KEY)
                 self.set_meta(migrations.COPY_KEY, "")
@@ -405,33 +447,3 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return found if math.isfinite(found) and found > 0 else 0.0
-
-
-@functools.cache
-def _grouped(sql: str, n_rows: int) -> str:
-    """Return a statement that takes many rows at once; empty where it cannot.
-
-    Between two statements other threads get their turn, and this one may have to wait for it to
-    come round again: a hundred times less often so.
-    """
-    parts = re.fullmatch(r"([^?]*\bVALUES )(\([?\d, ]+\))([^?]*)", sql)
-    if parts is None or re.search(r"\?\d", parts[2]):
-        return ""
-    return parts[1] + ", ".join([parts[2]] * n_rows) + parts[3]
-
-
-def already_running(path: Path) -> AlreadyRunningError:
-    """Return the error that names the owner of a ledger; the lock has shown that there is one."""
-    try:
-        owner = json.loads(owner_path(path).read_text("utf-8"))
-        who = f": process {owner['pid']} on {owner['host']}, started {owner['start']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        who = ""  # the file only helps the message; the lock alone decides
-    return AlreadyRunningError(
-        f"another instance uploads this directory to this topic{who}", where=str(path),
-        remedy="Stop it first (quit, or SIGTERM to its process), or leave it at work")
-
-
-def owner_path(path: Path) -> Path:
-    """Return where the owner of a ledger is named."""
-    return path.with_name(path.name.removesuffix(".sqlite3") + ".owner.json")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tui.engine.operating_system import share_file_lock
 from tui.engine.recording import migrations, wal
-from tui.engine.recording.database import Database, already_running
+from tui.engine.recording.database import Database
 from tui.engine.recording.ledger import Ledger, ledger_path, refuse_remains
+from tui.engine.recording.owner import already_running
 from tui.errors import LedgerDamagedError, StateDirectoryError
 
 #: Where SQLite locks a database file: the bytes of which a writer holds all.

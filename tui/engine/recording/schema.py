@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 
 from tui.engine.model import FileState, OffsetRange
 
@@ -125,3 +127,16 @@ def offsets_to_text(offsets: tuple[OffsetRange, ...]) -> str:
 def offsets_from_text(text: str) -> tuple[OffsetRange, ...]:
     """Read what :func:`offsets_to_text` wrote."""
     return tuple(OffsetRange(*item) for item in json.loads(text or "[]"))
+
+
+@functools.cache
+def grouped(sql: str, n_rows: int) -> str:
+    """Return a statement that takes many rows at once; empty where it cannot.
+
+    Between two statements other threads get their turn, and this one may have to wait for it to
+    come round again: a hundred times less often so.
+    """
+    parts = re.fullmatch(r"([^?]*\bVALUES )(\([?\d, ]+\))([^?]*)", sql)
+    if parts is None or re.search(r"\?\d", parts[2]):
+        return ""
+    return parts[1] + ", ".join([parts[2]] * n_rows) + parts[3]

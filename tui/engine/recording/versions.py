@@ -189,6 +189,11 @@ class VersionRows:
             (n_rows,))
         return tuple(_record(row) for row in rows)
 
+    def tabulate_all(self) -> None:
+        """Have all complete versions written into the tables once more, for they are gone."""
+        self._database.write("INSERT OR IGNORE INTO untabulated SELECT version_id FROM versions "
+                             "WHERE state = 1", [()])
+
     def mark_tabulated(self, version_ids: Sequence[int]) -> None:
         """Record that versions are in a table."""
         self._database.write("DELETE FROM untabulated WHERE version_id = ?",

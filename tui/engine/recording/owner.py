@@ -1,0 +1,41 @@
+"""Who holds a ledger: only for the message to whoever else wants it; the lock alone decides."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+
+from tui.errors import AlreadyRunningError
+
+logger = logging.getLogger(__name__)
+
+
+def write_owner(path: Path) -> None:
+    """Name this process as the one that holds a ledger."""
+    start = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
+    try:
+        owner_path(path).write_text(json.dumps(owner) + "\n", "utf-8")
+    except OSError as error:
+        logger.warning("%s cannot be written: %s", owner_path(path).name, error.strerror)
+
+
+def already_running(path: Path) -> AlreadyRunningError:
+    """Return the error that names the owner of a ledger; the lock has shown that there is one."""
+    try:
+        owner = json.loads(owner_path(path).read_text("utf-8"))
+        who = f": process {owner['pid']} on {owner['host']}, started {owner['start']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = ""  # the file only helps the message; the lock alone decides
+    return AlreadyRunningError(
+        f"another instance uploads this directory to this topic{who}", where=str(path),
+        remedy="Stop it first (quit, or SIGTERM to its process), or leave it at work")
+
+
+def owner_path(path: Path) -> Path:
+    """Return where the owner of a ledger is named."""
+    return path.with_name(path.name.removesuffix(".sqlite3") + ".owner.json")
