@@ -105,6 +105,15 @@ SCENARIOS = (
              "the lag time is measured on a clock that nobody sets; times are sent as they are"),
     Scenario(32, "OpenMSIStream's own tables are in the state directory",
              "they are taken over, nothing is sent twice, and rows that cannot be read are listed"),
+    Scenario(33, "the topic is deleted and made anew while the program runs",
+             "noticed within seconds, also when idle; status 2, and nothing of a version that was "
+             "interrupted counts as uploaded; `--new_cluster` begins anew"),
+    Scenario(34, "the program is stopped or killed before it could record what it had found",
+             "those files count as new at the next start; until then they are counted as not "
+             "recorded"),
+    Scenario(35, "the state directory or the ledger is removed while the program runs",
+             "ledger, tables and log are made anew from what is in memory; where that cannot be, "
+             "nothing more is sent and the program ends with status 1"),
 )
 
 
