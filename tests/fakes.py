@@ -270,9 +270,12 @@ class FakeEngine:
         self.done.append(f"retry {rel_path or ''}".strip())
         return 1
 
-    def pause(self) -> None:
+    def pause(self) -> bool:
+        if self.shown.phase is not Phase.RUNNING:
+            return False
         self.done.append("pause")
         self.shown = replace(self.shown, is_paused=True)
+        return True
 
     def resume(self) -> None:
         self.done.append("resume")

@@ -10,7 +10,7 @@ from pathlib import Path
 from tui.redaction import Redaction
 
 #: Any name but one that begins with a dot, at any depth, and not ending in ``.log``.
-DEFAULT_UPLOAD_REGEX = r"^(?!(.*/)?\.)(?!.*\.log$)"
+DEFAULT_UPLOAD_REGEX = r"(?s)^(?!(.*/)?\.)(?!.*\.log\Z)"
 #: Name of the state directory inside the upload directory.
 STATE_DIRECTORY_NAME = "LOGS"
 

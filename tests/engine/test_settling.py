@@ -308,12 +308,64 @@ def test_s20_a_file_that_rested_long_enough_is_like_a_new_one() -> None:
     assert lags.why("a") == ""
 
 
-@pytest.mark.parametrize("after", [seen(4), seen(5), seen(9, inode=8)])
-def test_only_growth_of_the_same_file_lengthens(after: Observation) -> None:
+@pytest.mark.parametrize(("after", "why"), [
+    (seen(4), "it changed"), (seen(5), "it changed"), (seen(9), "it grew")])
+def test_any_change_of_the_same_file_lengthens(after: Observation, why: str) -> None:
     lags = Lags(3.0, Clock())
     lags.queued(seen(5))
     lags.stirred(after)
+    assert lags.of("a") == 6.0
+    assert lags.why("a").startswith(f"{why} after it was sent")
+
+
+def test_another_file_in_its_place_has_to_rest_no_longer() -> None:
+    lags = Lags(3.0, Clock())
+    lags.queued(seen(5))
+    lags.stirred(seen(9, inode=8))
     assert lags.of("a") == 3.0
+
+
+def test_a_file_that_is_opened_for_appending_and_closed_again_and_again_is_queued(
+        upload_dir: Path) -> None:
+    with Finder(upload_dir) as finder:
+        finder.wait_scanned()
+        path = upload_dir / "a"
+        path.write_bytes(b"x")
+
+        def open_and_look() -> bool:
+            with path.open("ab"):
+                pass
+            return finder.queued() == {"a"}
+
+        wait_until(open_and_look, "it is queued while it is opened and closed all the time")
+
+
+def test_the_default_regex_looks_beyond_a_newline(upload_dir: Path) -> None:
+    (upload_dir / "n\nl").mkdir()
+    (upload_dir / "n\nl" / ".hidden").mkdir()
+    with Finder(upload_dir, upload_existing=True) as finder:
+        for name in ("y\nz.log", "n\nl/x.log", "n\nl/.hidden/inside", "y\nz.dat", "n\nl/x.log\n"):
+            (upload_dir / name).write_bytes(b"x")
+        finder.wait(lambda: len(finder.queued()) >= 2, "the wanted ones are in line")
+        finder.scan()
+        assert finder.queued() == {"y\nz.dat", "n\nl/x.log\n"}
+
+
+def test_the_files_that_are_refused_may_be_asked_for_while_others_are_added(
+        upload_dir: Path) -> None:
+    with Finder(upload_dir) as finder:
+        finding = finder.finding
+
+        def refuse() -> None:
+            for number in range(3000):
+                finding._refuse(f"name {number}", "its name is not UTF-8")
+                finding._forget_refused({f"name {number}"})
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        while thread.is_alive():
+            assert len(finding.refused()) <= 2
+        thread.join()
 
 
 def test_the_second_change_while_it_is_sent_lengthens() -> None:

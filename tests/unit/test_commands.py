@@ -21,6 +21,14 @@ def test_check_says_how_it_is_going(word: str) -> None:
         assert part in text
 
 
+def test_pausing_while_leaving_says_that_nothing_is_paused() -> None:
+    engine = FakeEngine(fakes.draining())
+    answer = execute("pause", engine)
+    assert not answer.ok
+    assert answer.lines[0].startswith("not paused")
+    assert engine.done == []
+
+
 @pytest.mark.parametrize("snapshot", [fakes.idle(), fakes.busy(), fakes.broker_down(),
                                       fakes.paused(), fakes.draining(), fakes.embedded()])
 @pytest.mark.parametrize("line", ["check", "files", "help", "why a", "why " + "x" * 300])

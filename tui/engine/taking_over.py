@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from tui.engine.model import FileState, Observation, VersionRecord
+from tui.engine.operating_system import mtime_in_64_bits
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.legacy_tables import (
@@ -248,7 +249,7 @@ def _observe(upload_dir: Path, rel_path: str) -> Observation | None:
         status = (upload_dir / rel_path).stat()
     except (OSError, ValueError):
         return None
-    return Observation(rel_path, status.st_size, status.st_mtime_ns, status.st_ino)
+    return Observation(rel_path, status.st_size, mtime_in_64_bits(status), status.st_ino)
 
 
 def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUploaded]) -> bool:

@@ -339,13 +339,18 @@ class Uploader:
         self.queue.wake()
         return n_files
 
-    def pause(self) -> None:
-        """Send nothing more until :meth:`resume`; watching goes on. Not while leaving."""
+    def pause(self) -> bool:
+        """Send nothing more until :meth:`resume`; watching goes on. Not while leaving.
+
+        Returns:
+            Whether it is paused now.
+        """
         if self._phase is not Phase.RUNNING:
             logger.info("the program is leaving: what is queued is sent, and not paused")
-            return
+            return False
         self.queue.pause()
         logger.info("paused: files are watched and queued, nothing is sent")
+        return True
 
     def resume(self) -> None:
         """Send again."""

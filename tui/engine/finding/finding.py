@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 
@@ -55,6 +56,7 @@ class Finding:
         self._root = UploadRoot(settings.upload_dir)
         self._lags = Lags(settings.lag_seconds)
         self._refused: dict[str, FileStatus] = {}
+        self._refusing = threading.Lock()
         self._is_running = False
         self._knew_files = not ledger.is_new
         self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
@@ -135,25 +137,29 @@ class Finding:
         return self._root.why_offline()
 
     def _refuse(self, rel_path: str, reason: str) -> None:
-        if rel_path in self._refused or len(self._refused) > _MOST_REFUSED:
-            return
-        if len(self._refused) == _MOST_REFUSED:
+        with self._refusing:
+            if rel_path in self._refused or len(self._refused) > _MOST_REFUSED:
+                return
+            n_before = len(self._refused)
+            self._refused[rel_path] = FileStatus(
+                rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
+                reason=f"{reason}. Rename it")
+        if n_before == _MOST_REFUSED:
             logger.error("more than %d files cannot be uploaded; no more of them are named",
                          _MOST_REFUSED)
         logger.error("%s cannot be uploaded: %s", rel_path, reason)
-        self._refused[rel_path] = FileStatus(
-            rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
-            reason=f"{reason}. Rename it")
 
     def _forget_refused(self, still_there: set[str]) -> None:
-        for rel_path in [path for path in self._refused if path not in still_there]:
-            del self._refused[rel_path]
+        with self._refusing:
+            for rel_path in [path for path in self._refused if path not in still_there]:
+                del self._refused[rel_path]
 
     # What people ask.
 
     def refused(self) -> tuple[FileStatus, ...]:
         """Return the files that can never be uploaded, as they are."""
-        return tuple(self._refused.values())
+        with self._refusing:
+            return tuple(self._refused.values())
 
     @property
     def n_unreadable(self) -> int:

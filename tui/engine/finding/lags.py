@@ -59,15 +59,20 @@ class Lags:
             path.last = self._now()
 
     def stirred(self, observation: Observation) -> None:
-        """Note that a file which had come to rest changes; growth lengthens its lag."""
+        """Note that a file which had come to rest changes, in whatever way: its lag lengthens.
+
+        A file that is filled in place, in bursts, keeps its size.
+        """
         with self._lock:
             path = self._paths.get(observation.rel_path)
             if path is None:
                 return
             if self._now() - path.last > self._longest:
                 del self._paths[observation.rel_path]  # it did rest
-            elif observation.n_bytes > path.n_bytes >= 0 and path.inode == observation.inode:
-                self._lengthen(path, "it grew after it was sent")
+            elif path.n_bytes >= 0 and path.inode == observation.inode:
+                self._lengthen(path, "it grew after it was sent"
+                               if observation.n_bytes > path.n_bytes
+                               else "it changed after it was sent")
 
     def changed_while_sent(self, rel_path: str) -> None:
         """Note that a file changed while it was read; the second time lengthens its lag."""

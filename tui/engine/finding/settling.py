@@ -35,7 +35,6 @@ class _Heard:
     """What was heard of a path since the last time: that it may be another file, or only seen."""
 
     is_forced: bool = False
-    is_event: bool = False
 
 
 @dataclass(slots=True)
@@ -102,7 +101,6 @@ class SettlingThread(StoppableThread):
                     return
                 heard = self._intake[rel_path] = _Heard()
             heard.is_forced = heard.is_forced or kind in _FORCING
-            heard.is_event = heard.is_event or kind is not EventKind.FOUND
             self._changed.notify()
 
     def cover(self, until_ns: int) -> None:
@@ -226,6 +224,8 @@ class SettlingThread(StoppableThread):
                 return looks
             except HangError as error:
                 answered = list(found)  # the call that was left behind may go on adding to it
+                if len(answered) == len(rest):  # it answered in the moment it was given up
+                    return looks + answered
                 hung = rest[len(answered)]
                 self._hold(hung, error.what)
                 looks += [*answered, (hung, None, error.what)]
@@ -320,8 +320,8 @@ class SettlingThread(StoppableThread):
     def _begin_anew(self, entry: _Settling, observation: Observation, heard: _Heard) -> None:
         if entry.observation != observation:
             entry.n_changes += 1
-        elif not heard.is_event:
-            return  # seen once more, as it was: that is no modification
+        elif not heard.is_forced:
+            return  # seen once more, or closed, as it was: that is no modification
         rel_path = observation.rel_path
         due = self._due(rel_path, entry.first)
         with self._changed:

@@ -113,9 +113,10 @@ class UploadingThread(StoppableThread):
                 self._patient.run(prepare)
             except HangError as error:
                 answered = list(answered)  # the thread that was left behind may add to the other
-                hung = left[len(answered)]
-                answered.append(None)
-                self._not_prepared(hung, no_answer(hung.rel_path, error))
+                if len(answered) < len(left):  # else it answered in the moment it was given up
+                    hung = left[len(answered)]
+                    answered.append(None)
+                    self._not_prepared(hung, no_answer(hung.rel_path, error))
             finally:
                 del left[:len(answered)]
                 sendings += [sending for sending in answered if sending is not None]

@@ -1,0 +1,30 @@
+"""A call that answers in the very moment it is given up has answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.finder import Finder
+from tui.engine.patience import HangError
+
+
+def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (upload_dir / name).write_bytes(b"x")
+    finder = Finder(upload_dir)
+    settling = finder.finding._settling
+
+    def given_up(call: Callable[[Callable[[str], None]], Any]) -> None:
+        call(lambda _path: None)
+        raise HangError("b")
+
+    monkeypatch.setattr(settling._patient, "run", given_up)
+    found = settling._look_at(["a", "b"])
+    assert [look[0] for look in found] == ["a", "b"]
+    assert all(look[1] is not None for look in found)
+    finder.ledger.close()
