@@ -206,6 +206,28 @@ def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path
     ledger.close()
 
 
+def test_an_end_before_all_was_looked_at_forgets_no_unclean_one(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.files.record_covered(1_000)
+    ledger.database.commit()
+    killed = tmp_path / "killed"
+    shutil.copytree(tmp_path / "state", killed / "state")
+    ledger.close()
+    assert open_ledger(tmp_path).new_since_ns(has_one_clock=True) is None
+
+    def again() -> Ledger:
+        return Ledger(killed / "state", "t", tmp_path / "upload", "all")
+
+    for _ in range(2):
+        ledger = again()
+        assert ledger.new_since_ns(has_one_clock=True) == 1_000
+        ledger.close(is_covered=False)
+    again().close()
+    ledger = again()
+    assert ledger.new_since_ns(has_one_clock=True) is None
+    ledger.close()
+
+
 def test_what_is_kept_for_a_full_disk_does_not_grow_without_end(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     database = ledger.database

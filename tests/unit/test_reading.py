@@ -65,12 +65,12 @@ def test_a_path_that_is_no_plain_path_is_refused(upload_dir: Path, outside: Path
         opened(upload_dir, rel_path, follow_symlinks=False)
 
 
-def test_links_are_refused_where_they_are_not_followed(upload_dir: Path, outside: Path) -> None:
+def test_links_count_as_gone_where_they_are_not_followed(upload_dir: Path, outside: Path) -> None:
     (upload_dir / "a").write_bytes(b"a")
     (upload_dir / "link").symlink_to("a")
     (upload_dir / "directory").symlink_to(outside)
     for rel_path in ("link", "directory/f"):
-        with pytest.raises(SourceRefusedError, match="symbolic link"):
+        with pytest.raises(SourceGoneError, match="symbolic link"):
             opened(upload_dir, rel_path, follow_symlinks=False)
 
 
@@ -133,10 +133,10 @@ def test_a_link_to_a_ledger_is_not_even_opened(upload_dir: Path,
         opened(upload_dir, "link", follow_symlinks=True)
 
 
-def test_special_files_are_refused_and_do_not_block(upload_dir: Path) -> None:
+def test_special_files_count_as_gone_and_do_not_block(upload_dir: Path) -> None:
     os.mkfifo(upload_dir / "fifo")
     for follow_symlinks in (False, True):
-        with pytest.raises(SourceRefusedError, match="no regular file"):
+        with pytest.raises(SourceGoneError, match="regular file is no longer there"):
             opened(upload_dir, "fifo", follow_symlinks=follow_symlinks)
 
 

@@ -50,6 +50,10 @@ def open_for_reading(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+class NotBelowError(OSError):
+    """A name is no plain path below a directory, and nothing was opened."""
+
+
 class Below:
     """Opens files below a directory, following no link on the way, so that nothing escapes.
 
@@ -93,7 +97,7 @@ class Below:
         parent, _, name = rel_path.rpartition("/")
         parts = parent.split("/") if parent else []
         if name in _NO_NAMES or rel_path.startswith("/") or not _NO_NAMES.isdisjoint(parts):
-            raise OSError(errno.ELOOP, "it is no path below the directory", rel_path)
+            raise NotBelowError(errno.EINVAL, "it is no path below the directory", rel_path)
         if sys.platform == "win32":
             return _open_below_by_name(self.root, rel_path)
         if self._directory >= 0 and parent == self._parent:

@@ -180,7 +180,7 @@ class Parts:
         self._tables.finish(consolidate=consolidate)
         self.ledger.files.refresh_counts()
         try:
-            self.ledger.close()
+            self.ledger.close(is_covered=self.ledger.files.is_covered and self.finding.can_see_all)
         except LedgerError as error:
             logger.error("the ledger could not be closed cleanly: %s", error)
             is_recorded = False

@@ -90,7 +90,7 @@ class Uploader:
                 remedy="Free the disk, or choose another state directory with "
                 "--logger_file_path") from error
         except BaseException:
-            ledger.close()
+            ledger.abandon()
             raise
         self._reporting = Reporting(self._parts, self._dead_threads)
         self._was_started = True

@@ -62,7 +62,7 @@ class Finding:
         self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
         self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
         # Durable before anything is watched: a kill at once must not make old files new ones.
-        ledger.record_covered(self._start_ns)
+        ledger.record_covered(self._start_ns, is_seen=False)
         self._scanned_before = False
         self._make()
 
@@ -160,6 +160,11 @@ class Finding:
         """Return the files that can never be uploaded, as they are."""
         with self._refusing:
             return tuple(self._refused.values())
+
+    @property
+    def can_see_all(self) -> bool:
+        """Whether the last scan could look at everything."""
+        return not self._scanning.n_unreadable and not self._scanning.source_offline
 
     @property
     def n_unreadable(self) -> int:

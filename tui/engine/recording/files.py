@@ -78,6 +78,7 @@ class FileRows:
         self.is_new = database.is_new
         self._counts = Counts()
         self._n_bytes_waiting = 0
+        self.is_covered = False  #: whether a scan of this run has seen all that is there
         self._unrecorded: set[tuple[str, str]] = set()
         self._n_refused_seen = 0
         self._outage = 0
@@ -124,15 +125,17 @@ class FileRows:
                     f"{_AT_PATH} AND rest_state = {FileState.LEFT_ALONE:d}",
                     [split(o.rel_path) for o in observations])
 
-    def record_covered(self, until_ns: int) -> None:
+    def record_covered(self, until_ns: int, *, is_seen: bool = True) -> None:
         """Note that every file that came before a time is recorded, or is left alone.
 
         Durable together with what was written before.
 
         Args:
             until_ns: by the file system's clock, nanoseconds since the epoch.
+            is_seen: whether a scan of this run has seen it, which is not so at its start.
         """
         self._database.set_meta("covers_ns", str(until_ns))
+        self.is_covered = is_seen
 
     def n_unrecorded(self) -> int:
         """Return how many unfinished files the ledger's file knows nothing of.

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _REBUILDING = "rebuilding"
 #: The file system's time up to which all that came is in the ledger, or is left alone.
 _COVERS = "covers_ns"
+#: Set where a run ended cleanly and yet may not have seen all that came before its end.
+_UNCOVERED = "uncovered"
 #: The clocks of two machines may differ by so much.
 _CLOCKS_NS = 120 * 10**9
 
@@ -111,7 +113,7 @@ class Ledger:
         Returns:
             Nanoseconds since the epoch, by the file system's clock.
         """
-        if self.database.was_stopped_cleanly:
+        if self.database.was_stopped_cleanly and not self.database.meta(_UNCOVERED):
             return None
         covers = self.database.meta(_COVERS)
         if covers.isdecimal():
@@ -178,12 +180,17 @@ class Ledger:
         """Give the ledger back as it was last committed."""
         self.database.abandon()
 
-    def close(self) -> None:
+    def close(self, *, is_covered: bool = True) -> None:
         """Commit and give the ledger back.
+
+        Args:
+            is_covered: whether all that was there was looked at; else the next start takes what
+                came since the last time for new.
 
         Raises:
             LedgerError: the last writes could not be made durable.
         """
+        self.database.set_meta(_UNCOVERED, "" if is_covered else "1")
         self.database.close()
 
 

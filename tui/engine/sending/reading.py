@@ -15,6 +15,7 @@ from pathlib import Path
 from tui.engine.model import FileState, FileStatus, is_ledger_name
 from tui.engine.operating_system import (
     Below,
+    NotBelowError,
     mtime_in_64_bits,
     open_for_reading,
     path_of_descriptor,
@@ -170,9 +171,9 @@ def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source
         follow_symlinks: whether the name, or a directory on the way, may be a link.
 
     Raises:
-        SourceGoneError: there is no such file any more.
+        SourceGoneError: there is no regular file any more; a link counts as none.
         SourceUnreadableError: it cannot be opened.
-        SourceRefusedError: it is no regular file, a link, or resolves outside the directory.
+        SourceRefusedError: it leads to a ledger, or resolves outside the directory.
     """
     try:
         descriptor = _open_link(below.root, rel_path) if follow_symlinks else below.open(rel_path)
@@ -181,7 +182,7 @@ def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise SourceRefusedError("it is no regular file", where=rel_path)
+            raise SourceGoneError("a regular file is no longer there", where=rel_path)
         if follow_symlinks:
             _refuse_outside(below.root, rel_path, descriptor)
     except OSError as error:
@@ -219,9 +220,11 @@ def unreadable(rel_path: str, error: OSError) -> Exception:
     """Return the error of ours that says the same as an OSError about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return SourceGoneError("it is no longer there", where=rel_path)
+    if isinstance(error, NotBelowError):
+        return SourceRefusedError("it is no path below the upload directory", where=rel_path)
     if error.errno == errno.ELOOP:
-        return SourceRefusedError("it is a symbolic link, or behind one", where=rel_path,
-                                  remedy="--follow_symlinks uploads what links lead to")
+        return SourceGoneError("a symbolic link has taken its place, or that of a directory above "
+                               "it", where=rel_path)
     return SourceUnreadableError(
         f"it cannot be read: {error.strerror or error}", where=rel_path,
         remedy="Check its permissions and the disk; it is tried again by itself")
