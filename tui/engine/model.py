@@ -507,6 +507,8 @@ class WaitingFile(NamedTuple):
         position: its place in line; a later observation of the path gets another one.
         partition: of the path; None until its first version.
         must_send: whether it goes even if its content was sent before.
+        cut_size: the chunk size, in bytes, with which it may have been sent unrecorded, as a
+            single chunk, before the program was killed; None where it was not.
         is_stale: another version of the path was on its way when this row was read, so that
             ``partition`` has to be read again.
     """
@@ -520,6 +522,7 @@ class WaitingFile(NamedTuple):
     acks: str
     must_send: bool
     n_attempts: int
+    cut_size: int | None = None
     is_stale: bool = False
 
 

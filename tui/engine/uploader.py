@@ -82,6 +82,7 @@ class Uploader:
                 has_one_clock=is_on_one_file_system(settings))
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
+            ledger.note_chunk_size(settings.chunk_size)
             self._parts = Parts(settings, self._log, ledger, self, since_ns)
         except LedgerError as error:
             ledger.abandon()

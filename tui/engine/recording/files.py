@@ -48,7 +48,7 @@ _STATES = {int(state): state for state in FileState}  # by number, quicker than 
 _LONGEST_PAUSE_SECONDS = 3600.0
 _AT_PATH = "WHERE directory = ? AND name = ?"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
-         "n_attempts")
+         "n_attempts, cut_size")
 #: What :func:`status_of_row` takes.
 STATUS_COLUMNS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
 
@@ -282,6 +282,7 @@ class FileRows:
         self._database.write(
             "UPDATE files SET rest_state = 4, rest_n_bytes = v.column2, "
             "rest_mtime_ns = v.column3, partition = v.column4, n_attempts = 0, must_send = 0, "
+            "cut_size = NULL, "
             f"state = iif({is_as_sent}, 4, state), since = iif({is_as_sent}, v.column6, since), "
             f"reason = iif({is_as_sent}, '', reason), "
             f"next_attempt = iif({is_as_sent}, NULL, next_attempt) "
@@ -406,7 +407,8 @@ def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
 
 def _waiting(row: Row) -> WaitingFile:
     r = row
-    return WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9])
+    return WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9],
+                       r[10])
 
 
 def _as_sql(number: int) -> int:

@@ -19,6 +19,7 @@ from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 logger = logging.getLogger(__name__)
 
 _REBUILDING = "rebuilding"
+_CHUNK_SIZE = "chunk_size"
 #: The file system's time up to which all that came is in the ledger, or is left alone.
 _COVERS = "covers_ns"
 #: Set where a run ended cleanly and yet may not have seen all that came before its end.
@@ -132,6 +133,16 @@ class Ledger:
         self.database.write(
             f"UPDATE files SET must_send = 1 WHERE state IN ({states}) AND {UNFINISHED} "
             "AND rest_state = 4", [()])
+        chunk_size = self.database.meta(_CHUNK_SIZE)
+        if not self.database.was_stopped_cleanly and chunk_size.isdecimal():
+            # What may have been sent is cut in the same way again.
+            self.database.write(
+                f"UPDATE files SET cut_size = ? WHERE state IN (1, 2) AND {UNFINISHED} "
+                "AND cut_size IS NULL", [(int(chunk_size),)])
+
+    def note_chunk_size(self, n_bytes: int) -> None:
+        """Remember the chunk size of this run, for the start after a kill."""
+        self.database.set_meta(_CHUNK_SIZE, str(n_bytes))
 
     def close_vanished(self, upload_dir: Path) -> None:
         """Close begun versions whose file is no longer there; each is said once."""

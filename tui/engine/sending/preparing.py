@@ -160,7 +160,7 @@ class Preparing:
         self.close_begun(history, past)
         if past is not None:
             return self._resume(file, source, past, data)
-        how = cut(history, sha512, source.n_bytes, self._a.settings.chunk_size)
+        how = cut(history, sha512, source.n_bytes, self._chunk_size(file, source.n_bytes))
         if file.partition is None:  # recorded with the version, before it begins or as it ends
             partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
             file = file._replace(partition=partition)
@@ -175,6 +175,15 @@ class Preparing:
         logger.debug("%s is cut into %d chunks of %d bytes", file.rel_path, how.n_chunks,
                      how.chunk_size)
         return self._sending(version, file, source, data)
+
+    def _chunk_size(self, file: WaitingFile, n_bytes: int) -> int:
+        """Return the chosen chunk size, or that with which it may be on the topic unrecorded.
+
+        Only versions of one chunk are sent before they are recorded.
+        """
+        if file.cut_size and n_bytes <= file.cut_size:
+            return file.cut_size
+        return self._a.settings.chunk_size
 
     def _resume(self, file: WaitingFile, source: Source, past: PastVersion,
                 data: bytes | None) -> Sending:
