@@ -206,7 +206,8 @@ def test_what_events_missed_is_told(fresh: Freshness, words: str) -> None:
     (replace(fakes.idle(), counts=Counts(settling=2)), "2 files changed just now", "yes"),
     (replace(fakes.idle(), counts=Counts(failed=7)), "7 failed: why tells more", "yes"),
     (replace(fakes.idle(), phase=Phase.STOPPED), "Stopped", ""),
-    (replace(fakes.idle(), freshness=Freshness(source_offline="it is gone")),
+    (replace(fakes.idle(), freshness=Freshness(
+        source_offline="it is gone", last_scan_age=9.0)),
      "The source is offline: it is gone", "yes"),
     (replace(fakes.idle(), problems=("the thread scanning ended", "b", "c")),
      "the thread scanning ended (and 2 more: check)", "yes"),
