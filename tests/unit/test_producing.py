@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -334,3 +335,28 @@ def test_clients_that_are_added_while_others_are_replaced_are_in_force_together(
         replaced.result(60)
     assert len(clients) == 3
     assert first not in clients._live  # what failed does not stay in force
+
+
+def test_a_complete_version_counts_once_the_topic_was_seen_whoever_reports_its_end(
+        bench: Bench) -> None:
+    bench.thread.can_prove = True
+    bench.trust()
+    sending, before = sending_of(), time.monotonic()
+    bench.thread.start()
+    for index in range(10):
+        assert bench.thread.produce(sending, index, CONTENT[index * 10:index * 10 + 10])
+    wait_until(lambda: bench.thread.n_unproved, "it is complete")
+    bench.thread.over(sending)  # as the uploading thread does when it gives the version back
+    bench.thread.prove(before)
+    wait_until(lambda: bench.thread.n_unproved == 2, "both reports wait")
+    assert bench.over == []
+    bench.thread.prove(time.monotonic())
+    wait_until(lambda: bench.over == [sending, sending], "it counts")
+
+
+def test_an_incomplete_version_ends_at_once(bench: Bench) -> None:
+    bench.thread.can_prove = True
+    sending = sending_of()
+    sending.is_abandoned = True
+    bench.thread.over(sending)
+    assert bench.over == [sending]

@@ -100,7 +100,7 @@ class Parts:
         around = Surroundings(
             self._settings, self.queue, self.producing, self.ledger.files, self.ledger.versions,
             lambda: self._connecting.n_partitions, self._touch_again, self.finding.is_overdue,
-            self.finding.why_offline, self._on_answer, self.books.over, self._on_unsent, set(),
+            self.finding.why_offline, self._on_answer, self.producing.over, self._on_unsent, set(),
             self.hashing)
 
         def maker(number: int) -> Callable[[UploadingThread | None], UploadingThread]:

@@ -252,7 +252,7 @@ class ProducingThread(StoppableThread):
             self._on_refusal(None)
         self._look_at_offset(sending, partition, offset)
         if sending.is_over:
-            self._over(sending)
+            self.over(sending)
 
     def _look_at_offset(self, sending: Sending, partition: int, offset: int) -> None:
         """Have the topic checked where an offset comes that was given before.
@@ -270,12 +270,16 @@ class ProducingThread(StoppableThread):
                          partition, offset, latest)
             self.distrust()
 
-    def _over(self, sending: Sending) -> None:
-        """Report the end of a version; that of a complete one once it is proved."""
+    def over(self, sending: Sending) -> None:
+        """Report the end of a version, that of a complete one once the topic was seen after it.
+
+        The only way to it: whoever sees first that nothing more will happen comes here, from any
+        thread and any number of times.
+        """
         if not (self.can_prove and sending.is_complete):
             self._on_over(sending)
             return
-        sending.completed = time.time()
+        sending.completed = sending.completed or time.time()
         sending.close()
         self._unproved.append((time.monotonic(), sending))
         self.attention.set()
@@ -311,7 +315,7 @@ class ProducingThread(StoppableThread):
             self.health.enter(BrokerState.REFUSED, sending.refusal)
             self._on_refusal(verdict.retry_after_seconds)
         if sending.is_over:
-            self._over(sending)
+            self.over(sending)
         elif sending.again:
             self._on_again(sending)
 
