@@ -7,12 +7,22 @@ import random
 import time
 from collections.abc import Callable
 
+from confluent_kafka.admin import AdminClient
+
 from tui.engine.model import BrokerState, NoticeKind
 from tui.engine.recording.ledger import Ledger
-from tui.engine.sending.cluster import NO_ID, Cluster, NotConnectedError, ask, is_alive
+from tui.engine.sending.cluster import (
+    NO_ID,
+    Cluster,
+    NotConnectedError,
+    TopicGoneError,
+    admin_client,
+    ask,
+    is_alive,
+    look_at_topic,
+)
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producing import ProducingThread
-from tui.engine.sending.topic_watch import TopicGoneError, TopicWatch
 from tui.engine.threads import StoppableThread
 from tui.errors import WrongClusterError
 from tui.settings import Settings
@@ -61,7 +71,7 @@ class ConnectingThread(StoppableThread):
         self._diagnosed = ("", "")
         self._was_connected = False
         self._last_sign = self._last_look = 0.0
-        self._watch: TopicWatch | None = None
+        self._admin: AdminClient | None = None  #: asks; None with the embedded broker
         self._topic_id = ""
         self._n_brokers = 1
         self.n_partitions = 1
@@ -77,8 +87,10 @@ class ConnectingThread(StoppableThread):
                 continue
             self._producing.lost.clear()
             try:
-                cluster = ask(self._producing.clients.first, self._settings.topic_name,
-                              self._producing.clients.config, self._producing.principal,
+                # Made anew each time: certificates are read as a client is made.
+                self._admin = admin_client(self._producing.clients.config, self._client_logger)
+                cluster = ask(self._producing.clients.first, self._admin,
+                              self._settings.topic_name, self._producing.principal,
                               self._client_logger,
                               _FIRST_ASK_SECONDS if not n_failures else _ASK_SECONDS)
             except NotConnectedError as error:
@@ -92,22 +104,9 @@ class ConnectingThread(StoppableThread):
                 return
             self._producing.fit(cluster.max_request_bytes, cluster.round_trip_seconds)
             self._was_connected = True
-            self._watch_topic(cluster)
+            self._n_brokers, self._topic_id = cluster.n_brokers, cluster.topic_id
+            self._producing.can_prove = cluster.topic_id != NO_ID
             self._connected(cluster)
-
-    def _watch_topic(self, cluster: Cluster) -> None:
-        """Look at the topic from now on, where the cluster tells its id."""
-        self._n_brokers, self._topic_id = cluster.n_brokers, cluster.topic_id
-        if cluster.topic_id == NO_ID:
-            self._watch = None
-        else:
-            try:
-                self._watch = TopicWatch(self._settings.topic_name,
-                                         self._producing.clients.config, self._client_logger)
-            except NotConnectedError as error:
-                logger.debug("%s", error)
-                return  # as before; the next check makes one
-        self._producing.can_prove = self._watch is not None
 
     def stop(self) -> None:
         super().stop()
@@ -115,7 +114,7 @@ class ConnectingThread(StoppableThread):
 
     def _look(self) -> None:
         """See that the topic is the ledger's still: idle or busy, it may be made anew."""
-        if self._watch is None:
+        if self._admin is None or not self._producing.can_prove:
             self._ask_for_a_sign()
             return
         rest = _LEAST_LOOK_SECONDS if self._producing.n_unproved else _IDLE_LOOK_SECONDS
@@ -124,9 +123,10 @@ class ConnectingThread(StoppableThread):
             return
         asked = time.monotonic()
         try:
-            found = self._watch.look(_ASK_SECONDS)
+            found = look_at_topic(self._admin, self._settings.topic_name, self._client_logger,
+                                  _ASK_SECONDS)
         except TopicGoneError as error:
-            logger.warning("%s any more", error)
+            logger.warning("%s any more", error.what)
             self._producing.distrust()
             return
         except NotConnectedError:
@@ -138,7 +138,6 @@ class ConnectingThread(StoppableThread):
             self._last_look = time.monotonic()
         if found is None:
             self._producing.can_prove = False
-            self._watch = None
         elif found[0] != self._topic_id or found[1] < self.n_partitions:
             self._producing.distrust()
         else:

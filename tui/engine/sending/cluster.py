@@ -20,9 +20,10 @@ from tui.errors import UploadError
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
 _ADDRESSES_SECONDS = 8.0
-#: Error codes that say nothing of what was asked for.
-NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
+_CREATE_REMEDY = "Create it; sending starts by itself within a minute"
+_NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
                         KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT})
+_GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 #: Properties that say how to reach the cluster, by how they begin.
 _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
                     "client.", "socket", "broker.", "reconnect")
@@ -30,6 +31,10 @@ _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enabl
 
 class NotConnectedError(UploadError):
     """The cluster cannot be asked just now."""
+
+
+class TopicGoneError(NotConnectedError):
+    """No topic has that name just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ class Cluster:
     round_trip_seconds: float = 0.0
 
 
-def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | float | bool],
-        principal: str, logger: logging.Logger, timeout_seconds: float) -> Cluster:
+def ask(producer: Producer, admin: AdminClient | None, topic_name: str, principal: str,
+        logger: logging.Logger, timeout_seconds: float) -> Cluster:
     """Ask for the ids and the partitions of the topic.
 
     A connection of its own is asked, since an answer to the producer may queue for minutes behind
@@ -61,32 +66,30 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
 
     Args:
         producer: the client that sends.
+        admin: the client that asks; None where only the one that sends can.
         topic_name: topic to produce to; it may be created by being asked for.
-        config: librdkafka properties, for the client that asks.
         principal: as whom, for the message where that one may not.
-        logger: for that client.
+        logger: told what the cluster does not tell.
         timeout_seconds: for each answer.
 
     Raises:
         NotConnectedError: no broker answers, or the topic cannot be used.
     """
-    is_embedded = "test.mock.num.brokers" in config  # a second client would start a second one
-    admin = None if is_embedded else admin_client(config, logger)
     found = _list(producer if admin is None else admin, topic_name, timeout_seconds)
     if admin is None:
         return _described(found, topic_name, principal)
     # These are answered during the next one, since a far cluster takes its time for each.
-    description = _asked(lambda: admin.describe_topics(
-        TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
+    description = _described_soon(admin, topic_name, logger, timeout_seconds)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
     topic_config = _asked(lambda: admin.describe_configs(
         [resource], request_timeout=timeout_seconds), logger)
     if not len(producer) \
             and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
         raise NotConnectedError("two clusters answer under one name")
+    topic = _told(description, topic_name, logger, timeout_seconds)
     cluster = replace(
         _described(found, topic_name, principal),
-        topic_id=_topic_id(description, topic_name, logger, timeout_seconds),
+        topic_id=NO_ID if topic is None else topic[0],
         max_request_bytes=_max_request_bytes(topic_config, logger, timeout_seconds))
     began = time.monotonic()
     _list(admin, topic_name, timeout_seconds)
@@ -94,8 +97,8 @@ def ask(producer: Producer, topic_name: str, config: Mapping[str, str | int | fl
 
 
 def admin_client(config: Mapping[str, str | int | float | bool],
-                 logger: logging.Logger) -> AdminClient:
-    """Return a client that only asks.
+                 logger: logging.Logger) -> AdminClient | None:
+    """Return a client that only asks; None with the embedded broker, which would be another one.
 
     Args:
         config: librdkafka properties, of which those of the connection are taken.
@@ -104,19 +107,45 @@ def admin_client(config: Mapping[str, str | int | float | bool],
     Raises:
         NotConnectedError: it cannot be made: a file of certificates is away, say.
     """
+    if "test.mock.num.brokers" in config:
+        return None
     try:
         return AdminClient(
             {key: value for key, value in config.items() if key.startswith(_CONNECTION_KEYS)},
             logger=logger)
     except KafkaException as error:
-        raise _not_made(error) from error
+        cause = error.args[0]
+        raise NotConnectedError(
+            f"no client can be made: {cause.str() if isinstance(cause, KafkaError) else cause}",
+            remedy="Look whether the files that the config names are there; sending goes on by "
+            "itself") from error
 
 
-def _not_made(error: KafkaException) -> NotConnectedError:
-    cause = error.args[0]
-    return NotConnectedError(
-        f"no client can be made: {cause.str() if isinstance(cause, KafkaError) else cause}",
-        remedy="Look whether the files that the config names are there; sending goes on by itself")
+def look_at_topic(admin: AdminClient, topic_name: str, logger: logging.Logger,
+                  timeout_seconds: float) -> tuple[str, int] | None:
+    """Return id and partition count of a topic, which is not created by being asked for.
+
+    Args:
+        admin: an answer to the client that sends may queue for minutes behind its messages.
+        topic_name: the topic.
+        logger: told what the cluster does not tell.
+        timeout_seconds: for the answer.
+
+    Returns:
+        None where broker or client cannot tell it.
+
+    Raises:
+        TopicGoneError: there is no such topic.
+        NotConnectedError: no answer came.
+    """
+    return _told(_described_soon(admin, topic_name, logger, timeout_seconds), topic_name, logger,
+                 timeout_seconds)
+
+
+def _described_soon(admin: AdminClient, topic_name: str, logger: logging.Logger,
+                    timeout_seconds: float) -> Future[Any]:
+    return _asked(lambda: admin.describe_topics(
+        TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
 
 
 def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:
@@ -192,28 +221,27 @@ def _unusable(topic_name: str, principal: str, error: KafkaError | None) -> NotC
         return NotConnectedError(
             f"the topic {topic_name} may not be used",
             remedy=WRITE_REMEDY.format(principal=principal, topic=topic_name))
-    if code in (None, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
-        return NotConnectedError(
-            f"the topic {topic_name} does not exist",
-            remedy="Create it; sending starts by itself within a minute")
+    if code is None or code in _GONE:
+        return TopicGoneError(f"the topic {topic_name} does not exist", remedy=_CREATE_REMEDY)
     return NotConnectedError(
         f"the topic {topic_name} cannot be used yet: {'' if error is None else error.str()}")
 
 
-def _topic_id(asked: Future[Any], topic_name: str, logger: logging.Logger,
-              timeout_seconds: float) -> str:
-    """Return the topic's id; :data:`NO_ID` where broker or client cannot tell it.
-
-    Raises:
-        NotConnectedError: no answer came.
-    """
+def _told(asked: Future[Any], topic_name: str, logger: logging.Logger,
+          timeout_seconds: float) -> tuple[str, int] | None:
+    """Return what :func:`look_at_topic` does, from an answer to come."""
     try:
-        return str(asked.result(timeout=timeout_seconds).topic_id)
+        found = asked.result(timeout=timeout_seconds)
     except TimeoutError as error:
         raise NotConnectedError(f"the id of the topic {topic_name} was not told in time") \
             from error
     except (KafkaException, ValueError, NotImplementedError) as error:
-        if isinstance(error, KafkaException) and error.args[0].code() in NO_ANSWER:
+        code = error.args[0].code() if isinstance(error, KafkaException) else None
+        if code in _GONE:
+            raise TopicGoneError(
+                f"the topic {topic_name} does not exist", remedy=_CREATE_REMEDY) from error
+        if code in _NO_ANSWER:
             raise NotConnectedError(error.args[0].str()) from error
         logger.debug("the broker does not tell the id of the topic: %s", error)
-        return NO_ID
+        return None
+    return str(found.topic_id), len(found.partitions)
