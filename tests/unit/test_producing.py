@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -337,26 +336,12 @@ def test_clients_that_are_added_while_others_are_replaced_are_in_force_together(
     assert first not in clients._live  # what failed does not stay in force
 
 
-def test_a_complete_version_counts_once_the_topic_was_seen_whoever_reports_its_end(
-        bench: Bench) -> None:
+def test_only_a_later_look_proves_what_was_acknowledged(bench: Bench) -> None:
+    assert bench.thread.is_proved(5.0)  # nothing can be proved where no id is told
     bench.thread.can_prove = True
-    bench.trust()
-    sending, before = sending_of(), time.monotonic()
-    bench.thread.start()
-    for index in range(10):
-        assert bench.thread.produce(sending, index, CONTENT[index * 10:index * 10 + 10])
-    wait_until(lambda: bench.thread.n_unproved, "it is complete")
-    bench.thread.over(sending)  # as the uploading thread does when it gives the version back
-    bench.thread.prove(before)
-    wait_until(lambda: bench.thread.n_unproved == 2, "both reports wait")
-    assert bench.over == []
-    bench.thread.prove(time.monotonic())
-    wait_until(lambda: bench.over == [sending, sending], "it counts")
-
-
-def test_an_incomplete_version_ends_at_once(bench: Bench) -> None:
-    bench.thread.can_prove = True
-    sending = sending_of()
-    sending.is_abandoned = True
-    bench.thread.over(sending)
-    assert bench.over == [sending]
+    assert not bench.thread.is_proved(5.0)
+    bench.thread.prove(5.0)
+    assert not bench.thread.is_proved(5.0)
+    bench.thread.prove(6.0)
+    bench.thread.prove(4.0)
+    assert bench.thread.is_proved(5.0)

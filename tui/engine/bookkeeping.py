@@ -11,8 +11,8 @@ from collections.abc import Callable
 from tui.engine.model import FileState, NoticeKind, VersionState, WaitingFile
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.delivery import Sending
+from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
-from tui.engine.sending.traffic import TrafficMeter
 
 logger = logging.getLogger(__name__)
 
@@ -28,22 +28,24 @@ class Bookkeeper:
     Args:
         ledger: where they go.
         queue: whose paths are released once they are recorded.
-        traffic: counts files.
+        producing: counts files, and knows until when the topic was seen to be the ledger's.
         touch_again: a version was abandoned, its path has to rest again.
         record_soon: asks for a commit at once.
         notify: tells front ends of rare events.
     """
 
-    def __init__(self, ledger: Ledger, queue: UploadQueue, traffic: TrafficMeter,
+    def __init__(self, ledger: Ledger, queue: UploadQueue, producing: ProducingThread,
                  touch_again: Callable[[WaitingFile], None], record_soon: Callable[[], None],
                  notify: Notify) -> None:
         self._ledger = ledger
         self._queue = queue
-        self._traffic = traffic
+        self._producing = producing
         self._touch_again = touch_again
         self._record_soon = record_soon
         self._notify = notify
         self._ended: deque[Sending] = deque()
+        #: Complete versions and when that was seen: they count once the topic was looked at later.
+        self._unproved: deque[tuple[float, Sending]] = deque()
         self._unreleased: list[Sending] = []
         self._lock = threading.Lock()
         self._next_look = 0.0
@@ -58,19 +60,21 @@ class Bookkeeper:
                 return
             sending.is_ended = True
         if sending.is_complete:
-            sending.completed = sending.completed or time.time()
-            self._traffic.n_files += 1
+            sending.completed = time.time()
+            self._producing.traffic.n_files += 1
         sending.close()
         self._queue.ended(sending.version.rel_path)
+        if sending.is_complete and self._producing.can_prove:
+            self._unproved.append((time.monotonic(), sending))
+            self._producing.ask_for_proof()
+            return
         self._ended.append(sending)
         if not self._queue.n_uploading:
             self._record_soon()
 
     def gather(self) -> None:
         """Write everything that happened since the last time into the open transaction."""
-        ended = []
-        while self._ended:
-            ended.append(self._ended.popleft())
+        ended = self._take_ended()
         complete = [s for s in ended if s.is_complete]
         in_hand = [s for s in self._queue.sendings() if s.version.n_chunks > 1]
         dirty = [s for s in in_hand if s.is_dirty and not s.is_ended]
@@ -87,6 +91,17 @@ class Bookkeeper:
         self._unreleased.extend(ended)
         self._look_at_held()
         self._ledger.files.refresh_counts()
+
+    def _take_ended(self) -> list[Sending]:
+        """Return the versions whose end counts; those that wait for a look ask for it again."""
+        ended = []
+        while self._ended:
+            ended.append(self._ended.popleft())
+        while self._unproved and self._producing.is_proved(self._unproved[0][0]):
+            ended.append(self._unproved.popleft()[1])
+        if self._unproved:
+            self._producing.ask_for_proof()
+        return ended
 
     def _record_doubt(self, sending: Sending) -> None:
         if sending.sent_twice and not sending.doubt_is_recorded:

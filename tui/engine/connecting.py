@@ -48,6 +48,7 @@ class ConnectingThread(StoppableThread):
         producing: whose connection is checked.
         ledger: which ids it speaks of.
         client_logger: for librdkafka's records.
+        on_proof: the topic was seen to be the ledger's, after something was complete.
         on_wrong: the cluster is another one; the program has to end.
         on_new: another cluster answers, and the ledger is to be begun anew for it: told whether
             cluster or topic differ, and the old id; returns whether that was done.
@@ -56,7 +57,8 @@ class ConnectingThread(StoppableThread):
     """
 
     def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
-                 client_logger: logging.Logger, on_wrong: Callable[[WrongClusterError], None],
+                 client_logger: logging.Logger, on_proof: Callable[[], None],
+                 on_wrong: Callable[[WrongClusterError], None],
                  on_new: Callable[[str, str], bool], notify: Callable[[NoticeKind, str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("connecting", on_death)
@@ -64,6 +66,7 @@ class ConnectingThread(StoppableThread):
         self._producing = producing
         self._ledger = ledger
         self._client_logger = client_logger
+        self._on_proof = on_proof
         self._on_wrong = on_wrong
         self._on_new = on_new
         self._notify = notify
@@ -117,10 +120,12 @@ class ConnectingThread(StoppableThread):
         if self._admin is None or not self._producing.can_prove:
             self._ask_for_a_sign()
             return
-        rest = _LEAST_LOOK_SECONDS if self._producing.n_unproved else _IDLE_LOOK_SECONDS
+        is_wanted = self._producing.is_proof_wanted
+        rest = _LEAST_LOOK_SECONDS if is_wanted else _IDLE_LOOK_SECONDS
         wait = self._last_look + rest - time.monotonic()
         if wait > _LEAST_LOOK_SECONDS or self.stopping.wait(max(0.0, wait)):
             return
+        self._producing.is_proof_wanted = False  # what is complete from now on asks again
         asked = time.monotonic()
         try:
             found = look_at_topic(self._admin, self._settings.topic_name, self._client_logger,
@@ -142,6 +147,8 @@ class ConnectingThread(StoppableThread):
             self._producing.distrust()
         else:
             self._producing.prove(asked if self._n_brokers == 1 else asked - _SPREAD_SECONDS)
+            if is_wanted:
+                self._on_proof()
             # The producers look by themselves only every few minutes.
             if found[1] > self.n_partitions and self._producing.clients.know_partitions(
                     self._settings.topic_name, found[1], _ASK_SECONDS):

@@ -73,11 +73,11 @@ class Parts:
             settings, gate, client_logger, lambda sending: self.books.over(sending),
             self.queue.again, self.queue.refused, self.queue.doubt, died)
         self._connecting = ConnectingThread(
-            settings, self.producing, ledger, client_logger, self._on_wrong_cluster,
-            self._on_new_cluster, program.notify, died)
+            settings, self.producing, ledger, client_logger, lambda: self._recording.record_soon(),
+            self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
         self.finding = Finding(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
                                new_since_ns=new_since_ns)
-        self.books = Bookkeeper(ledger, self.queue, self.producing.traffic, self._touch_again,
+        self.books = Bookkeeper(ledger, self.queue, self.producing, self._touch_again,
                                 lambda: self._recording.record_soon(), program.notify)
         self._recording = RecordingThread(ledger.database, self.books.gather,
                                           self.books.committed, died)
@@ -100,7 +100,7 @@ class Parts:
         around = Surroundings(
             self._settings, self.queue, self.producing, self.ledger.files, self.ledger.versions,
             lambda: self._connecting.n_partitions, self._touch_again, self.finding.is_overdue,
-            self.finding.why_offline, self._on_answer, self.producing.over, self._on_unsent, set(),
+            self.finding.why_offline, self._on_answer, self.books.over, self._on_unsent, set(),
             self.hashing)
 
         def maker(number: int) -> Callable[[UploadingThread | None], UploadingThread]:

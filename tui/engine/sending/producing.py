@@ -85,10 +85,8 @@ class ProducingThread(StoppableThread):
         #: Set when the connecting thread should look at once: distrust, or something to prove.
         self.attention = threading.Event()
         self._unverified: deque[_Report] = deque()  # only this thread touches it
-        #: Complete versions and when their last acknowledgement came: they count once the topic
-        #: was seen, after that, to be the ledger's still.
-        self._unproved: deque[tuple[float, Sending]] = deque()
         self._proved_until = 0.0
+        self.is_proof_wanted = False  #: whether something complete waits for a look at the topic
         self._latest_offsets: dict[tuple[int, int], int] = {}
         self.can_prove = False  #: whether the cluster tells the topic's id
         self._refused = False
@@ -116,7 +114,6 @@ class ProducingThread(StoppableThread):
                 self._replace()
             while self._unverified and self.trusted.is_set():
                 self._acknowledged(self._unverified.popleft())
-            self._release_proved()
 
     # Producing, on the uploading threads.
 
@@ -252,7 +249,7 @@ class ProducingThread(StoppableThread):
             self._on_refusal(None)
         self._look_at_offset(sending, partition, offset)
         if sending.is_over:
-            self.over(sending)
+            self._on_over(sending)
 
     def _look_at_offset(self, sending: Sending, partition: int, offset: int) -> None:
         """Have the topic checked where an offset comes that was given before.
@@ -270,33 +267,21 @@ class ProducingThread(StoppableThread):
                          partition, offset, latest)
             self.distrust()
 
-    def over(self, sending: Sending) -> None:
-        """Report the end of a version, that of a complete one once the topic was seen after it.
-
-        The only way to it: whoever sees first that nothing more will happen comes here, from any
-        thread and any number of times.
-        """
-        if not (self.can_prove and sending.is_complete):
-            self._on_over(sending)
-            return
-        sending.completed = sending.completed or time.time()
-        sending.close()
-        self._unproved.append((time.monotonic(), sending))
+    def ask_for_proof(self) -> None:
+        """Have the topic looked at soon: a version is complete, and counts only after that."""
+        self.is_proof_wanted = True
         self.attention.set()
-
-    @property
-    def n_unproved(self) -> int:
-        """Number of complete versions that wait for a look at the topic."""
-        return len(self._unproved)
 
     def prove(self, until: float) -> None:
         """Say that the topic was the ledger's at a monotonic time, and so at all times before."""
         self._proved_until = max(self._proved_until, until)
 
-    def _release_proved(self) -> None:
-        while self._unproved and (not self.can_prove
-                                  or self._unproved[0][0] < self._proved_until):
-            self._on_over(self._unproved.popleft()[1])
+    def is_proved(self, at: float) -> bool:
+        """Return whether what was acknowledged at a monotonic time is on the ledger's topic.
+
+        True of everything where the cluster does not tell the topic's id.
+        """
+        return not self.can_prove or at < self._proved_until
 
     def _failed(self, sending: Sending, index: int, code: int, text: str, *,
                 was_sent: bool) -> None:
@@ -315,7 +300,7 @@ class ProducingThread(StoppableThread):
             self.health.enter(BrokerState.REFUSED, sending.refusal)
             self._on_refusal(verdict.retry_after_seconds)
         if sending.is_over:
-            self.over(sending)
+            self._on_over(sending)
         elif sending.again:
             self._on_again(sending)
 
