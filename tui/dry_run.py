@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.engine.finding.finding import is_on_one_file_system
 from tui.engine.foreseeing import Foresight
 from tui.engine.logs import warnings_on_stderr
 from tui.engine.recording.peeking import PeekedLedger
-from tui.engine.taking_over import new_since_ns, take_in
+from tui.engine.taking_over import files_new_since_ns, take_in
 from tui.errors import StateDirectoryError
 from tui.settings import Settings
 from tui.streams import say
@@ -35,8 +34,7 @@ def _run(settings: Settings) -> int:
     n_wanted = n_bytes = n_other = 0
     if ledger.damage:
         say(f"{ledger.damage}; a start sets it aside, and takes over what the tables tell")
-    since = new_since_ns(settings) if ledger.damage else ledger.new_since_ns(
-        has_one_clock=is_on_one_file_system(settings))
+    since = files_new_since_ns(ledger, settings)
     for judgement in Foresight(settings, ledger, since).judgements():
         name = wording.visible(judgement.rel_path)
         if judgement.why_not:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from tui.engine.finding.finding import is_on_one_file_system
 from tui.engine.model import FileState, Observation, VersionRecord
 from tui.engine.operating_system import mtime_in_64_bits
 from tui.engine.recording.keeping import kept_name
@@ -95,6 +96,16 @@ def new_since_ns(settings: Settings) -> int:
         if is_ours(path):
             written.append(path.stat().st_mtime_ns)
     return min(written, default=_UNTOLD_NS) - _UNTOLD_NS
+
+
+def files_new_since_ns(ledger: Ledger, settings: Settings) -> int | None:
+    """Return since when files that a ledger does not know are new, nanoseconds.
+
+    None where those that were there before the present start are left alone.
+    """
+    if ledger.damage:
+        return new_since_ns(settings)
+    return ledger.new_since_ns(has_one_clock=is_on_one_file_system(settings))
 
 
 def add_untabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tui.engine.answering import explain, page_of, reupload
-from tui.engine.finding.finding import Finding, is_on_one_file_system
+from tui.engine.finding.finding import Finding
 from tui.engine.logs import Log
 from tui.engine.model import (
     ChunkMap,
@@ -31,7 +31,7 @@ from tui.engine.recording.ledger import Ledger
 from tui.engine.reporting import Reporting
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.stopping import StoppingThread
-from tui.engine.taking_over import new_since_ns, take_over_tables
+from tui.engine.taking_over import files_new_since_ns, take_over_tables
 from tui.errors import LedgerError, StartupError, StateDirectoryError
 from tui.settings import Settings
 
@@ -78,8 +78,7 @@ class Uploader:
         ledger = Ledger(settings.state_dir, settings.topic_name, settings.upload_dir,
                         settings.acks)
         try:
-            since_ns = new_since_ns(settings) if ledger.damage else ledger.new_since_ns(
-                has_one_clock=is_on_one_file_system(settings))
+            since_ns = files_new_since_ns(ledger, settings)
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
             ledger.note_chunk_size(settings.chunk_size)

@@ -76,7 +76,7 @@ class Comparing:
         self._record(left_alone, at_rest)
         return n_found
 
-    def is_recorded(self) -> bool:
+    def make_durable(self) -> bool:
         """Make durable which files were there already; return whether the disk has taken it."""
         return self._ledger.make_durable()
 

@@ -261,7 +261,7 @@ class ScanningThread(StoppableThread):
         self._ended = time.monotonic()
         self._say_found(n_found)
         # What was there already must be known to have been so, or the next scan takes it for new.
-        self.is_first = self.is_first and not self._comparing.is_recorded()
+        self.is_first = self.is_first and not self._comparing.make_durable()
         if not unreadable and not self.is_first:
             self._on_covered(began_ns)
 

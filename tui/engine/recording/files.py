@@ -43,6 +43,8 @@ _WAITING = """INSERT INTO files
     since = excluded.since, state = 2, position = excluded.position, acks = excluded.acks,
     reason = '', next_attempt = NULL"""
 _KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
+#: The setting of the ledger that holds what :meth:`FileRows.record_covered` is told.
+COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -134,7 +136,7 @@ class FileRows:
             until_ns: by the file system's clock, nanoseconds since the epoch.
             is_seen: whether a scan of this run has seen it, which is not so at its start.
         """
-        self._database.set_meta("covers_ns", str(until_ns))
+        self._database.set_meta(COVERS_KEY, str(until_ns))
         self.is_covered = is_seen
 
     def n_unrecorded(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.engine.model import FileState, VersionState
 from tui.engine.recording.database import Database
-from tui.engine.recording.files import FileRows
+from tui.engine.recording.files import COVERS_KEY, FileRows
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.schema import UNFINISHED
 from tui.engine.recording.table_rows import is_ours
@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 _REBUILDING = "rebuilding"
 _CHUNK_SIZE = "chunk_size"
-#: The file system's time up to which all that came is in the ledger, or is left alone.
-_COVERS = "covers_ns"
 #: Set where a run ended cleanly and yet may not have seen all that came before its end.
 _UNCOVERED = "uncovered"
 #: The clocks of two machines may differ by so much.
@@ -116,7 +114,7 @@ class Ledger:
         """
         if self.database.was_stopped_cleanly and not self.database.meta(_UNCOVERED):
             return None
-        covers = self.database.meta(_COVERS)
+        covers = self.database.meta(COVERS_KEY)
         if covers.isdecimal():
             return int(covers) - (0 if has_one_clock else _CLOCKS_NS)
         # A ledger of version 1.0.0 knows only when its program began, by another clock perhaps.
