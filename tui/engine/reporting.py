@@ -45,7 +45,7 @@ class Reporting:
             heartbeat=heartbeat, log_messages=log_messages,
             uploading=(*(s.status() for s in list(self.parts.hashing.values())),
                        *(s.status() for s in sendings if not s.is_ended)),
-            n_unrecorded=self.parts.ledger.files.n_unrecorded(),
+            n_unrecorded=self.parts.ledger.files.last_n_unrecorded,
             problems=self._problems(heartbeat, log_messages),
             dead_threads=tuple(self.dead_threads))
 

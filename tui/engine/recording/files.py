@@ -81,6 +81,8 @@ class FileRows:
         self._counts = Counts()
         self._n_bytes_waiting = 0
         self.is_covered = False  #: whether a scan of this run has seen all that is there
+        #: As :meth:`n_unrecorded` was last counted, for those who must not wait for the disk.
+        self.last_n_unrecorded = 0
         self._unrecorded: set[tuple[str, str]] = set()
         self._n_refused_seen = 0
         self._outage = 0
@@ -140,25 +142,26 @@ class FileRows:
         self.is_covered = is_seen
 
     def n_unrecorded(self) -> int:
-        """Return how many unfinished files the ledger's file knows nothing of.
+        """Return how many unfinished files the ledger's file knows nothing of, counted now.
 
         There are some only while it cannot be written; the next start has to find them again.
         """
-        outage, rows = self._database.refused(self._n_refused_seen)
-        if outage != self._outage:
-            self._outage = outage
-            self._unrecorded.clear()
-            self._n_refused_seen = 0
-            rows = self._database.refused(0)[1]
-        self._n_refused_seen += len(rows)
-        for sql, values in rows:
-            if sql not in (_SETTLING, _WAITING):
-                continue
-            for directory, name in {(row[0], row[1]) for row in values}:
-                if not self._database.query(
-                        f"SELECT 1 FROM files {_AT_PATH} AND state IN (1, 2)", (directory, name)):
-                    self._unrecorded.add((directory, name))
-        return len(self._unrecorded)
+        with self._database.together():
+            outage, rows = self._database.refused(self._n_refused_seen)
+            if outage != self._outage:
+                self._outage = outage
+                self._unrecorded.clear()
+                self._n_refused_seen = 0
+                rows = self._database.refused(0)[1]
+            self._n_refused_seen += len(rows)
+            for sql, values in rows:
+                if sql not in (_SETTLING, _WAITING):
+                    continue
+                for path in {(row[0], row[1]) for row in values}:
+                    if not self._database.query(
+                            f"SELECT 1 FROM files {_AT_PATH} AND state IN (1, 2)", path):
+                        self._unrecorded.add(path)
+            return len(self._unrecorded)
 
     def make_durable(self) -> bool:
         """Commit what was recorded; where the disk refuses, the next commit tries again.
@@ -342,6 +345,7 @@ class FileRows:
 
     def refresh_counts(self) -> None:
         """Count again, unless the connection is busy; see :meth:`counts`."""
+        self.last_n_unrecorded = self.n_unrecorded() if self._database.problem else 0
         rows = self._database.try_query("SELECT state, n_files, n_bytes FROM counts")
         if rows is None:
             return
