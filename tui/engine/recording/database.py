@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.engine.operating_system import rename_to_free_name, why_not_lockable
-from tui.engine.recording import migrations, remaking, wal
+from tui.engine.recording import copying, migrations, wal
 from tui.engine.recording.owner import already_running, owner_path, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
@@ -337,7 +337,7 @@ class Database:
     def _make_anew(self) -> None:
         """Write what the open file holds into a new one, under the name of the ledger."""
         device = None if self._identity is None else self._identity[0]
-        growing, copy = remaking.copy_beside(self._connection, self.path, device)
+        growing, copy = copying.copy_beside(self._connection, self.path, device)
         # Closing takes the log of the name away, which must not be that of the new file.
         old, self._connection = self._connection, copy
         old.close()
@@ -345,7 +345,7 @@ class Database:
             rename_to_free_name(growing, self.path)
         finally:
             growing.unlink(missing_ok=True)
-        self._connection = remaking.take(self._open(), _PRAGMAS)
+        self._connection = copying.take(self._open(), _PRAGMAS)
         copy.close()
         self._identity, self._missing_since = self._identify(), None
         self.n_made_anew += 1
@@ -384,11 +384,7 @@ class Database:
         """
         with self._lock:
             try:
-                target = sqlite3.connect(path)
-                try:
-                    self._connection.backup(target)
-                finally:
-                    target.close()
+                copying.copy_to(self._connection, path)
             except sqlite3.Error as error:
                 raise LedgerError(f"the ledger cannot be copied: {error}",
                                   where=str(path)) from error
@@ -432,7 +428,8 @@ class Database:
             self.hurry()
             try:
                 copy = self.meta(migrations.COPY_KEY)
-                self.set_meta(migrations.COPY_KEY, "")
+                if copy:
+                    self.set_meta(migrations.COPY_KEY, "")
                 self.commit()
                 migrations.drop_copy(self.path, copy)
                 state = _CLEAN

@@ -19,7 +19,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from tui.engine.recording import wal
+from tui.engine.recording import copying, wal
 from tui.engine.recording.schema import FILES_IN_DOUBT, SCHEMA_VERSION
 from tui.errors import StateDirectoryError
 
@@ -121,11 +121,7 @@ def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
             raise _no_copy(path, f"{n_bytes * _ROOM_FACTOR / 1e6:,.0f} MB are needed beside it, "
                            f"and {room / 1e6:,.0f} MB are free")
         growing.unlink(missing_ok=True)
-        copy = sqlite3.connect(growing)
-        try:
-            connection.backup(copy)
-        finally:
-            copy.close()
+        copying.copy_to(connection, growing)
         with growing.open("rb+") as file:
             os.fsync(file.fileno())
         growing.replace(target)

@@ -1,4 +1,4 @@
-"""Makes a ledger's file anew from the connection that still holds the one which was removed."""
+"""Copies a ledger while a connection holds it: beside itself, or in the place of a lost file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+
+
+def copy_to(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy everything that is committed into another file, and leave no log beside that.
+
+    Raises:
+        sqlite3.Error: it cannot be written.
+    """
+    target = sqlite3.connect(path)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()
 
 
 def copy_beside(connection: sqlite3.Connection, path: Path,
@@ -29,12 +42,11 @@ def copy_beside(connection: sqlite3.Connection, path: Path,
         raise OSError("its file system is not mounted")
     growing = path.with_name(f".{path.name}.{os.getpid()}.new")
     growing.unlink(missing_ok=True)
-    copy = sqlite3.connect(growing, isolation_level=None, check_same_thread=False)
     try:
-        connection.backup(copy)
+        copy_to(connection, growing)
+        copy = sqlite3.connect(growing, isolation_level=None, check_same_thread=False)
         copy.execute("PRAGMA journal_mode = DELETE")  # so that no log belongs to that name
     except BaseException:
-        copy.close()
         growing.unlink(missing_ok=True)
         raise
     return growing, copy
