@@ -27,6 +27,7 @@ from tui.engine.model import (
     OffsetRange,
     VersionState,
 )
+from tui.engine.recording import copying
 from tui.engine.recording.ledger import Ledger, ledger_path
 from tui.engine.recording.pages import file_page, n_bytes_of_first
 from tui.engine.tabulating import Tables
@@ -203,6 +204,30 @@ def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path
     ledger.database.commit()
     assert not ledger.database.problem
     assert ledger.files.n_waiting() == 1
+    ledger.close()
+
+
+def test_a_ledger_that_cannot_be_taken_as_it_is_made_anew_is_made_at_the_next_try(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = open_ledger(tmp_path)
+    path = ledger_path(tmp_path / "state", "t")
+    ledger.files.record_waiting([seen("a")])
+    ledger.database.commit()
+    path.unlink()
+    ledger.database.hurry()
+
+    def refuse(connection: sqlite3.Connection, pragmas: Sequence[str]) -> sqlite3.Connection:
+        connection.close()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "take", refuse)
+        with pytest.raises(LedgerError, match="disk I/O error"):
+            ledger.database.commit()
+    ledger.files.record_waiting([seen("b")])
+    ledger.close()
+    ledger = open_ledger(tmp_path)
+    assert ledger.files.n_waiting() == 2
     ledger.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import math
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from tui.engine.operating_system import rename_to_free_name, why_not_lockable
 from tui.engine.recording import copying, migrations, wal
 from tui.engine.recording.owner import already_running, owner_path, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
+from tui.engine.recording.sqlite_errors import code_of, is_held
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)
@@ -138,14 +138,14 @@ class Database:
         if self.is_new:
             for statement in SCHEMA:
                 self._connection.execute(statement)
-            self.was_stopped_cleanly, self.last_start = True, 0.0
+            self.was_stopped_cleanly, self.last_start = True, ""
             return
         found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found is None or found[0] != "ok":
             raise self._damaged("its pages do not fit together")
         state = self.meta("stopped_cleanly")
         self.was_stopped_cleanly = state == _CLEAN
-        self.last_start = _seconds(self.meta("last_start"))
+        self.last_start = self.meta("last_start")
         n_page_bytes = self._connection.execute("PRAGMA page_size").fetchone()[0]
         if not had_log and self.path.stat().st_size % n_page_bytes:
             raise self._damaged("its end is missing")  # SQLite would fill the page with zeros
@@ -174,8 +174,8 @@ class Database:
                     "is also kept as %s", version, SCHEMA_VERSION, copy.name)
 
     def _why_not_opened(self, error: sqlite3.OperationalError) -> Exception:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = code_of(error)
+        if is_held(error):
             # SQLite says so, too, where the file system knows no locks.
             why = why_not_lockable(self.path.parent)
             return self._unusable(f"files cannot be locked here: {why}") if why else \
@@ -345,7 +345,12 @@ class Database:
             rename_to_free_name(growing, self.path)
         finally:
             growing.unlink(missing_ok=True)
-        self._connection = copying.take(self._open(), _PRAGMAS)
+        try:
+            self._connection = copying.take(self._open(), _PRAGMAS)
+        except sqlite3.Error as error:
+            if not is_held(error):
+                self.path.unlink(missing_ok=True)  # or the next try would take it for another's
+            raise
         copy.close()
         self._identity, self._missing_since = self._identify(), None
         self.n_made_anew += 1
@@ -435,12 +440,3 @@ class Database:
                 state = _CLEAN
             finally:
                 self._give_back(state)
-
-
-def _seconds(text: str) -> float:
-    """Return a time of the ledger's settings, epoch seconds; 0 where there is none."""
-    try:
-        found = float(text)
-    except ValueError:
-        return 0.0
-    return found if math.isfinite(found) and found > 0 else 0.0

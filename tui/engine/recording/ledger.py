@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from pathlib import Path
 
@@ -118,8 +119,8 @@ class Ledger:
         if covers.isdecimal():
             return int(covers) - (0 if has_one_clock else _CLOCKS_NS)
         # A ledger of version 1.0.0 knows only when its program began, by another clock perhaps.
-        return int(self.database.last_start * 1e9) - _CLOCKS_NS if self.database.last_start \
-            else None
+        last_start = _seconds(self.database.last_start)
+        return int(last_start * 1e9) - _CLOCKS_NS if last_start else None
 
     def _doubt_unfinished(self) -> None:
         """Have files sent that may have been sent unrecorded, even if they changed back since.
@@ -201,6 +202,15 @@ class Ledger:
         """
         self.database.set_meta(_UNCOVERED, "" if is_covered else "1")
         self.database.close()
+
+
+def _seconds(text: str) -> float:
+    """Return a time of the ledger's settings, epoch seconds; 0 where there is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) and found > 0 else 0.0
 
 
 def ledger_path(state_dir: Path, topic_name: str) -> Path:
