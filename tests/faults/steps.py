@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.consumer import read_topic
+from tests.consumer import make_topic, read_topic
 from tests.deployed_consumer import DeployedConsumer
-from tests.program import Program
+from tests.program import Program, write_config
 from tests.waiting import wait_until
 
 #: Words of the command line that keep tests short.
@@ -34,3 +36,15 @@ def wait_for_chunks(program: Program) -> None:
                    for line in program.lines)
 
     wait_until(some, "chunks are acknowledged")
+
+
+@contextmanager
+def having_uploaded_a(bootstrap: str, tmp_path: Path,
+                      upload_dir: Path) -> Iterator[tuple[Program, Path, str]]:
+    """Have a program at work that has uploaded the file "a"; give it, its config and its topic."""
+    topic = make_topic(bootstrap)
+    config = write_config(tmp_path / "c.config", bootstrap)
+    (upload_dir / "a").write_bytes(b"a")
+    with Program(upload_dir, *options(config, topic)) as program:
+        program.wait_uploaded(1)
+        yield program, config, topic

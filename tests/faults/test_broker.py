@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from tests.consumer import delete_topic, make_topic, read_topic, rebuild
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.fatal_error import strike
-from tests.faults.steps import judged, options, wait_for_chunks
+from tests.faults.steps import having_uploaded_a, judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
 from tests.proxy import ProxiedBroker, Proxy
@@ -328,11 +328,7 @@ def test_s11_another_cluster_that_answers_in_the_middle_counts_for_nothing(
 
 def test_s11_a_topic_that_was_made_anew_is_another_one(own_kafka: KafkaBroker, tmp_path: Path,
                                                        upload_dir: Path) -> None:
-    topic = make_topic(own_kafka.bootstrap)
-    config = write_config(tmp_path / "c.config", own_kafka.bootstrap)
-    (upload_dir / "a").write_bytes(b"a")
-    with Program(upload_dir, *options(config, topic)) as program:
-        program.wait_uploaded(1)
+    with having_uploaded_a(own_kafka.bootstrap, tmp_path, upload_dir) as (program, config, topic):
         program.process.send_signal(signal.SIGTERM)
         assert program.wait() == 0
     delete_topic(own_kafka.bootstrap, topic)

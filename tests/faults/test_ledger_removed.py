@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,16 @@ def rows_of(state_dir: Path, topic: str) -> list[str]:
     """Return the paths in the table of uploaded files, sorted."""
     with (state_dir / f"uploaded_to_{topic}.csv").open(encoding="utf-8", newline="") as file:
         return sorted(row["rel_filepath"] for row in csv.DictReader(file))
+
+
+@contextmanager
+def having_sent_a(upload_dir: Path, *words: str) -> Iterator[Program]:
+    """Have a program at work that has found and uploaded the file "a"."""
+    with Program(upload_dir, *words) as program:
+        program.wait_for("connected to")
+        (upload_dir / "a").write_bytes(b"a")
+        program.wait_uploaded(1)
+        yield program
 
 
 def test_s35_a_removed_state_directory_is_made_anew_with_all_that_was_in_it(
@@ -52,10 +64,7 @@ def test_s35_a_state_directory_that_is_removed_just_before_a_quit_is_made_anew(
         kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
     topic = make_topic(kafka.bootstrap)
     words = ("--config", str(config), "--topic_name", topic, *QUICK)
-    with Program(upload_dir, *words) as program:
-        program.wait_for("connected to")
-        (upload_dir / "a").write_bytes(b"a")
-        program.wait_uploaded(1)
+    with having_sent_a(upload_dir, *words) as program:
         shutil.rmtree(upload_dir / "LOGS")
         assert program.quit() == 0
     assert rows_of(upload_dir / "LOGS", topic) == ["a"]
@@ -70,10 +79,7 @@ def test_s27_an_upload_directory_that_is_exchanged_takes_the_ledger_with_it_and_
         kafka: KafkaBroker, config: Path, upload_dir: Path, tmp_path: Path) -> None:
     topic = make_topic(kafka.bootstrap)
     words = ("--config", str(config), "--topic_name", topic, *QUICK)
-    with Program(upload_dir, *words) as program:
-        program.wait_for("connected to")
-        (upload_dir / "a").write_bytes(b"a")
-        program.wait_uploaded(1)
+    with having_sent_a(upload_dir, *words) as program:
         upload_dir.rename(tmp_path / "old")
         upload_dir.mkdir()
         for number in range(9):
@@ -92,10 +98,8 @@ def test_s35_a_ledger_that_somebody_put_in_the_place_of_ours_is_left_as_it_is(
         kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
     topic = make_topic(kafka.bootstrap)
     ledger = upload_dir / "LOGS" / f"upload_to_{topic}.sqlite3"
-    with Program(upload_dir, "--config", str(config), "--topic_name", topic, *QUICK) as program:
-        program.wait_for("connected to")
-        (upload_dir / "a").write_bytes(b"a")
-        program.wait_uploaded(1)
+    words = ("--config", str(config), "--topic_name", topic, *QUICK)
+    with having_sent_a(upload_dir, *words) as program:
         other = ledger.with_name("other")
         other.write_bytes(b"another one")
         other.replace(ledger)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.consumer import add_partitions, delete_topic, make_topic, read_topic, remake_topic
-from tests.faults.steps import judged, options, wait_for_chunks
+from tests.faults.steps import having_uploaded_a, judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
 from tests.waiting import wait_until
@@ -60,11 +60,7 @@ def test_s33_a_topic_made_anew_in_the_middle_of_a_file_ends_the_program(
 
 def test_s33_an_idle_program_notices_a_topic_made_anew(own_kafka: KafkaBroker, tmp_path: Path,
                                                        upload_dir: Path) -> None:
-    topic = make_topic(own_kafka.bootstrap)
-    config = write_config(tmp_path / "c.config", own_kafka.bootstrap)
-    (upload_dir / "a").write_bytes(b"a")
-    with Program(upload_dir, *options(config, topic)) as program:
-        program.wait_uploaded(1)
+    with having_uploaded_a(own_kafka.bootstrap, tmp_path, upload_dir) as (program, _, topic):
         remake_topic(own_kafka.bootstrap, topic)
         assert program.wait() == 2, program.text()
         program.wait_for("the ledger speaks of the topic")
@@ -72,11 +68,7 @@ def test_s33_an_idle_program_notices_a_topic_made_anew(own_kafka: KafkaBroker, t
 
 def test_s33_a_file_that_the_new_topic_took_is_not_recorded_for_the_old_one(
         own_kafka: KafkaBroker, tmp_path: Path, upload_dir: Path) -> None:
-    topic = make_topic(own_kafka.bootstrap)
-    config = write_config(tmp_path / "c.config", own_kafka.bootstrap)
-    (upload_dir / "a").write_bytes(b"a")
-    with Program(upload_dir, *options(config, topic)) as program:
-        program.wait_uploaded(1)
+    with having_uploaded_a(own_kafka.bootstrap, tmp_path, upload_dir) as (program, config, topic):
         remake_topic(own_kafka.bootstrap, topic)
         (upload_dir / "b").write_bytes(b"b")  # sent before anybody looks, perhaps
         assert program.wait() == 2, program.text()
@@ -91,11 +83,7 @@ def test_s33_a_topic_that_was_deleted_and_nothing_more_is_waited_for(
         tmp_path: Path, upload_dir: Path) -> None:
     kafka = KafkaBroker(properties={"auto.create.topics.enable": "false"})
     try:
-        topic = make_topic(kafka.bootstrap)
-        config = write_config(tmp_path / "c.config", kafka.bootstrap)
-        (upload_dir / "a").write_bytes(b"a")
-        with Program(upload_dir, *options(config, topic)) as program:
-            program.wait_uploaded(1)
+        with having_uploaded_a(kafka.bootstrap, tmp_path, upload_dir) as (program, _, topic):
             delete_topic(kafka.bootstrap, topic)
             program.wait_for(f"the topic {topic} does not exist. Create it")
             make_topic(kafka.bootstrap, name=topic)
