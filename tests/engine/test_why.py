@@ -13,6 +13,7 @@ from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.commands import execute
 from tui.engine import operating_system
+from tui.engine.model import PageKind
 
 
 @pytest.fixture
@@ -151,7 +152,8 @@ def test_files_are_selected_by_a_part_or_an_end_of_their_path(tmp_path: Path,
     for name in ("Scan_1.tif", "scan_2.csv", "other_tif.dat"):
         (upload_dir / name).write_bytes(b"x")
     with RunningEngine(settings) as engine:
-        wait_until(lambda: engine.uploader.snapshot().counts.settling == 3, "three files")
+        # They are counted as soon as they are heard of, and listed once they were looked at.
+        wait_until(lambda: engine.uploader.page(PageKind.QUEUE, 0, 9).n_total == 3, "three files")
         for pattern, expected in {
                 "": {"Scan_1.tif", "scan_2.csv", "other_tif.dat"}, "SCAN": {"Scan_1.tif",
                 "scan_2.csv"}, "*.tif": {"Scan_1.tif"}, "scan_?.*": {"Scan_1.tif", "scan_2.csv"},
