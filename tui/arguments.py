@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tui.errors import UsageError
 
@@ -32,6 +33,21 @@ class _Parser(argparse.ArgumentParser):
         close = difflib.get_close_matches(word, known, 1) if "unrecognized" in message else []
         remedy = f"Did you mean {close[0]}?" if close else "See --help"
         raise UsageError(message, remedy=remedy)
+
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help or the version; a reader that has gone is no error, a full disk is."""
+        stream = file or sys.stdout
+        try:
+            if stream is not None:
+                stream.write(message)
+                stream.flush()
+        except BrokenPipeError:
+            sys.stdout = None
+        except OSError as error:
+            sys.stdout = None  # or its rest would be tried again at the end
+            raise UsageError(f"it cannot be written to the standard output: {error.strerror}",
+                             remedy="Send it elsewhere") from error
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

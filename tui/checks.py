@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def existing_directory(path: Path) -> Path:
         what = f"{path} is no directory" if path.exists() else f"there is no directory {path}"
         if path.is_file():
             what = f"{path} is a file"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last one: a loop of links
         what = f"{path} cannot be looked at: {getattr(error, 'strerror', error)}"
     raise UsageError(what, where="UPLOAD_DIR", remedy="Name an existing directory")
 
@@ -52,7 +53,9 @@ def regex(text: str, option: str) -> re.Pattern[str]:
         UsageError: it does not compile.
     """
     try:
-        return re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a later Python may take otherwise
+            return re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
         raise UsageError(f"it does not compile: {error}", where=option,
                          remedy="Correct the regular expression") from error
@@ -117,6 +120,17 @@ def log_level(text: str, where: str, shown: str | None = None) -> int:
         raise UsageError(f"{text if shown is None else shown} is no log level", where=where,
                          remedy="Use debug, info, warning, error, critical, or a number")
     return level
+
+
+def home_expanded(text: str) -> Path:
+    """Return a path with ``~`` replaced; as it is where there is no such home directory.
+
+    A file's name may begin with ``~`` as well.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def is_directory(path: Path) -> bool:

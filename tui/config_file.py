@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui.checks import home_expanded
 from tui.errors import ConfigError
 from tui.redaction import BLANK, Redaction
 
@@ -21,7 +22,9 @@ CONFIG_DIRECTORY_VARIABLE = "OPENMSISTREAM_CONFIG_FILE_DIR"
 _SUFFIX = ".config"
 _SECRET = re.compile(r".*password|sasl\.oauthbearer\..+|.+\.pem")
 _SERVERS = ("bootstrap.servers", "metadata.broker.list")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
+_OTHER_VALUE = re.compile(r"%\([^()\s]+\)s")
+_MOST_BYTES = 4_000_000
 _COMMENT = re.compile(r"(^|\s)[#;]")
 _KEY_LINE = re.compile(r"[a-z_][a-z0-9_.]*\s*[=:]", re.IGNORECASE)
 REMEDY_COMMENT = "Put the comment on a line of its own: all that follows = is the value"
@@ -85,12 +88,12 @@ def find_config(name: str, environment: Mapping[str, str] = os.environ) -> Path:
     Raises:
         ConfigError: there is no such file.
     """
-    as_path = Path(name).expanduser()
+    as_path = home_expanded(name)
     if _is_file(as_path):
         return as_path
     folders = [installed_configs()]
     if environment.get(CONFIG_DIRECTORY_VARIABLE):
-        folders.insert(0, Path(environment[CONFIG_DIRECTORY_VARIABLE]).expanduser())
+        folders.insert(0, home_expanded(environment[CONFIG_DIRECTORY_VARIABLE]))
     if len(as_path.parts) == 1:
         for folder in folders:
             for candidate in (folder / name, folder / (name + _SUFFIX)):
@@ -133,6 +136,9 @@ def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"it has {path.stat().st_size} bytes: that is no config file",
+                              where=str(path), remedy="Give the path of a config file")
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"it cannot be read: {error.strerror}", where=str(path),
@@ -217,12 +223,20 @@ def _expand(config: ConfigFile, section: str, entry: Entry, key: str,
     where = config.where(section, key)
     is_secret = _SECRET.fullmatch(key) is not None
     is_list = key in _SERVERS
+    if _OTHER_VALUE.search(entry.value.replace("%%", "")):
+        if not is_secret:
+            raise ConfigError("%(key)s, the value of another key, is not supported", where=where,
+                              remedy="Write the value itself, or put it into an environment "
+                              "variable and write $NAME")
+        config.remarks.append(f"{where}: %(key)s is taken as it stands, not as the value of "
+                              "another key")
     if "%%" in entry.value:
         entry.value = entry.value.replace("%%", "%")
         config.remarks.append(f"{where}: each %% is read as one %")
     if entry.value.startswith("$"):
         written = entry.value
-        entry.value = _with_variables(config, written, where, environment, is_list=is_list)
+        entry.value = _with_variables(config, written, where, environment, is_list=is_list,
+                                      is_secret=is_secret)
         entry.shown = written
         config.redact.add(entry.value, written, is_list=is_list)
     elif is_secret:
@@ -234,7 +248,7 @@ def _expand(config: ConfigFile, section: str, entry: Entry, key: str,
 
 
 def _with_variables(config: ConfigFile, written: str, where: str,
-                    environment: Mapping[str, str], *, is_list: bool) -> str:
+                    environment: Mapping[str, str], *, is_list: bool, is_secret: bool) -> str:
     """Return a value that begins with ``$``, its variables replaced."""
     if _COMMENT.search(written):
         raise ConfigError("a comment stands behind the variable", where=where,
@@ -247,8 +261,10 @@ def _with_variables(config: ConfigFile, written: str, where: str,
     def replaced(match: re.Match[str]) -> str:
         name = match.group(1) or match.group(2)
         if name not in environment:
-            raise ConfigError(f"the environment variable {name} is not set", where=where,
-                              remedy=f"Set {name}, or write the value itself")
+            # A password that begins with $ is no variable's name, and is not shown.
+            shown = "" if is_secret else f" {name}"
+            raise ConfigError(f"the environment variable{shown} is not set", where=where,
+                              remedy=f"Set{shown or ' it'}, or write the value itself")
         config.redact.add(environment[name], f"${name}", is_list=is_list)
         return environment[name]
 

@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tui import checks, state_directory
@@ -24,7 +25,9 @@ from tui.producer_config import (
     message_max_bytes,
     producer_properties,
 )
+from tui.property_rules import check_token
 from tui.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages, Settings
+from tui.streams import is_terminal, why_no_console
 
 _KNOWN_SECTIONS = ("broker", "producer", "heartbeat", "log", "console")
 _NOT_FOR_CLIENTS = ("prefer.separate.producer", "max.logs.per.message", "log.level",
@@ -48,7 +51,7 @@ def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:
     root = checks.existing_directory(upload_dir)
     config = read_config(find_config(arguments.config))
     try:
-        return _settings(arguments, root, config)
+        return replace(_settings(arguments, root, config), upload_dir_given=upload_dir.absolute())
     except StartupError as error:
         error.what, error.remedy = config.redact(error.what), config.redact(error.remedy)
         raise
@@ -57,6 +60,10 @@ def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:
 def _settings(arguments: argparse.Namespace, root: Path, config: ConfigFile) -> Settings:
     topic = checks.topic_name(arguments.topic_name, "--topic_name")
     notes = _notes(config)
+    headless = arguments.headless or not (is_terminal(sys.stdin) and is_terminal(sys.stdout))
+    if not headless and (why := why_no_console()):
+        headless = True
+        notes.append(why)
     properties, warnings = producer_properties(config)
     embedded = is_embedded(properties)
     place = state_directory.choose(arguments.logger_file_path, root, topic,
@@ -94,17 +101,9 @@ def _settings(arguments: argparse.Namespace, root: Path, config: ConfigFile) -> 
         stream_level=checks.log_level(arguments.logger_stream_level, "--logger_stream_level"),
         file_level=checks.log_level(arguments.logger_file_level, "--logger_file_level"),
         update_seconds=_number(arguments, "update_seconds", 0.01),
-        headless=arguments.headless or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)),
+        headless=headless,
         is_embedded_broker=embedded, console=_console(arguments, config), config_path=config.path,
         notes=tuple(notes), warnings=tuple([*config.remarks, *warnings, *too_long]))
-
-
-def is_terminal(stream: object) -> bool:
-    """Return whether a stream is a terminal; a closed or missing one is none."""
-    try:
-        return stream is not None and bool(stream.isatty())  # type: ignore[attr-defined]
-    except ValueError:
-        return False
 
 
 def _number(arguments: argparse.Namespace, name: str, least: float) -> float:
@@ -177,7 +176,15 @@ def _periodic(arguments: argparse.Namespace, config: ConfigFile, name: str) -> P
         merged.pop(key, None)
     if topic is not None:
         checks.topic_name(topic, f"--{name}_topic_name")
-        check_properties(config, merged, {key: (name, key) for key in own}, name)
+        servers = {value for key, value in merged.items() if key in SERVERS}
+        if topic == arguments.topic_name and (is_shared or not servers.isdisjoint(
+                [*config.values("broker").values(), *config.values("producer").values()])):
+            raise UsageError(
+                f"{topic} is the topic of the files, whose readers would take these messages for "
+                "damaged chunks", where=f"--{name}_topic_name", remedy="Choose another topic")
+        origin = {key: (name, key) for key in own}
+        check_token(config, merged, origin)
+        check_properties(config, merged, origin, name)
     generated = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     return PeriodicMessages(
         topic_name=topic, program_id=getattr(arguments, f"{name}_program_id") or generated,

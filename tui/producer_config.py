@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaException, Producer
 
 from tui.config_file import ConfigFile, silent_logger
 from tui.errors import ConfigError
+from tui.property_rules import TRUE, check_safe, check_token, check_values, is_acks, number_of
 
 Properties = dict[str, str | int | float | bool]
 
@@ -32,10 +32,7 @@ _SERIALIZERS = {
     "key.serializer": "StringSerializer",
     "value.serializer": "DataFileChunkSerializer",
 }
-_NUMBER = re.compile(r"\s*([+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*))")
-_TRUE = ("true", "t", "1")
 _REMEDY_PROPERTY = "Correct or remove it; librdkafka's CONFIGURATION.md lists them all"
-_REMEDY_ACKS = "Remove it, or set acks = all: files count as uploaded once they are acknowledged"
 
 
 def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
@@ -52,6 +49,7 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
             raise ConfigError(f"the section [{section}] is missing", where=str(config.path),
                               remedy=f"Add a line [{section}] with the properties of the "
                               f"{section}")
+    check_values(config)
     properties: Properties = {}
     origin: dict[str, tuple[str, str]] = {}
     for section in ("broker", "producer"):
@@ -65,7 +63,8 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
     if not properties.get("bootstrap.servers") and not is_embedded(properties):
         raise ConfigError("no broker is named", where=config.where("broker"),
                           remedy="Add bootstrap.servers = host:port to [broker]")
-    _check_forbidden(config, properties, origin)
+    check_safe(config, properties, origin)
+    check_token(config, properties, origin)
     warnings = _set_idempotence(config, properties, origin)
     properties.setdefault("message.timeout.ms", 0)
     properties.setdefault("statistics.interval.ms", 1000)
@@ -80,12 +79,12 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
 def message_max_bytes(properties: Mapping[str, object]) -> int | None:
     """Return ``message.max.bytes`` where the config sets it."""
     value = properties.get("message.max.bytes")
-    return None if value is None else _int(value)
+    return None if value is None else number_of(value)
 
 
 def is_embedded(properties: Mapping[str, object]) -> bool:
     """Return whether the properties ask for librdkafka's own broker, inside this process."""
-    return _int(properties.get("test.mock.num.brokers", 0)) > 0
+    return number_of(properties.get("test.mock.num.brokers", 0)) > 0
 
 
 def _check_serializer(config: ConfigFile, section: str, key: str, value: str) -> None:
@@ -95,35 +94,20 @@ def _check_serializer(config: ConfigFile, section: str, key: str, value: str) ->
                           remedy=f"Write {key} = {_SERIALIZERS[key]}, or remove the line")
 
 
-def _check_forbidden(config: ConfigFile, properties: Mapping[str, object],
-                     origin: Mapping[str, tuple[str, str]]) -> None:
-    if _is_acks(properties, "0"):
-        raise ConfigError("acks = 0 means that nothing is ever acknowledged",
-                          where=config.where(*origin["acks"]), remedy=_REMEDY_ACKS)
-    if "transactional.id" in properties:
-        raise ConfigError("transactions are not supported",
-                          where=config.where(*origin["transactional.id"]),
-                          remedy="Remove transactional.id")
-    if str(properties.get("delivery.report.only.error", "false")).lower() in _TRUE:
-        raise ConfigError("without delivery reports nothing would ever count as uploaded",
-                          where=config.where(*origin["delivery.report.only.error"]),
-                          remedy="Remove delivery.report.only.error")
-
-
 def _set_idempotence(config: ConfigFile, properties: Properties,
                      origin: Mapping[str, tuple[str, str]]) -> list[str]:
     """Switch idempotence on unless the config speaks against it; return warnings."""
     against = ""
-    if not _is_acks(properties, "all", "-1"):
+    if not is_acks(properties, "all", "-1"):
         against = "acks"
-    elif _int(properties.get("retries", 1)) == 0:
+    elif number_of(properties.get("retries", 1)) == 0:
         against = "retries"
-    elif _int(properties.get("max.in.flight.requests.per.connection", 5)) > 5:
+    elif number_of(properties.get("max.in.flight.requests.per.connection", 5)) > 5:
         against = "max.in.flight.requests.per.connection"
     elif str(properties.get("queuing.strategy", "")).lower() == "lifo":
         against = "queuing.strategy"
     asked = str(properties.get("enable.idempotence", "")).lower()
-    if asked in _TRUE and against:
+    if asked in TRUE and against:
         section, key = origin[against]
         raise ConfigError(
             f"enable.idempotence = true and {key} = {config.shown(section, key)} exclude each "
@@ -137,21 +121,6 @@ def _set_idempotence(config: ConfigFile, properties: Properties,
     section, key = origin[against]
     return [f"{config.where(section, key)} = {config.shown(section, key)}: the producer is not "
             "idempotent, so a chunk may reach the topic twice after a lost connection"]
-
-
-def _is_acks(properties: Mapping[str, object], *wanted: str) -> bool:
-    value = str(properties.get("acks", "all")).lower()
-    return value in wanted or str(_int(value, -2)) in wanted
-
-
-def _int(value: object, otherwise: int = 1) -> int:
-    """Return a number as librdkafka reads it: in C's notations, and up to what is no digit."""
-    match = _NUMBER.match(str(value))
-    if match is None:
-        return otherwise  # the check by librdkafka has the better message
-    text = match.group(1)
-    base = 16 if "x" in text.lower() else 8 if text.lstrip("+-").startswith("0") else 10
-    return int(text, base)
 
 
 def check_properties(config: ConfigFile, properties: Properties,

@@ -59,7 +59,8 @@ class Settings:
     """Everything the engine and the front ends need to know, checked.
 
     Attributes:
-        upload_dir: absolute path of the watched directory.
+        upload_dir: absolute path of the watched directory, without links.
+        upload_dir_given: absolute path by which it was named; None for the same.
         state_dir: absolute path of the directory of ledger, tables and log.
         state_dir_is_temporary: whether it is removed at the end (the embedded broker).
         topic_name: topic to produce to.
@@ -108,6 +109,7 @@ class Settings:
     config_path: Path
     upload_regex: re.Pattern[str] = field(default_factory=lambda: re.compile(DEFAULT_UPLOAD_REGEX))
     upload_regex_is_default: bool = True
+    upload_dir_given: Path | None = None
     state_dir_is_temporary: bool = False
     acks: str = "all"
     idempotent: bool = True

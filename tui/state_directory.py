@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.checks import is_directory
+from tui.checks import home_expanded, is_directory
 from tui.errors import StateDirectoryError
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
@@ -66,13 +66,16 @@ def choose(given: str | None, upload_dir: Path, topic_name: str, *,
 
 def _given(text: str) -> tuple[Path, str | None]:
     """Return the state directory that a path means, and the log file's name if it is one."""
-    path = Path(text).expanduser()
+    path = home_expanded(text)
+    if text.startswith("~") and str(path).startswith("~"):
+        raise StateDirectoryError(f"there is no home directory for {path.parts[0]}", where=_OPTION,
+                                  remedy="Write the whole path, or ./~ for such a name")
     try:
         is_file = path.is_file() or (not path.exists() and path.suffix != ""
                                      and not text.endswith(("/", os.sep)))
         folder, name = (path.parent, path.name) if is_file else (path, None)
         folder = folder.resolve()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last one: a loop of links
         raise StateDirectoryError(f"{text} cannot be looked at: "
                                   f"{getattr(error, 'strerror', error)}", where=_OPTION,
                                   remedy="Choose another") from error

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _lock = threading.Lock()
+#: Names of terminals that move their cursor as the console needs it begin so.
+_FAMILIES = ("alacritty", "foot", "iterm", "kitty", "konsole", "linux", "putty", "rxvt", "screen",
+             "st-", "tmux", "vt", "wezterm", "xterm")
 
 
 def make_tolerant() -> None:
@@ -15,6 +19,41 @@ def make_tolerant() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def is_terminal(stream: object) -> bool:
+    """Return whether a stream is a terminal; a closed or missing one is none."""
+    try:
+        return stream is not None and bool(stream.isatty())  # type: ignore[attr-defined]
+    except ValueError:
+        return False
+
+
+def why_no_console(environment: Mapping[str, str] = os.environ) -> str:
+    """Return why a terminal, by its ``TERM``, cannot show the console; empty where it can.
+
+    What terminfo(5) does not know is judged by its name: a new terminal's entry is often missing
+    on the machine that somebody is logged in to.
+    """
+    if sys.platform == "win32":
+        return ""
+    name = environment.get("TERM", "")
+    if name not in ("", "dumb", "unknown") and _moves_its_cursor(name):
+        return ""
+    return f"a terminal with TERM={name} cannot show the console: it runs without, as --headless " \
+        "does; set TERM to what the terminal is, for example xterm-256color"
+
+
+def _moves_its_cursor(terminal: str) -> bool:
+    try:
+        import curses
+    except ImportError:
+        return terminal.startswith(_FAMILIES)
+    try:
+        curses.setupterm(terminal, 1)
+    except curses.error:
+        return terminal.startswith(_FAMILIES)
+    return curses.tigetstr("cup") is not None
 
 
 def say(line: str) -> bool:

@@ -144,6 +144,16 @@ def test_a_lost_terminal_ends_the_program_also_where_hang_ups_are_ignored(
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.parametrize("kind", ["dumb", "unknown", "a-kind-that-nobody-made"])
+def test_a_terminal_that_cannot_show_the_console_gets_the_plain_program(
+        upload_dir: Path, kind: str) -> None:
+    with Terminal(str(upload_dir), "--config", "demo", environment={"TERM": kind}) as terminal:
+        terminal.wait_for(f"TERM={kind} cannot show the console", "connected to")
+        assert b"\x1b" not in terminal.output
+        terminal.press("quit\r")
+        assert terminal.wait() == 0
+
+
 def test_the_demo_makes_everything_visible(tmp_path: Path) -> None:
     with Terminal("--demo", size=(200, 60), environment={"TMPDIR": str(tmp_path)}) as terminal:
         terminal.wait_for("embedded broker: nothing is kept", "demo-heartbeats", "demo-logs")

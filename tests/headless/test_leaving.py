@@ -32,6 +32,19 @@ def test_a_signal_does_what_quit_does(upload_dir: Path, embedded: Path,
         assert "1 file uploaded, 1 Byte in 1 chunk" in program.text()
 
 
+def test_signals_that_were_ignored_stay_so(upload_dir: Path, embedded: Path) -> None:
+    """A shell that starts a program with & makes it deaf to the Ctrl+C of its terminal."""
+    with Program(upload_dir, "--config", str(embedded), *QUICK,
+                 wrapper=("sh", "-c", 'trap "" INT; exec "$@"', "sh")) as program:
+        program.wait_for("connected to")
+        program.process.send_signal(signal.SIGINT)
+        program.process.send_signal(signal.SIGINT)
+        (upload_dir / "a.dat").write_bytes(b"1")
+        program.wait_for("a.dat uploaded")
+        program.process.send_signal(signal.SIGTERM)
+        assert program.wait() == 0
+
+
 def _check(program: Program, words: str) -> bool:
     program.type("check")
     return any(words in line for line in program.lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,24 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
     (GOOD + "[log]\nmax.logs.per.message = few\n", "line 6, [log] max.logs.per.message",
      "not a whole number", "Correct"),
     (GOOD + "nonsense\n", "my.config, line 5", "neither a section nor key = value", "key = value"),
+    (GOOD + "default.topic.config = x\n", "line 5, [producer] default.topic.config",
+     "not a text", "one by one"),
+    (GOOD + "logger = x\n", "line 5, [producer] logger", "not a text", "Remove logger"),
+    (GOOD + "test.mock.num.brokers = -1\n", "line 5, [producer] test.mock.num.brokers",
+     "-1 is not a whole number", "number of brokers"),
+    (GOOD + "test.mock.num.brokers = x\n", "line 5", "x is not a whole number", "number of"),
+    (GOOD + "test.mock.num.brokers =\n", "line 5", "nothing is not a whole number", "number of"),
+    (GOOD + "internal.termination.signal = 9\n", "line 5", "by a signal of its own", "Remove"),
+    pytest.param(GOOD + "client.id = " + "x" * 1_000_001 + "\n", "line 5, [producer] client.id",
+                 "1000001 characters", "Shorten", id="a client.id of a megabyte"),
+    (GOOD + "sasl.mechanism = OAUTHBEARER\n", "line 5, [producer] sasl.mechanism",
+     "needs a method to get a token by", "sasl.oauthbearer.method = oidc"),
+    (GOOD + "client.id = lab-%(name)s\n", "line 5, [producer] client.id",
+     "the value of another key, is not supported", "$NAME"),
+    (GOOD.replace("hunter2000", "$hunter2000"), "line 3, [broker] sasl.password",
+     "the environment variable is not set", "Set it"),
+    (GOOD.replace("hunter2000", "$1hunter2000"), "line 3, [broker] sasl.password",
+     "no variable's name follows", "write $NAME here"),
     (GOOD.encode("utf-16"), "my.config", "not a text file in UTF-8", "Save it as UTF-8"),
 ])
 def test_config_files(upload_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
@@ -76,6 +96,95 @@ def test_properties_of_heartbeats_and_log_messages(upload_dir: Path, tmp_path: P
         config = write(tmp_path, GOOD + f"[{section}]\nlinger.msec = 1\n")
         message = refused(capsys, upload_dir, "--config", config, f"--{section}_topic_name", "t")
         assert f"line 6, [{section}] linger.msec: No such configuration property" in message
+
+
+def test_a_token_of_heartbeats_needs_a_method_as_well(
+        upload_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write(tmp_path, GOOD + "[heartbeat]\nbootstrap.servers = h:1\n"
+                   "sasl.mechanism = OAUTHBEARER\n")
+    message = refused(capsys, upload_dir, "--config", config, "--heartbeat_topic_name", "t")
+    assert "line 7, [heartbeat] sasl.mechanism: sasl.mechanism = OAUTHBEARER needs" in message
+
+
+def test_a_config_that_is_far_too_large_is_not_read(upload_dir: Path, tmp_path: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    config = write(tmp_path, GOOD)
+    os.truncate(config, 3 << 30)
+    message = refused(capsys, upload_dir, "--config", config)
+    assert f"{config}: it has {3 << 30} bytes: that is no config file" in message
+
+
+@pytest.mark.parametrize("word", ["heartbeat", "log"])
+def test_messages_of_its_own_do_not_go_among_the_files(
+        upload_dir: Path, tmp_path: Path, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--topic_name", "data", f"--{word}_topic_name", "data", "--dry_run")
+    config = write(tmp_path, GOOD)
+    message = refused(capsys, upload_dir, "--config", config, *words)
+    assert f"--{word}_topic_name: data is the topic of the files" in message
+    write(tmp_path, GOOD + f"[{word}]\nbootstrap.servers = 127.0.0.1:1\n")
+    assert "data is the topic of the files" in refused(
+        capsys, upload_dir, "--config", config, *words)
+    write(tmp_path, GOOD + f"[{word}]\nbootstrap.servers = another:1\n")
+    assert main([str(upload_dir), "--config", str(config), *words]) == 0
+
+
+def test_paths_of_a_home_that_is_not_there(upload_dir: Path, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "there is no config file ~my.config" in refused(
+        capsys, upload_dir, "--config", "~my.config")
+    config = write(tmp_path, GOOD)
+    assert "there is no home directory for ~nosuchuser. Write the whole path" in refused(
+        capsys, upload_dir, "--config", config, "--logger_file_path", "~nosuchuser/x")
+    assert not Path("~nosuchuser").exists()
+    config.rename("~my.config")  # the name of a file may begin so
+    monkeypatch.setenv("OPENMSISTREAM_CONFIG_FILE_DIR", "~nosuchuser")
+    for name in ("~my.config", str(tmp_path / "~my.config")):
+        assert main([str(upload_dir), "--config", name, "--dry_run"]) == 0
+
+
+def test_a_home_that_nothing_tells(upload_dir: Path, tmp_path: Path,
+                                   monkeypatch: pytest.MonkeyPatch,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    def unknown(path: str) -> str:
+        return path  # as os.path.expanduser does without HOME and an entry of the user
+
+    monkeypatch.setattr("os.path.expanduser", unknown)
+    assert "there is no home directory for ~. Write" in refused(
+        capsys, upload_dir, "--config", write(tmp_path, GOOD), "--logger_file_path", "~/x")
+
+
+def test_loops_of_links(upload_dir: Path, tmp_path: Path,
+                        capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    config = write(tmp_path, GOOD)
+    for path in (tmp_path / "a", tmp_path / "a" / "below"):
+        assert "--logger_file_path" in refused(
+            capsys, upload_dir, "--config", config, "--logger_file_path", path)
+        refused(capsys, path, "--config", config)
+        refused(capsys, upload_dir, "--config", path)
+
+
+def test_a_regex_that_a_later_python_reads_otherwise_is_no_noise(
+        upload_dir: Path, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tui", str(upload_dir), "--config", str(write(tmp_path, GOOD)),
+         "--dry_run", "--upload_regex", "[a||b]"], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it needs a disk that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_help_that_cannot_be_written(unbuffered: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run([sys.executable, "-m", "tui", "--help"], stdout=full,
+                             stderr=subprocess.PIPE, text=True, timeout=60,
+                             env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
+    assert ran.returncode == 2
+    assert ran.stderr == "DataFileUploadDirectory: error: it cannot be written to the standard " \
+        "output: No space left on device. Send it elsewhere\n"
 
 
 def test_configs_that_are_not_there(upload_dir: Path, tmp_path: Path,

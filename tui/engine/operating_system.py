@@ -385,8 +385,8 @@ def stop_signals_handled(handler: Callable[[], None], *,
 
     before = {}
     for number in STOP_SIGNALS:
-        if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
-            continue  # started by nohup: the hang-up of the terminal means nothing
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # by nohup, or a shell's &: whoever started the program wanted it so
         before[number] = signal.signal(number, handle)
     try:
         yield

@@ -53,7 +53,8 @@ class Finding:
         self._on_queued = on_queued
         self._on_death = on_death
         self._selection = Selection(settings)
-        self._root = UploadRoot(settings.upload_dir)
+        self._root = UploadRoot(settings.upload_dir,
+                                settings.upload_dir_given or settings.upload_dir)
         self._lags = Lags(settings.lag_seconds)
         self._refused: dict[str, FileStatus] = {}
         self._refusing = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tui.engine.file_systems import mount_point
@@ -11,11 +12,13 @@ class UploadRoot:
     """Looks at the directory; remembers its number and where its file system is mounted.
 
     Args:
-        path: absolute path of the upload directory.
+        path: absolute path of the upload directory, without links.
+        given: the path that it was named by, which may go through links.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: Path) -> None:
         self.path = path
+        self._given = given
         self._mount = ""
         self._identity: tuple[int, int] | None = None
 
@@ -35,6 +38,16 @@ class UploadRoot:
             return f"source offline: no file system is mounted at {self._mount} any more"
         self._mount = mount
         return ""
+
+    def why_elsewhere(self) -> str:
+        """Return what to say where the path that was given leads to another directory by now."""
+        if self._given == self.path:
+            return ""
+        real = os.path.realpath(self._given)
+        if real == str(self.path) or not os.path.isdir(real):  # noqa: PTH112 (never raises)
+            return ""
+        return f"{self._given} leads to {real} now; what is uploaded is {self.path}, where it " \
+            "led when the program was started: start it again to upload the other"
 
     def is_another(self) -> bool:
         """Return whether another directory has taken its name since this was last asked.

@@ -76,6 +76,8 @@ class ScanningThread(StoppableThread):
         self.is_first = is_first
         self._never_read: set[str] = set()
         self._unreadable: dict[str, str] = {}
+        self._left_out: tuple[str, ...] = ()
+        self._elsewhere = ""
         self._ended: float | None = None
         self._next: float | None = None
         self._is_last = self._has_said_left_alone = False
@@ -116,12 +118,14 @@ class ScanningThread(StoppableThread):
 
     def problems(self) -> list[str]:
         """Return what could not be scanned, and why, one sentence each."""
-        found = [self.source_offline] if self.source_offline else []
+        found = [text for text in (self.source_offline, self._elsewhere) if text]
         unreadable = list(self._unreadable.items())
         found += [f"{name or 'the upload directory'} cannot be read: {why}; the next scan tries "
                   "again" for name, why in unreadable[:3]]
         if len(unreadable) > 3:
             found.append(f"{len(unreadable) - 3:,} more files and directories cannot be read")
+        if self._left_out:
+            found.append(_left_out_words(self._left_out))
         return found
 
     @property
@@ -214,6 +218,7 @@ class ScanningThread(StoppableThread):
             why = f"source offline: {self._root.path} cannot be seen ({error.what})"
         except OSError as error:
             why = f"source offline: {self._root.path} cannot be seen ({error.strerror})"
+        self._note_elsewhere()
         if why:
             if not self.source_offline:
                 logger.error("%s; nothing is taken for deleted, and watching goes on when it is "
@@ -231,6 +236,15 @@ class ScanningThread(StoppableThread):
             self._asked.set()
         return True
 
+    def _note_elsewhere(self) -> None:
+        try:
+            where = self._patient.run(lambda at: self._root.why_elsewhere())
+        except HangError:
+            return
+        if where and where != self._elsewhere:
+            logger.warning("%s", where)
+        self._elsewhere = where
+
     # Scanning.
 
     def _scan(self, last_seconds: float | None = None) -> None:
@@ -244,18 +258,21 @@ class ScanningThread(StoppableThread):
         unreadable: dict[str, str] = {}
         inodes = array("Q")
         refused: set[str] = set()
+        left_out: list[str] = []
         for batch in walk(self._selection, self._patient):
             if self.stopping.is_set() and (
                     last_seconds is None or time.monotonic() - began > last_seconds):
                 return
             inodes.append(batch.inode)
             refused.update(batch.not_utf8)
+            left_out += batch.left_out
             n_found += self._take(batch, unreadable)
         if not self._is_root_there():
             return  # the walk may have seen nothing for want of an upload directory
         self._unreadable = unreadable
         self._never_read &= set(unreadable)
         self._on_refused_seen(refused)
+        self._note_left_out(tuple(sorted(left_out)))
         self._watching.seen(inodes)
         self.last_seconds = time.monotonic() - began
         self._ended = time.monotonic()
@@ -264,6 +281,11 @@ class ScanningThread(StoppableThread):
         self.is_first = self.is_first and not self._comparing.make_durable()
         if not unreadable and not self.is_first:
             self._on_covered(began_ns)
+
+    def _note_left_out(self, left_out: tuple[str, ...]) -> None:
+        if left_out and left_out != self._left_out:
+            logger.warning("%s", _left_out_words(left_out))
+        self._left_out = left_out
 
     def _take(self, batch: Batch, unreadable: dict[str, str]) -> int:
         while not self._has_room(1.0) and not self.stopping.is_set():
@@ -326,3 +348,10 @@ class ScanningThread(StoppableThread):
             if not self._selection.why_not_directory(name):
                 for batch in walk(self._selection, self._patient, name):
                     self._take(batch, {})
+
+
+def _left_out_words(directories: tuple[str, ...]) -> str:
+    n, first = len(directories), directories[0]
+    what = f"the directory {first} is" if n == 1 else f"{n:,} directories, such as {first}, are"
+    return f"{what} left out, because a file there has the name of a ledger " \
+        "(upload_to_*.sqlite3): move that file away if it is none"

@@ -87,18 +87,19 @@ class Selection:
     def why_not_path(self, rel_path: str) -> str:
         """Return what speaks against a path by its name alone; asks no file system."""
         return self.why_not_file_name(rel_path) \
-            or self._why_not_ours(rel_path.rpartition("/")[0])
+            or self.why_not_ours(rel_path.rpartition("/")[0])
 
     def why_not_directory(self, directory: str) -> str:
         """Return why nothing below a directory is ever uploaded; empty where it may be."""
-        reason = self._why_not_ours(directory)
+        reason = self.why_not_ours(directory)
         while directory and not reason:
             if self._holds_ledgers(directory):
                 reason = f"the directory {directory} holds ledgers of this program"
             directory = directory.rpartition("/")[0]
         return reason
 
-    def _why_not_ours(self, directory: str) -> str:
+    def why_not_ours(self, directory: str) -> str:
+        """Return whether a directory is one of this program's own, in words; empty if not."""
         if directory == STATE_DIRECTORY_NAME or directory.startswith(STATE_DIRECTORY_NAME + "/"):
             return f"it is in the directory {STATE_DIRECTORY_NAME}"
         if self._state_dir and (directory == self._state_dir

@@ -39,6 +39,7 @@ class Batch:
         below: directories to be entered.
         unreadable: path and reason, where something is there and cannot be looked at.
         not_utf8: paths that no message can carry.
+        left_out: directories that are not entered, because a ledger seems to be in them.
     """
 
     directory: str
@@ -47,6 +48,7 @@ class Batch:
     below: list[Directory] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     not_utf8: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 class _Listing:
@@ -133,6 +135,8 @@ class _Listing:
                 self._selection.say_once(rel_path, reason)
                 return
         if self._selection.why_not_directory(rel_path):
+            if not self._selection.why_not_ours(rel_path):
+                batch.left_out.append(rel_path)
             return
         if not self._selection.follow_symlinks:
             batch.below.append(Directory(rel_path))

@@ -11,6 +11,7 @@ import ast
 import datetime
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -162,7 +163,9 @@ def _fields(text: str) -> list[str]:
 
 
 def _text(field: str) -> str:
-    value = ast.literal_eval(field) if field[:1] in ("'", '"') else field
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old tables write backslashes as later Pythons would not
+        value = ast.literal_eval(field) if field[:1] in ("'", '"') else field
     if not isinstance(value, str):
         raise ValueError("it is no text")
     return value
