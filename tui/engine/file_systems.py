@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 #: File systems whose changes on other machines or layers reach no native observer.
@@ -26,6 +27,44 @@ def mount_point(path: Path) -> str:
     return str(next((p for p in (real, *real.parents) if os.path.ismount(p)), real.anchor))
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file system that is mounted somewhere.
+
+    Attributes:
+        number: of this mount; another one at the same place has another.
+        point: absolute path. kind: type of the file system. options: of the file system.
+    """
+
+    number: int
+    point: str
+    kind: str
+    options: str = ""
+
+
+def _all_mounts(mounts: Path) -> list[Mount]:
+    found = []
+    for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
+        left, _, right = line.partition(" - ")
+        fields, (kind, _, options) = left.split(), right.split(" ", 2)
+        found.append(Mount(int(fields[0]), _unescaped(fields[4]), kind, options))
+    return found
+
+
+def mounts_below(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> frozenset[Mount]:
+    """Return the file systems that are mounted below a directory; none where it is not told.
+
+    Args:
+        path: absolute, without links.
+        mounts: Linux's table of mounts (proc(5), mountinfo).
+    """
+    above = os.path.join(path, "")  # noqa: PTH118 (a prefix, with its separator)
+    try:
+        return frozenset(m for m in _all_mounts(mounts) if m.point.startswith(above))
+    except (OSError, ValueError, IndexError):
+        return frozenset()
+
+
 def file_system_kind(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
     """Return the type of the file system that holds a path; empty where it cannot be known.
 
@@ -36,12 +75,11 @@ def file_system_kind(path: Path, mounts: Path = Path("/proc/self/mountinfo")) ->
     with contextlib.suppress(OSError):
         real = os.path.realpath(path)
         best = ("", "", "")
-        for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
-            left, _, right = line.partition(" - ")
-            point, (kind, _, options) = _unescaped(left.split()[4]), right.split(" ", 2)
+        for mount in _all_mounts(mounts):
+            point = mount.point
             if (real == point or real.startswith(point.rstrip("/") + "/")) \
                     and len(point) >= len(best[0]):
-                best = (point, kind, options)
+                best = (point, mount.kind, mount.options)
         if best[1] == "overlay" and _is_in_lower_layer(real, best[0], best[2]):
             return "overlay, lower layer"
         return best[1]

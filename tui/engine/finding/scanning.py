@@ -190,11 +190,13 @@ class ScanningThread(StoppableThread):
         """Listen anew where the observer is deaf, or could not watch and now may."""
         if self._watching.is_well():
             self._watching.look_for_unwatched()
-            if not self._watching.is_out_of_pace(self.last_seconds or 0.0):
+            has_changed = self._watching.have_mounts_changed()
+            if not self._watching.is_out_of_pace(self.last_seconds or 0.0) and not has_changed:
                 return False
         is_due = self._next is not None and time.monotonic() >= self._next
         if self._watching.problem and not is_due:
             return False
+        self._watching.say_deaf()
         self._listen(self._watching.restart)
         return True
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from watchdog.events import (
@@ -21,11 +21,9 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserverVFS
 
-from tui.engine.file_systems import delivers_events, file_system_kind
+from tui.engine.file_systems import Mount, delivers_events, file_system_kind, mounts_below
+from tui.engine.finding.observing import CannotObserveError, Observing, observe
 from tui.engine.model import EventKind
 from tui.engine.operating_system import watched_inodes
 from tui.settings import Settings
@@ -41,7 +39,6 @@ EVENT_TYPES: list[type[FileSystemEvent]] = [
 #: Where it is said how to make room for more.
 _MORE_EVENTS = "on Linux, raise fs.inotify.max_queued_events with sysctl"
 _MORE_WATCHES = "on Linux, raise fs.inotify.max_user_watches with sysctl"
-_MORE_OBSERVERS = "on Linux, raise fs.inotify.max_user_watches and max_user_instances with sysctl"
 #: Seconds between two polls: more for large directories, so that polling takes a small share.
 _LEAST_POLL_SECONDS, _MOST_POLL_SECONDS, _POLLING_SHARE = 1.0, 60.0, 0.05
 #: Overflows reported within this time are one.
@@ -98,19 +95,6 @@ class _OverflowHandler(logging.Handler):
             self._on_overflow()
 
 
-def _without_errors(root: str) -> Callable[[str | None], Iterator[os.DirEntry[str]]]:
-    """Return a listing for the polling observer, which a single bad directory must not blind."""
-    def listing(path: str | None) -> Iterator[os.DirEntry[str]]:
-        try:
-            return os.scandir(path)
-        except OSError:
-            if path == root:
-                raise
-            return iter(())  # the scan says what is wrong with it
-
-    return listing
-
-
 class Watching:
     """An observer that is built anew when it dies or its directory is replaced.
 
@@ -135,12 +119,12 @@ class Watching:
             logger.info("the file system (%s) does not tell of every change: the directory is "
                         "polled", self._kind)
         self._has_stopped = False
-        self._observer: BaseObserver | None = None
-        self._threads: list[threading.Thread] = []
+        self._observing: Observing | None = None
         self._lock = threading.Lock()
         self._last_event: float | None = None
         self._last_overflow = float("-inf")
         self._seen: frozenset[int] = frozenset()
+        self._mounts = mounts_below(self._root)
         self.poll_seconds = _LEAST_POLL_SECONDS
         self.n_overflows = 0
         self.n_unwatched = self._n_seen = 0
@@ -149,7 +133,7 @@ class Watching:
     @property
     def name(self) -> str:
         """Which observer is at work, in a word or two."""
-        if self._observer is None:
+        if self._observing is None:
             return "none"
         return "polling" if self.is_polling else "native"
 
@@ -160,9 +144,13 @@ class Watching:
 
     def problems(self) -> list[str]:
         """Return why events do not tell of everything, one sentence each."""
-        found = [f"{self.problem}: only scans find files"] if self.problem else []
+        found = [self.problem] if self.problem else []
         if self.n_unwatched:
             found.append(f"{self._unwatched_words()}; {_MORE_WATCHES}")
+        if not self.is_polling:
+            found += [f"only scans find files in {self._name_of(mount)}: its file system "
+                      f"({mount.kind}) does not tell of changes that others make"
+                      for mount in self._mounts if not delivers_events(mount.kind)]
         return found
 
     def start(self) -> None:
@@ -174,34 +162,27 @@ class Watching:
     def _start(self) -> None:
         if self._has_stopped:
             return  # it was told so before it had begun
-        root = str(self._root)
         # It warns, on the terminal, of directories that it heard of twice; that does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        # Links are not followed: what they lead to is watched where it is, if it is inside.
-        observer: BaseObserver = PollingObserverVFS(
-            os.lstat, _without_errors(root), polling_interval=self.poll_seconds) \
-            if self.is_polling else Observer()
         try:
-            observer.schedule(_Handler(self._root, self._heard, self._heard_of_directory), root,
-                              recursive=True, event_filter=EVENT_TYPES)
-            observer.start()
-        except OSError as error:
-            problem = f"the directory cannot be watched ({error.strerror or error})"
-            if self.problem != problem:
-                logger.warning("%s: only scans find files now; %s", problem, _MORE_OBSERVERS)
-            self.problem = problem
+            self._observing = observe(
+                self._root, _Handler(self._root, self._heard, self._heard_of_directory),
+                EVENT_TYPES, self.poll_seconds if self.is_polling else None)
+        except CannotObserveError as error:
+            remedy = f"; {error.remedy}" if error.remedy else ""
+            self._cannot_watch(f"the directory cannot be watched ({error.what}): only scans find "
+                               f"files{remedy}")
             return
         self.problem = ""
-        self._threads = [thread for thread in threading.enumerate()
-                         if type(thread).__module__.startswith("watchdog.")]
-        self._observer = observer
 
     def cannot_begin(self, why: str) -> None:
         """Note that beginning to listen does not come to an end."""
-        if not self.problem:
-            logger.warning("the directory cannot be watched yet (%s): only scans find files now",
-                           why)
-        self.problem = f"the directory cannot be watched yet ({why})"
+        self._cannot_watch(f"the directory cannot be watched yet ({why}): only scans find files")
+
+    def _cannot_watch(self, problem: str) -> None:
+        if self.problem != problem:
+            logger.warning("%s; it is tried again with every scan", problem)
+        self.problem = problem
 
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         self._last_event = time.monotonic()
@@ -237,6 +218,23 @@ class Watching:
             self._on_overflow(f"events lost, scanned again: the queue of file events overflowed; "
                               f"{_MORE_EVENTS}")
 
+    def have_mounts_changed(self) -> bool:
+        """Return whether a file system was mounted or unmounted in the directory, and say so.
+
+        Watches stay with what was there before: only a new observer sees what is there now.
+        """
+        before, self._mounts = self._mounts, mounts_below(self._root)
+        for mount in self._mounts - before:
+            logger.info("a file system (%s) was mounted at %s: what is in it is watched from now "
+                        "on", mount.kind, self._name_of(mount))
+        for mount in before - self._mounts:
+            logger.warning("the file system (%s) at %s is no longer mounted; the files in it "
+                           "cannot be seen", mount.kind, self._name_of(mount))
+        return before != self._mounts
+
+    def _name_of(self, mount: Mount) -> str:
+        return os.path.relpath(mount.point, self._root)
+
     # What the scan saw, against what is watched.
 
     def seen(self, inodes: Iterable[int]) -> None:
@@ -268,7 +266,13 @@ class Watching:
 
     def is_well(self) -> bool:
         """Return whether the observer is at work."""
-        return self._observer is not None and all(t.is_alive() for t in self._threads)
+        return self._observing is not None and self._observing.is_well()
+
+    def say_deaf(self) -> None:
+        """Say that the observer died, where it did."""
+        if self._observing is not None and not self._observing.is_well():
+            logger.warning("the observer of file events has died: another is started, and the "
+                           "directory is scanned again")
 
     def restart(self) -> None:
         """Listen with a new observer, because the old one is deaf."""
@@ -286,9 +290,8 @@ class Watching:
         if not self._lock.acquire(timeout=1.0):
             return  # it is just being started, and hangs; it ends with the process
         try:
-            observer, self._observer = self._observer, None
+            observing, self._observing = self._observing, None
         finally:
             self._lock.release()
-        if observer is not None:
-            observer.stop()
-            observer.join(5)
+        if observing is not None:
+            observing.end()
