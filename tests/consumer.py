@@ -17,6 +17,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tests.waiting import wait_until
@@ -63,6 +65,23 @@ def add_partitions(bootstrap: str, name: str, n_partitions: int) -> None:
     admin.create_partitions([NewPartitions(name, n_partitions)])[name].result(30)
     wait_until(lambda: len(admin.list_topics(name, timeout=20).topics[name].partitions)
                == n_partitions, f"{name} has {n_partitions} partitions")
+
+
+def alter_topic(bootstrap: str, name: str, **config: str) -> None:
+    """Change settings of a topic, their dots written as underscores."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[
+        ConfigEntry(key.replace("_", "."), value,
+                    incremental_operation=AlterConfigOpType.SET)
+        for key, value in config.items()])
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+    def are_changed() -> bool:
+        asked = ConfigResource(ResourceType.TOPIC, name)
+        found = admin.describe_configs([asked])[asked].result(20)
+        return all(found[key.replace("_", ".")].value == value for key, value in config.items())
+
+    wait_until(are_changed, f"{name} has {config}")
 
 
 def delete_topic(bootstrap: str, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from tests.consumer import delete_topic, make_topic, read_topic, rebuild
+from tests.consumer import alter_topic, delete_topic, make_topic, read_topic, rebuild
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.fatal_error import strike
 from tests.faults.steps import having_uploaded_a, judged, options, wait_for_chunks
@@ -151,6 +151,44 @@ def test_s08_a_chunk_larger_than_the_topic_takes_holds_its_file_until_it_fits(
         assert program.quit() == 0
     consumer = judged(kafka.bootstrap, topic)
     assert sorted(consumer.completed) == [("large", content), ("small", b"small")]
+
+
+def test_a_limit_that_is_lowered_while_running_makes_the_requests_smaller(
+        kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
+    topic = make_topic(kafka.bootstrap)
+    before, after = (random.Random(seed).randbytes(3_000_000) for seed in (1, 2))
+    with Program(upload_dir, *options(config, topic)) as program:
+        (upload_dir / "before").write_bytes(before)
+        program.wait_uploaded(1)
+        alter_topic(kafka.bootstrap, topic, max_message_bytes="50000")
+        (upload_dir / "after").write_bytes(after)
+        program.wait_for("the topic takes requests of at most 50000 bytes now")
+        program.wait_uploaded(2)
+        # A chunk that is too large by itself is held, as before.
+        alter_topic(kafka.bootstrap, topic, max_message_bytes="10000")
+        (upload_dir / "held").write_bytes(before)
+        program.wait_for("held is held: .*choose a smaller --chunk_size")
+        assert program.quit() == 1
+    assert sorted(judged(kafka.bootstrap, topic).completed) == [
+        ("after", after), ("before", before)]
+
+
+def test_a_quit_does_not_wait_for_a_long_linger(kafka: KafkaBroker, tmp_path: Path,
+                                                upload_dir: Path) -> None:
+    topic = make_topic(kafka.bootstrap)
+    config = write_config(tmp_path / "l.config", kafka.bootstrap, "linger.ms = 300000\n")
+    with Program(upload_dir, *options(config, topic)) as program:
+        program.wait_for("connected to")
+        (upload_dir / "a").write_bytes(b"a")
+        (upload_dir / "large").write_bytes(bytes(200_000))
+
+        def are_produced() -> bool:
+            program.type("files")
+            return any("uploading, 0 of 13" in line for line in program.lines)
+
+        wait_until(are_produced, "all is handed to the client, and waits there")
+        assert program.quit() == 0
+    assert judged(kafka.bootstrap, topic).files == {"a": b"a", "large": bytes(200_000)}
 
 
 def test_s09_quit_with_the_broker_down_ends_and_remembers(own_kafka: KafkaBroker, tmp_path: Path,

@@ -142,6 +142,10 @@ class Parts:
         self.ledger.database.holds_back = False
         self.finding.stop(last_scan=last_scan)
 
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Send at once what waits for company, or no longer so."""
+        self.producing.is_hurried = is_hurried
+
     def stop(self, *, is_forced: bool, last_scan: bool) -> None:
         """Stop and join every thread, each kind with a deadline."""
         self.stop_finding(last_scan=last_scan)

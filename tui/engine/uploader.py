@@ -139,6 +139,7 @@ class Uploader:
             if self._phase is not Phase.RUNNING:
                 return
             self._phase = Phase.DRAINING
+        self._parts.hurry(is_hurried=True)
         if self.queue.is_paused:
             logger.info("what is queued is sent before leaving, although uploading was paused")
             self.queue.resume()
@@ -150,6 +151,7 @@ class Uploader:
             if self._phase is not Phase.DRAINING or self.must_leave_now or self._is_broken:
                 return False
             self._phase = Phase.RUNNING
+        self._parts.hurry(is_hurried=False)
         logger.info("quit was taken back: watching goes on")
         return True
 

@@ -17,6 +17,11 @@ logger = logging.getLogger(__name__)
 
 Config = dict[str, str | int | float | bool]
 
+#: In force once the cluster has denied the IdempotentWrite right. Retries are then our own, so
+#: that every chunk that may be on the topic twice is known to be.
+WITHOUT_IDEMPOTENCE: Config = {
+    "enable.idempotence": False, "max.in.flight.requests.per.connection": 1, "retries": 0}
+
 #: A client that was replaced reports what it still holds; it is polled so long at a time.
 _RETIRED_POLL_SECONDS = 0.05
 _MOST_PATHS = 20_000
@@ -109,14 +114,19 @@ class Clients:
         """Have a client, replaced while it took a message, report that one as not delivered."""
         self._retired.append(client)
 
-    def poll(self, seconds: float) -> KafkaError | None:
-        """Serve the callbacks of all clients; return the error that poisoned one in force."""
+    def poll(self, seconds: float, *, is_hurried: bool = False) -> KafkaError | None:
+        """Serve the callbacks of all clients; return the error that poisoned one in force.
+
+        Args:
+            seconds: how long to wait for something to serve.
+            is_hurried: have messages sent at once, whatever ``linger.ms`` says.
+        """
         live = self._live
         fatal = None
         for position, client in enumerate(live):
             wait = 0 if position else min(seconds, _SHARED_POLL_SECONDS) if len(live) > 1 \
                 else seconds
-            fatal = _poll(client, wait) or fatal
+            fatal = _poll(client, wait, is_hurried=is_hurried) or fatal
         for _ in range(len(self._retired)):
             old = self._retired.popleft()
             old.purge()
@@ -177,9 +187,12 @@ class Clients:
                                  "and this is not said again")
 
 
-def _poll(client: Producer, seconds: float) -> KafkaError | None:
+def _poll(client: Producer, seconds: float, *, is_hurried: bool = False) -> KafkaError | None:
     try:
-        client.poll(seconds)
+        if is_hurried and len(client):
+            client.flush(seconds)
+        else:
+            client.poll(seconds)
     except KafkaException as error:  # a fatal error arrives so, and not at the callback
         cause = error.args[0]
         return cause if isinstance(cause, KafkaError) else KafkaError(KafkaError._FAIL)

@@ -8,18 +8,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from tui.engine.model import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth
-from tui.engine.sending.clients import Clients
+from tui.engine.sending.clients import WITHOUT_IDEMPOTENCE, Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
 from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
-from tui.engine.sending.request_sizes import fit_requests
+from tui.engine.sending.request_sizes import TopicLimit, fit_requests
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.threads import StoppableThread
 from tui.settings import Settings
@@ -28,11 +28,6 @@ logger = logging.getLogger(__name__)
 
 _Report = tuple[Sending, int, int, int, int, int]
 _UNCHECKED, _STOPPED = "the cluster is not checked", "the program stops"
-
-#: In force once the cluster has denied the IdempotentWrite right. Retries are then our own, so
-#: that every chunk that may be on the topic twice is known to be.
-WITHOUT_IDEMPOTENCE: Mapping[str, str | int | float | bool] = {
-    "enable.idempotence": False, "max.in.flight.requests.per.connection": 1, "retries": 0}
 
 #: Reported by the client itself: the connection was lost, or never was.
 _LOSSES = frozenset({
@@ -93,7 +88,9 @@ class ProducingThread(StoppableThread):
         self._said_again: set[str] = set()
         self._largest_accepted = 0
         self._was_trusted = False
-        self._limit_is_known = False
+        self._limit = TopicLimit()
+        self._is_far = False
+        self.is_hurried = False  #: whether nothing is to wait for company (``linger.ms``)
         self._must_go_alone = self._must_replace = False
         self._said_unreadable = False
         self._next_build = 0.0
@@ -104,7 +101,7 @@ class ProducingThread(StoppableThread):
 
     def work(self) -> None:
         while not self.stopping.is_set():
-            fatal = self.clients.poll(0.1)
+            fatal = self.clients.poll(0.1, is_hurried=self.is_hurried)
             self.traffic.tick()
             if fatal is not None:
                 self._rebuild(fatal)
@@ -305,10 +302,12 @@ class ProducingThread(StoppableThread):
             self._on_again(sending)
 
     def _judge(self, code: int, *, was_sent: bool) -> Verdict:
-        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit_is_known:
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit.is_known:
             # Perhaps not the chunk was too large, but the request that it shared with others.
             self._must_go_alone = True
             return Verdict(Cure.AGAIN)
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and self._limit.doubt():
+            return Verdict(Cure.AGAIN, asks_for_check=True)
         return judge(code)
 
     def _say_again(self, text: str) -> None:
@@ -320,7 +319,7 @@ class ProducingThread(StoppableThread):
     # The connection.
 
     def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
-        """Make the most of the line, once, before anything is produced.
+        """Make the most of the line before anything is produced; later, only fit a lower limit.
 
         The requests on their way are limited in number. So to a cluster far away they are large,
         and several producers send them, since many a topic's limit leaves no room for a second
@@ -331,10 +330,11 @@ class ProducingThread(StoppableThread):
             round_trip_seconds: to the cluster and back.
         """
         if self._was_trusted:
+            self._fit_again(max_request_bytes)
             return
         self._was_trusted = True
-        is_far = round_trip_seconds >= _FAR_SECONDS
-        self._limit_is_known = max_request_bytes is not None
+        self._limit.learn(max_request_bytes)
+        self._is_far = is_far = round_trip_seconds >= _FAR_SECONDS
         config = self.clients.config
         if max_request_bytes and fit_requests(config, max_request_bytes, is_far=is_far):
             self.clients.update(config)
@@ -346,6 +346,17 @@ class ProducingThread(StoppableThread):
                 self.clients.share_among(_N_CLIENTS_WHEN_FAR)
             except KafkaException as error:
                 logger.warning("one producer has to do: %s", self._redact(str(error)))
+
+    def _fit_again(self, max_request_bytes: int | None) -> None:
+        """Make requests smaller, where the topic takes no longer what it took."""
+        if not self._limit.is_lower(max_request_bytes) or max_request_bytes is None:
+            return
+        logger.warning("the topic takes requests of at most %d bytes now: they are made smaller",
+                       max_request_bytes)
+        config = self.clients.config
+        if fit_requests(config, max_request_bytes, is_far=self._is_far):
+            self.clients.update(config)
+            self._must_replace = True  # before it is trusted again
 
     def trust(self) -> bool:
         """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
@@ -402,7 +413,7 @@ class ProducingThread(StoppableThread):
     def _send_alone(self) -> None:
         """Build new clients that put one chunk into a request: the topic takes no larger ones."""
         self._must_go_alone = False
-        self._limit_is_known = True
+        self._limit.is_known = True  # that much is: no smaller requests can be made
         logger.warning("the topic takes smaller requests than the producer makes, and does not "
                        "tell its limit: each chunk goes by itself from now on")
         self.clients.update({"batch.num.messages": 1})

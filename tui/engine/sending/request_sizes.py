@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from tui.engine.sending.clients import Config
+
+#: So long a limit is believed that was asked for because a request was too large.
+_BELIEVED_SECONDS = 30.0
 
 #: What librdkafka makes of its own, and the most that it can be told.
 _DEFAULT_BYTES, _MOST_BYTES = 1_000_000, 1_000_000_000
@@ -38,3 +44,43 @@ def fit_requests(config: Config, topic_max_bytes: int, *, is_far: bool) -> bool:
     if fitting != int(config.get("batch.size", _DEFAULT_BYTES)):
         config["batch.size"] = fitting
     return config != before
+
+
+class TopicLimit:
+    """What is known of the size of a request that the topic takes.
+
+    Attributes:
+        is_known: whether a refusal for its size may be the chunk's own.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.is_known = False
+        self._n_bytes: int | None = None
+        self._is_in_doubt = False
+        self._confirmed = float("-inf")
+        self._now = now
+
+    def learn(self, n_bytes: int | None) -> None:
+        """Note the limit for the first time; None where the broker does not tell."""
+        self._n_bytes, self.is_known = n_bytes, n_bytes is not None
+
+    def doubt(self) -> bool:
+        """Return whether the limit is to be asked for again before a refusal is believed.
+
+        It may have been lowered. What was asked for because of a refusal is believed for a while.
+        """
+        if self._now() - self._confirmed <= _BELIEVED_SECONDS:
+            return False
+        self._is_in_doubt = True
+        return True
+
+    def is_lower(self, n_bytes: int | None) -> bool:
+        """Take the limit that was asked for; return whether requests have to be made smaller."""
+        if not self._is_in_doubt:
+            return False
+        self._is_in_doubt = False
+        before, self._n_bytes = self._n_bytes, n_bytes
+        if n_bytes is not None and (before is None or n_bytes < before):
+            return True
+        self._confirmed = self._now()
+        return False
