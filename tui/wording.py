@@ -208,6 +208,8 @@ def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str
               f"{count(counts.uploading)} uploading,"),
         *_row("", f"{count(counts.uploaded)} uploaded ({count(counts.uploaded_this_run)} now), "
               f"{count(counts.held)} held, {count(counts.failed)} failed"),
+        *(_row("", f"{files(counts.in_doubt)} to be read again, to see whether the content "
+               "changed") if counts.in_doubt else ()),
         *_row("sent", f"{count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
               f"acknowledged; {size(traffic.n_bytes_in_flight)} on the way"),
         *_row("rate", f"{rate(traffic.bytes_per_second)} now, "
@@ -272,6 +274,9 @@ def may_leave(snapshot: Snapshot) -> str:
     if snapshot.freshness.n_unreadable:
         return f"all else is sent; {count(snapshot.freshness.n_unreadable)} files or directories " \
             "cannot be read"
+    if counts.in_doubt:
+        return f"everything that is known to have changed is sent; {files(counts.in_doubt)} to " \
+            "be read again, now or at the next start, to see whether the content changed"
     return "everything is sent"
 
 
@@ -325,6 +330,8 @@ def explanation(found: Explanation) -> list[str]:
         text = f"uploaded at {moment(found.version.completed)}"
         if found.version.may_not_rebuild:
             text += "; a consumer that holds part of an older version may not rebuild it"
+        if found.reason:
+            text += f"; {found.reason}"
     else:
         text = status_words(status) if status is not None else found.verdict
     lines = wrapped(f"{name}: {text}", 80)

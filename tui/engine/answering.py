@@ -141,7 +141,15 @@ def explain(ledger: Ledger, finding: Finding, queue: UploadQueue, rel_path: str)
     ahead = 0
     if status.state is FileState.WAITING:
         ahead = ledger.files.n_bytes_ahead(rel_path)
-    return Explanation(rel_path, verdict, status, version, ahead, status.reason)
+    return Explanation(rel_path, verdict, status, version, ahead,
+                       status.reason or _doubt(ledger, rel_path, status))
+
+
+def _doubt(ledger: Ledger, rel_path: str, status: FileStatus) -> str:
+    known = ledger.files.known(rel_path) if status.state is FileState.UPLOADED else None
+    if known is None or not known.is_in_doubt:
+        return ""
+    return "it may have changed since, and is read again to see whether it did"
 
 
 def reupload(ledger: Ledger, finding: Finding, rel_path: str) -> None:

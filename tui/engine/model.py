@@ -81,12 +81,15 @@ class Observation(NamedTuple):
         n_bytes: size.
         mtime_ns: time of last modification, nanoseconds since the epoch.
         inode: file number; 0 where there is none, or where it may change by itself.
+        ctime_ns: time of the last change, also of attributes, which no program can set; 0 where
+            there is none.
     """
 
     rel_path: str
     n_bytes: int
     mtime_ns: int
     inode: int = 0
+    ctime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,9 @@ class KnownFile:
         rest_n_bytes, rest_mtime_ns: size and time of that rest; equal to what is on the disk
             means unchanged.
         inode: file number when it was last queued or left alone; 0 where not known.
+        rest_ctime_ns: time of the last change as it was uploaded; None where not known, and
+            negative where whether it changed since has to be seen from its content.
+        is_in_doubt: whether its content is to be looked at.
     """
 
     state: FileState
@@ -109,6 +115,8 @@ class KnownFile:
     rest_n_bytes: int = -1
     rest_mtime_ns: int = -1
     inode: int = 0
+    rest_ctime_ns: int | None = None
+    is_in_doubt: bool = False
 
     def is_replaced_by(self, observation: Observation) -> bool:
         """Return whether another file has taken the path."""
@@ -234,7 +242,11 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Number of paths in each state; ``uploaded`` counts versions, this run and before."""
+    """Number of paths in each state.
+
+    ``uploaded`` counts versions, of this run and before; ``in_doubt`` files whose content is still
+    to be read again, since only that tells whether they changed.
+    """
 
     left_alone: int = 0
     settling: int = 0
@@ -244,6 +256,7 @@ class Counts:
     held: int = 0
     failed: int = 0
     uploaded_this_run: int = 0
+    in_doubt: int = 0
 
     @property
     def unfinished(self) -> int:

@@ -342,12 +342,26 @@ def last_change_ns(status: os.stat_result, now_ns: int, platform: str = sys.plat
     return max(created_ns, status.st_mtime_ns) if status.st_mtime_ns <= now_ns else created_ns
 
 
+def change_time_ns(status: os.stat_result, platform: str = sys.platform) -> int:
+    """Return when content or attributes of a file last changed; 0 on Windows, which has no such.
+
+    Args:
+        status: of the file.
+        platform: for tests of what only Windows does.
+    """
+    return 0 if platform == "win32" else _in_64_bits(status.st_ctime_ns)
+
+
+def _in_64_bits(time_ns: int) -> int:
+    return (time_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 def mtime_in_64_bits(status: os.stat_result) -> int:
     """Return an mtime in nanoseconds that fits signed 64 bits, as the ledger needs.
 
     Years beyond 2262 are folded back: two times that differ still differ.
     """
-    return (status.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+    return _in_64_bits(status.st_mtime_ns)
 
 
 def watched_inodes(descriptors: Path = Path("/proc/self/fdinfo")) -> set[int] | None:

@@ -10,6 +10,7 @@ from tui.engine.bookkeeping import Bookkeeper
 from tui.engine.connecting import ConnectingThread
 from tui.engine.finding.finding import Finding
 from tui.engine.logs import Log
+from tui.engine.looking_again import LookingAgainThread
 from tui.engine.model import (
     BrokerState,
     FileState,
@@ -17,6 +18,7 @@ from tui.engine.model import (
     PeriodicStatus,
     WaitingFile,
 )
+from tui.engine.recording.doubts import Doubts
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.sending.cluster import addresses
@@ -84,6 +86,9 @@ class Parts:
         self._tables = Tables(ledger, settings)
         self._tabulating = Renewed[TabulatingThread](
             lambda _dead: TabulatingThread(self._tables, died))
+        self._looking_again = Renewed[LookingAgainThread](lambda _dead: LookingAgainThread(
+            settings.upload_dir, settings.follow_symlinks, Doubts(ledger.database),
+            ledger.versions, lambda: not self.n_left(), self.finding.touch, died))
         self._make_periodic(log)
         self._make_uploading()
 
@@ -123,7 +128,8 @@ class Parts:
         return [self._recording, self.producing, self._connecting]
 
     def _renewed(self) -> list[Renewed[Any]]:
-        return [*self._uploading, self._tabulating, self._heartbeat, self._log_messages]
+        return [*self._uploading, self._looking_again, self._tabulating, self._heartbeat,
+                self._log_messages]
 
     def look_after(self) -> str:
         """Start threads anew that can be; return the name of a dead one that all need, or none."""
@@ -150,7 +156,8 @@ class Parts:
         """Stop and join every thread, each kind with a deadline."""
         self.stop_finding(last_scan=last_scan)
         self.producing.halt()
-        late = stop_all([r.thread for r in self._uploading], _JOIN_SECONDS)
+        late = stop_all([*(r.thread for r in self._uploading), self._looking_again.thread],
+                        _JOIN_SECONDS)
         # It may be waiting for the answer of a broker, which a forced quit does not.
         late += stop_all([self._connecting], _FORCED_SECONDS if is_forced else _JOIN_SECONDS)
         late += stop_all([self.producing], _JOIN_SECONDS)

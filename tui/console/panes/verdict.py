@@ -132,4 +132,7 @@ def _work(snapshot: Snapshot, is_short: bool) -> _Sentence:
             "$foreground"
     if counts.held or counts.failed:
         return "●", "All else is sent", "$success"
+    if counts.in_doubt:
+        return "●", f"Everything is sent; {wording.files(counts.in_doubt)} read again to see " \
+            "whether the content changed", "$success"
     return "●", "Everything is sent; new files follow by themselves", "bold $success"

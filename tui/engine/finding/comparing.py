@@ -6,7 +6,12 @@ import os
 import time
 from collections.abc import Callable
 
-from tui.engine.finding.selection import FileLedger, Selection, is_replaced
+from tui.engine.finding.selection import (
+    FileLedger,
+    Selection,
+    has_other_ctime,
+    is_replaced,
+)
 from tui.engine.finding.walking import Batch
 from tui.engine.model import EventKind, FileState, KnownFile, Observation
 from tui.engine.operating_system import last_change_ns
@@ -42,7 +47,7 @@ class Comparing:
         self._on_queued = on_queued
         self._start_ns = start_ns
         self._at_rest_ns = (settings.lag_seconds + at_rest_seconds) * 1e9
-        self.n_left_alone = self.n_left_alone_new = 0
+        self.n_left_alone = self.n_left_alone_new = self.n_in_doubt = 0
 
     def compare(self, batch: Batch, *, is_first: bool) -> int:
         """Compare some files of a directory with the ledger; return how many were news.
@@ -57,6 +62,7 @@ class Comparing:
         prefix = f"{batch.directory}/" if batch.directory else ""
         left_alone: list[Observation] = []
         at_rest: list[Observation] = []
+        ctimes = _Ctimes()
         n_found = 0
         for name, status in batch.files:
             was = known.get(name)
@@ -65,6 +71,7 @@ class Comparing:
             observation = self._selection.observation(prefix + name, status)
             if was is not None and self._is_as_known(was, observation, is_first):
                 self.n_left_alone += was.state is FileState.LEFT_ALONE
+                ctimes.compare(was, observation)
             elif was is None and is_first and self._was_there(status):
                 left_alone.append(observation)
             elif is_first and self._is_surely_at_rest(status):
@@ -74,6 +81,9 @@ class Comparing:
                 self._touch(observation.rel_path, EventKind.CREATED if was is None or is_first
                             else EventKind.FOUND)
         self._record(left_alone, at_rest)
+        self._ledger.record_ctimes(ctimes.unknown)
+        self._ledger.record_in_doubt(ctimes.others)
+        self.n_in_doubt += len(ctimes.others)
         return n_found
 
     def make_durable(self) -> bool:
@@ -108,4 +118,27 @@ class Comparing:
 def _is_just_as_known(was: KnownFile, status: os.stat_result) -> bool:
     """Return whether nothing at all has changed: true of nearly all files, and quick to tell."""
     return was.mtime_ns == status.st_mtime_ns and was.n_bytes == status.st_size \
-        and was.inode == status.st_ino
+        and was.inode == status.st_ino and (
+            was.rest_ctime_ns == status.st_ctime_ns or was.state is not FileState.UPLOADED)
+
+
+class _Ctimes:
+    """Uploaded files that look unchanged, by the time of their last change.
+
+    Attributes:
+        unknown: those of which 1.0.0 recorded none.
+        others: paths of those that changed, be it only in their attributes.
+    """
+
+    def __init__(self) -> None:
+        self.unknown: list[Observation] = []
+        self.others: list[str] = []
+
+    def compare(self, was: KnownFile, observation: Observation) -> None:
+        """Sort a file in, unless it is as it was, or in doubt already."""
+        if was.state is not FileState.UPLOADED or was.is_in_doubt:
+            return
+        if was.rest_ctime_ns is None and observation.ctime_ns:
+            self.unknown.append(observation)
+        elif has_other_ctime(was, observation):
+            self.others.append(observation.rel_path)

@@ -120,10 +120,14 @@ class Finding:
     def _heard(self, rel_path: str, kind: EventKind) -> None:
         if not self._selection.why_not_path(rel_path):
             sure = self._watching.is_sure(kind)
-            self._settling.touch(rel_path, kind if sure else EventKind.CLOSED)
+            self._settling.touch(rel_path, kind if sure else EventKind.FOUND)
 
     def _heard_of_directory(self, rel_path: str) -> None:
         self._scanning.look_into(rel_path)
+
+    def touch(self, rel_path: str) -> None:
+        """Say that the content of a path was found to be another."""
+        self._settling.touch(rel_path, EventKind.MODIFIED)
 
     def touch_again(self, rel_path: str) -> None:
         """Say that a path changed while it was sent."""

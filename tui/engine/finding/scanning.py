@@ -257,6 +257,7 @@ class ScanningThread(StoppableThread):
         """
         began, began_ns = time.monotonic(), self._now_ns()
         self._comparing.n_left_alone = self._comparing.n_left_alone_new = n_found = 0
+        self._comparing.n_in_doubt = 0
         unreadable: dict[str, str] = {}
         inodes = array("Q")
         refused: set[str] = set()
@@ -319,6 +320,11 @@ class ScanningThread(StoppableThread):
                    for name, _ in batch.files)
 
     def _say_found(self, n_found: int) -> None:
+        if n := self._comparing.n_in_doubt:
+            logger.info("%s since %s uploaded, but not in size or modification time: %s read again "
+                        "to see whether the content did",
+                        "1 file changed" if n == 1 else f"{n:,} files changed",
+                        "it was" if n == 1 else "they were", "it is" if n == 1 else "they are")
         if not self.is_first:
             self.n_missed = n_found
             if n_found:

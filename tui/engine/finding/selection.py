@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tui.engine.file_systems import file_system_kind, keeps_file_numbers
 from tui.engine.model import FileState, KnownFile, Observation, is_ledger_name
-from tui.engine.operating_system import is_link, mtime_in_64_bits
+from tui.engine.operating_system import change_time_ns, is_link, mtime_in_64_bits
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ class FileLedger(Protocol):
                         is_new: bool = False) -> None: ...
     def record_waiting(self, observations: Sequence[Observation]) -> None: ...
     def record_unchanged(self, rel_paths: Sequence[str]) -> None: ...
+    def record_ctimes(self, observations: Sequence[Observation]) -> None: ...
+    def record_in_doubt(self, rel_paths: Sequence[str]) -> None: ...
     def record_held(self, rel_path: str, reason: str) -> None: ...
     def record_covered(self, until_ns: int, *, is_seen: bool = True) -> None: ...
     def make_durable(self) -> bool: ...
@@ -171,7 +173,8 @@ class Selection:
     def observation(self, rel_path: str, status: os.stat_result) -> Observation:
         """Return what a ``stat`` told of a regular file."""
         return Observation(rel_path, status.st_size, mtime_in_64_bits(status),
-                           status.st_ino if self._has_file_numbers else 0)
+                           status.st_ino if self._has_file_numbers else 0,
+                           change_time_ns(status))
 
     def why_not_link(self, rel_path: str) -> str:
         """Return why what a link leads to is not uploaded; empty where it may be."""
@@ -221,6 +224,12 @@ class Selection:
 def kind_of(status: os.stat_result) -> str:
     """Return what a file is that is no regular one, in words."""
     return next((word for test, word in _KINDS if test(status.st_mode)), "a special file")
+
+
+def has_other_ctime(known: KnownFile, observation: Observation) -> bool:
+    """Return whether a file changed since it was uploaded, be it only in its attributes."""
+    return known.rest_state is FileState.UPLOADED and known.rest_ctime_ns is not None \
+        and observation.ctime_ns not in (0, known.rest_ctime_ns)
 
 
 def is_replaced(known: KnownFile, observation: Observation) -> bool:

@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.engine.finding.lags import Lags
-from tui.engine.finding.selection import NOT_UTF8, FileLedger, Selection, is_replaced
+from tui.engine.finding.selection import (
+    NOT_UTF8,
+    FileLedger,
+    Selection,
+    has_other_ctime,
+    is_replaced,
+)
 from tui.engine.model import EventKind, FileState, FileStatus, KnownFile, Observation
 from tui.engine.paths import is_utf8, matches
 from tui.engine.patience import At, HangError, Patient
@@ -32,9 +38,15 @@ _Look = tuple[str, Observation | None, str]
 
 @dataclass(slots=True)
 class _Heard:
-    """What was heard of a path since the last time: that it may be another file, or only seen."""
+    """What was heard of a path since the last time, if not only that it was seen.
+
+    Attributes:
+        is_forced: it may be another file, or was written to.
+        is_closed: it was closed after writing.
+    """
 
     is_forced: bool = False
+    is_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -101,6 +113,7 @@ class SettlingThread(StoppableThread):
                     return
                 heard = self._intake[rel_path] = _Heard()
             heard.is_forced = heard.is_forced or kind in _FORCING
+            heard.is_closed = heard.is_closed or kind is EventKind.CLOSED
             self._changed.notify()
 
     def cover(self, until_ns: int) -> None:
@@ -283,6 +296,7 @@ class SettlingThread(StoppableThread):
     def _begin(self, looks: list[_Look], intake: dict[str, _Heard]) -> None:
         changed: list[Observation] = []
         new: list[Observation] = []
+        closed: list[str] = []
         for look in looks:
             rel_path, observation, _ = look
             if observation is None:
@@ -291,9 +305,13 @@ class SettlingThread(StoppableThread):
             heard = intake[rel_path]
             if self._enter(observation, heard):
                 (new if heard.is_forced else changed).append(observation)
+            elif heard.is_closed and rel_path not in self._settling:
+                closed.append(rel_path)
         self._ledger.record_settling(changed)
         self._ledger.record_settling(new, is_new=True)
-        self._is_uncommitted = self._is_uncommitted or bool(changed or new)
+        # Written through a memory map, say: nothing else tells, and only its content does.
+        self._ledger.record_in_doubt(closed)
+        self._is_uncommitted = self._is_uncommitted or bool(changed or new or closed)
 
     def _enter(self, observation: Observation, heard: _Heard) -> bool:
         """Begin, or begin anew, to wait for a file; False where nothing is to be recorded."""
@@ -357,6 +375,7 @@ class SettlingThread(StoppableThread):
             return
         queued: list[Observation] = []
         unchanged: list[str] = []
+        in_doubt: list[str] = []
         for look in self._look_at(list(due)):
             rel_path, observation, _ = look
             entry = due[rel_path]
@@ -366,8 +385,9 @@ class SettlingThread(StoppableThread):
             elif observation != entry.observation and not self._is_long_enough(entry):
                 self._begin_anew(entry, observation, _Heard())
             else:
-                self._end(entry, observation, queued, unchanged)
+                self._end(entry, observation, queued, unchanged, in_doubt)
         self._ledger.record_unchanged(unchanged)
+        self._ledger.record_in_doubt(in_doubt)
         self._ledger.record_waiting(queued)
         with self._changed:
             for rel_path in [*unchanged, *(o.rel_path for o in queued)]:
@@ -376,10 +396,12 @@ class SettlingThread(StoppableThread):
             self._on_queued(len(queued))
 
     def _end(self, entry: _Settling, observation: Observation, queued: list[Observation],
-             unchanged: list[str]) -> None:
+             unchanged: list[str], in_doubt: list[str]) -> None:
         known = None if entry.is_forced else self._ledger.known(observation.rel_path)
         if known is not None and is_as_at_rest(known, observation):
             unchanged.append(observation.rel_path)
+            if has_other_ctime(known, observation):
+                in_doubt.append(observation.rel_path)
             return
         self._lags.queued(observation)
         if observation != entry.observation or self._is_long_enough(entry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from tui.engine.model import (
@@ -16,33 +17,19 @@ from tui.engine.model import (
     back_off_seconds,
 )
 from tui.engine.recording.database import Database, Row
+from tui.engine.recording.doubts import DOUBTED, LEARNT, N_IN_DOUBT
+from tui.engine.recording.file_statements import (
+    AT_REST,
+    FOUND_AT_START,
+    LEFT_ALONE,
+    SETTLING,
+    WAITING,
+)
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED, join, split
 from tui.errors import LedgerError
 
-_SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state)
-    VALUES (?, ?, ?, ?, ?, ?, {state}) ON CONFLICT (directory, name) DO UPDATE SET
-    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-    since = excluded.since, state = excluded.state, reason = ''"""
-# The file number stays that of the file at rest, so that a kill does not forget a replacement.
-_SETTLING = _SEEN.format(state=int(FileState.SETTLING)).replace(
-    "inode = excluded.inode",
-    "inode = CASE WHEN rest_state IS NULL THEN excluded.inode ELSE inode END")
-_FOUND_AT_START = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state,
-    rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?3, ?4)
-    ON CONFLICT (directory, name) DO NOTHING"""
-_LEFT_ALONE = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, since, state,
-    rest_state, rest_n_bytes, rest_mtime_ns) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?3, ?4)
-    ON CONFLICT (directory, name) DO UPDATE SET
-    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-    since = excluded.since, state = 0, reason = '', rest_state = 0,
-    rest_n_bytes = excluded.n_bytes, rest_mtime_ns = excluded.mtime_ns"""
-_WAITING = """INSERT INTO files
-    (directory, name, n_bytes, mtime_ns, inode, since, state, position, acks)
-    VALUES (?, ?, ?, ?, ?, ?, 2, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET
-    n_bytes = excluded.n_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-    since = excluded.since, state = 2, position = excluded.position, acks = excluded.acks,
-    reason = '', next_attempt = NULL"""
-_KNOWN = "state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode"
+_KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode, "
+          "rest_ctime_ns, in_doubt")
 #: The setting of the ledger that holds what :meth:`FileRows.record_covered` is told.
 COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
@@ -110,7 +97,7 @@ class FileRows:
         One that was heard of meanwhile stays as it was recorded then.
         """
         self._database.wait_for_room()
-        self._database.write(_FOUND_AT_START, _seen_rows(observations))
+        self._database.write(FOUND_AT_START, _seen_rows(observations))
 
     def record_settling(self, observations: Sequence[Observation], *,
                         is_new: bool = False) -> None:
@@ -122,7 +109,7 @@ class FileRows:
         """
         self._database.wait_for_room()
         with self._database.together():
-            self._database.write(_SETTLING, _seen_rows(observations))
+            self._database.write(SETTLING, _seen_rows(observations))
             if is_new:
                 self._database.write(
                     "UPDATE files SET rest_state = NULL "
@@ -155,7 +142,7 @@ class FileRows:
                 rows = self._database.refused(0)[1]
             self._n_refused_seen += len(rows)
             for sql, values in rows:
-                if sql not in (_SETTLING, _WAITING):
+                if sql not in (SETTLING, WAITING):
                     continue
                 for path in {(row[0], row[1]) for row in values}:
                     if not self._database.query(
@@ -193,7 +180,7 @@ class FileRows:
             for row in _seen_rows(observations):
                 self._last_position += 1
                 rows.append((*row, self._last_position, self._acks))
-            self._database.write(_WAITING, rows)
+            self._database.write(WAITING, rows)
 
     def record_unchanged(self, rel_paths: Sequence[str]) -> None:
         """Put files back to what they were before they seemed to change."""
@@ -201,6 +188,14 @@ class FileRows:
             "UPDATE files SET state = rest_state, n_bytes = rest_n_bytes, "
             "mtime_ns = rest_mtime_ns, reason = '' "
             f"{_AT_PATH} AND rest_state IS NOT NULL", [split(path) for path in rel_paths])
+
+    def record_ctimes(self, observations: Sequence[Observation]) -> None:
+        """Record when uploaded files last changed, of which that was not known."""
+        self._database.write(LEARNT, [(o.ctime_ns, *split(o.rel_path)) for o in observations])
+
+    def record_in_doubt(self, rel_paths: Sequence[str]) -> None:
+        """Record that only their content tells whether files changed that were sent, or are."""
+        self._database.write(DOUBTED, [split(path) for path in rel_paths])
 
     def forget(self, rel_paths: Sequence[str], *, even_in_line: bool = False) -> None:
         """Drop files that are gone; what was uploaded of them stays known.
@@ -283,21 +278,14 @@ class FileRows:
     def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None:
         """Record (file, n_bytes, mtime_ns) as uploaded, and as settled unless seen to change."""
         now = time.time()
-        is_as_sent = "state = 2 AND position = v.column5"
         self._database.write(
-            "UPDATE files SET rest_state = 4, rest_n_bytes = v.column2, "
-            "rest_mtime_ns = v.column3, partition = v.column4, n_attempts = 0, must_send = 0, "
-            "cut_size = NULL, "
-            f"state = iif({is_as_sent}, 4, state), since = iif({is_as_sent}, v.column6, since), "
-            f"reason = iif({is_as_sent}, '', reason), "
-            f"next_attempt = iif({is_as_sent}, NULL, next_attempt) "
-            "FROM (VALUES (?, ?, ?, ?, ?, ?)) v WHERE file_id = v.column1",
+            AT_REST,
             [(file.file_id, n_bytes, mtime_ns, file.partition, file.position, now)
              for file, n_bytes, mtime_ns in files])
 
     def record_uploaded_before(self, observation: Observation) -> None:
         """Record a file that another program uploaded as it is now."""
-        self._database.write(_LEFT_ALONE, _seen_rows([observation]))
+        self._database.write(LEFT_ALONE, _seen_rows([observation]))
         self._database.write(f"UPDATE files SET state = 4, rest_state = 4 {_AT_PATH}",
                              [split(observation.rel_path)])
 
@@ -354,7 +342,10 @@ class FileRows:
         self._counts = Counts(
             left_alone=n[FileState.LEFT_ALONE], settling=n[FileState.SETTLING],
             waiting=n[FileState.WAITING], uploaded=n[COMPLETE_VERSIONS],
-            held=n[FileState.HELD], failed=n[FileState.FAILED])
+            held=n[FileState.HELD], failed=n[FileState.FAILED], in_doubt=self._counts.in_doubt)
+        in_doubt = self._database.try_query(N_IN_DOUBT)
+        if in_doubt is not None:
+            self._counts = replace(self._counts, in_doubt=in_doubt[0][0])
         oldest = self._database.try_query(
             f"SELECT since FROM files WHERE state = 2 AND {UNFINISHED} ORDER BY position LIMIT 1")
         if oldest is not None:
@@ -407,8 +398,8 @@ class FileRows:
 
 def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
     now = time.time()
-    return [(*split(rel_path), n_bytes, mtime_ns, _as_sql(inode), now)
-            for rel_path, n_bytes, mtime_ns, inode in observations]
+    return [(*split(rel_path), n_bytes, mtime_ns, _as_sql(inode), ctime_ns, now)
+            for rel_path, n_bytes, mtime_ns, inode, ctime_ns in observations]
 
 
 def _waiting(row: Row) -> WaitingFile:
@@ -426,7 +417,8 @@ def _known(row: Row) -> KnownFile:
     state, inode = _STATES[row[0]], row[6] % (1 << 64)
     if row[3] is None:
         return KnownFile(state, row[1], row[2], inode=inode)
-    return KnownFile(state, row[1], row[2], _STATES[row[3]], row[4], row[5], inode)
+    return KnownFile(state, row[1], row[2], _STATES[row[3]], row[4], row[5], inode, row[7],
+                     bool(row[8]))
 
 
 def status_of_row(row: Row) -> FileStatus:

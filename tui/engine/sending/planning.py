@@ -55,6 +55,15 @@ def is_sent_already(history: Sequence[PastVersion], sha512: bytes) -> bool:
         and last.version.sha512 == sha512 and not last.version.may_not_rebuild
 
 
+def is_content_of_last(history: Sequence[PastVersion], sha512: bytes) -> bool:
+    """Return whether the version that was completed last has this content, as far as is known.
+
+    Of what another program uploaded only the name is known: that counts as the content it has.
+    """
+    last = next((p for p in history if p.state == VersionState.COMPLETE), None)
+    return last is None or last.version.sha512 == sha512
+
+
 def _last(history: Sequence[PastVersion]) -> PastVersion | None:
     """Return the newest version of which something may be on the topic."""
     return next((p for p in history if p.state != VersionState.REFUSED), None)

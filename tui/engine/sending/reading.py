@@ -134,6 +134,25 @@ class Source:
         self.checksums, self.digests = checksums, digests
         return digest.digest()
 
+    def hash_content(self, may_go_on: Callable[[], bool]) -> bytes | None:
+        """Return the SHA-512 of the whole file, and keep nothing.
+
+        Args:
+            may_go_on: asked before each slice; where it says no, None is returned.
+
+        Raises:
+            SourceChangedError: it changed while it was read.
+            SourceUnreadableError: reading failed.
+        """
+        digest = hashlib.sha512()
+        for offset in range(0, self.n_bytes, self.slice_bytes):
+            if not may_go_on():
+                return None
+            digest.update(self._read(offset, min(self.slice_bytes, self.n_bytes - offset)))
+        if not self.is_unchanged(is_time_believed=False):
+            raise SourceChangedError("it changed while it was read", where=self.rel_path)
+        return digest.digest()
+
     def read_slice(self, number: int) -> bytes:
         """Return a slice, checked against the pass that computed the SHA-512.
 
