@@ -15,6 +15,7 @@ from tui.engine.logs import visible
 from tui.engine.operating_system import ignoring_stop_signals, interrupted_by_stop_signals
 from tui.errors import StartupError, UsageError
 from tui.settings import Settings
+from tui.utf8 import ensure_utf8
 
 __all__ = ["main", "make_settings"]
 
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status."""
     streams.make_tolerant()
     try:
+        if argv is None:
+            ensure_utf8()
         with interrupted_by_stop_signals():
             return _run(parse_arguments(argv))
     except StartupError as error:

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 
+from tui.utf8 import is_utf8_text
+
 _lock = threading.Lock()
 #: Names of terminals that move their cursor as the console needs it begin so.
 _FAMILIES = ("alacritty", "foot", "iterm", "kitty", "konsole", "linux", "putty", "rxvt", "screen",
@@ -30,11 +32,15 @@ def is_terminal(stream: object) -> bool:
 
 
 def why_no_console(environment: Mapping[str, str] = os.environ) -> str:
-    """Return why a terminal, by its ``TERM``, cannot show the console; empty where it can.
+    """Return why a terminal, by encoding and ``TERM``, cannot show the console; empty if it can.
 
     What terminfo(5) does not know is judged by its name: a new terminal's entry is often missing
     on the machine that somebody is logged in to.
     """
+    encoding = getattr(sys.stdout, "encoding", None)
+    if not is_utf8_text(encoding):
+        return f"a terminal with the encoding {encoding} cannot show the console: it runs " \
+            "without, as --headless does; set LC_ALL=C.UTF-8 if the terminal takes UTF-8"
     if sys.platform == "win32":
         return ""
     name = environment.get("TERM", "")
@@ -76,7 +82,8 @@ def say(line: str) -> bool:
 def typed_lines() -> Iterator[str]:
     """Yield the lines of stdin as they are typed, whatever bytes they hold, up to its end.
 
-    Bytes that are not UTF-8 become lone surrogates, as in the names of files.
+    Bytes that are neither UTF-8 nor of the terminal's encoding become lone surrogates, as in the
+    names of files.
 
     Raises:
         OSError: it cannot be read any more.
@@ -84,7 +91,17 @@ def typed_lines() -> Iterator[str]:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         return
+    encoding = getattr(sys.stdin, "encoding", None) or "utf-8"
     # Without its buffer: the interpreter cannot end while a thread waits for input in there.
     stream = getattr(stream, "raw", stream)
     for line in iter(stream.readline, b""):
-        yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        yield _decoded(line, encoding).rstrip("\r\n")
+
+
+def _decoded(line: bytes, encoding: str) -> str:
+    for candidate in ("utf-8", encoding):
+        try:
+            return line.decode(candidate)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return line.decode("utf-8", "surrogateescape")

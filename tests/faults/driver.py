@@ -183,6 +183,8 @@ class Driver:
         program.wait_for("uploading .* to topic", 120)
         if self._stopped_at:
             self._away.append((self._stopped_at - _UNNOTICED_SECONDS, time.monotonic()))
+        # Who only polls does not hear of the end of a mapping.
+        self._tree.is_watched = "--use_polling_observer" not in self._round.options
         return program
 
     def _see_that_it_lives(self) -> None:
@@ -192,6 +194,7 @@ class Driver:
     def _leave(self) -> None:
         """End the present process, and look through what it logged."""
         self._stopped_at = time.monotonic()
+        self._tree.leave_unwatched(_UNNOTICED_SECONDS)
         self._program.__exit__(None, None, None)
         text = self._program.text()
         self._logs.append(text)
@@ -392,8 +395,8 @@ class Driver:
 
     def _not_uploaded(self) -> list[str]:
         latest = dict(read_uploaded(self._state_dir, self._topic))
-        return [name for name, (status, _) in self._tree.wanted().items()
-                if latest.get(name) not in self._tree.indistinguishable(status)
+        return [name for name, (status, sha512) in self._tree.wanted().items()
+                if latest.get(name) not in self._tree.indistinguishable(name, status, sha512)
                 and not self._may_be_left_alone(name)]
 
     def _may_be_left_alone(self, name: str) -> bool:

@@ -224,14 +224,15 @@ def _duplicates(evidence: Evidence,
 def _not_uploaded(evidence: Evidence) -> Iterator[str]:
     last = _last_complete(evidence.versions)
     newest = {v.rel_path: v for v in evidence.versions if v.state != _REFUSED}
-    for name, (status, _) in evidence.tree.wanted().items():
+    for name, (status, sha512) in evidence.tree.wanted().items():
         if name in evidence.may_be_left_alone:
             continue
         if name in last and newest[name] is not last[name]:
             yield f"{name!r}: its newest version was given up, and none followed"
         if name not in last:
             yield f"{name!r} was never uploaded"
-        elif last[name].sha512 not in evidence.tree.indistinguishable(status):
+        elif last[name].sha512 not in evidence.tree.indistinguishable(
+                name, status, sha512):
             yield f"{name!r} was not uploaded in its present content"
 
 

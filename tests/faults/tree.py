@@ -40,6 +40,9 @@ class Tree:
         aliases: for each size and time, the contents that files with them had: no program that
             looks at sizes and times can tell those apart.
         changed_at: when each path last changed, monotonic seconds.
+        is_watched: whether a program that hears of events is at work.
+        unseen: paths that were last written through a mapping, with nobody there to hear of its
+            end: neither size nor times tell that they changed.
 
     Args:
         root: an existing directory.
@@ -53,7 +56,10 @@ class Tree:
                  follow_symlinks: bool = False, max_bytes: int = 120_000_000) -> None:
         self.root = root
         self.changed_at: dict[str, float] = {}
+        self.is_watched = True
+        self.unseen: set[str] = set()
         self._mapping: _Mapping | None = None
+        self._unmapped_at: dict[str, float] = {}
         self._follow_symlinks = follow_symlinks
         self.aliases: dict[tuple[int, int], set[bytes]] = {}
         self._memory = memory
@@ -111,9 +117,20 @@ class Tree:
         path = self._memory / sha512.hex()
         return path.read_bytes() if path.exists() else None
 
-    def indistinguishable(self, status: os.stat_result) -> set[bytes]:
-        """Return the contents that a file of that size and time may have."""
+    def indistinguishable(self, name: str, status: os.stat_result, sha512: bytes) -> set[bytes]:
+        """Return the contents that may pass for the present one of a file.
+
+        Only its own, unless nothing but its size and time could tell.
+        """
+        if name not in self.unseen:
+            return {sha512}
         return self.aliases.get((status.st_size, status.st_mtime_ns), set())
+
+    def leave_unwatched(self, seconds: float) -> None:
+        """Note that the program has gone, and may not have heard of the last seconds."""
+        self.is_watched = False
+        since = time.monotonic() - seconds
+        self.unseen |= {name for name, at in self._unmapped_at.items() if at >= since}
 
     def unmap(self) -> str:
         """Write once more through a mapping and end it; what tells of that is its end alone."""
@@ -126,6 +143,9 @@ class Tree:
         here = [path for path in self._files() if path.stat().st_ino == mapping.inode]
         for path in here:
             self._remember(path)
+            self._unmapped_at[self._name(path)] = time.monotonic()
+            if not self.is_watched:
+                self.unseen.add(self._name(path))
         return f"written through a mapping, which ended: {[self._name(path) for path in here]}"
 
     # What steps need.
@@ -154,6 +174,8 @@ class Tree:
         """Keep what a file holds now, and under which size and time."""
         self._last = path
         self.changed_at[self._name(path)] = time.monotonic()
+        self.unseen.discard(self._name(path))
+        self._unmapped_at.pop(self._name(path), None)
         content = path.read_bytes()
         digest = hashlib.sha512(content).digest()
         status = path.stat()
