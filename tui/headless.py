@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from tui import wording
 from tui.commands import execute
@@ -14,8 +16,9 @@ from tui.engine.logs import Log
 from tui.engine.model import Phase
 from tui.engine.operating_system import fail_to_read_in_background, stop_signals_handled
 from tui.engine.uploader import Uploader
+from tui.line_writer import LineWriter
 from tui.settings import Settings
-from tui.streams import say, typed_lines
+from tui.streams import typed_lines
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +35,20 @@ def run(settings: Settings) -> int:
     """
     log = Log(settings, sys.stderr)
     log.open()
+    printed = LineWriter(sys.stdout, "stdout")
     try:
-        return _Headless(settings, log).run()
+        return _Headless(settings, log, printed).run()
     finally:
+        printed.close()
         log.close()
 
 
 class _Headless:
     """One run of the plain front end."""
 
-    def __init__(self, settings: Settings, log: Log) -> None:
+    def __init__(self, settings: Settings, log: Log, printed: LineWriter) -> None:
         self._settings = settings
+        self._printed = printed
         self._uploader = Uploader(settings, log)
         self._is_started = False
         self._n_signals = 0
@@ -53,12 +59,13 @@ class _Headless:
             uploader.start()
             self._is_started = True
             if self._settings.is_embedded_broker:
-                say(wording.NOTHING_IS_KEPT)
+                self._printed.put(wording.NOTHING_IS_KEPT)
             fail_to_read_in_background()
-            threading.Thread(target=_obey, args=(uploader,), name="stdin", daemon=True).start()
+            threading.Thread(target=_obey, args=(uploader, self._printed), name="stdin",
+                             daemon=True).start()
             self._show()
         for line in wording.closing_summary(uploader.snapshot()):
-            say(line)
+            self._printed.put(line)
         if uploader.failure is not None:
             raise uploader.failure
         return uploader.exit_status
@@ -78,19 +85,20 @@ class _Headless:
         while not uploader.wait(_LOOK_SECONDS):
             while n_obeyed < self._n_signals:
                 n_obeyed += 1
-                _answer("quit", uploader)
+                _answer("quit", uploader, self._printed.put)
             now = time.monotonic()
             if now >= next_dot:
                 next_dot = now + settings.update_seconds
-                say(f". ({wording.NOTHING_IS_KEPT})" if settings.is_embedded_broker else ".")
+                self._printed.put(f". ({wording.NOTHING_IS_KEPT})"
+                                  if settings.is_embedded_broker else ".")
             if now >= next_drain:
                 snapshot = uploader.snapshot()
                 if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
                     next_drain = now + _DRAIN_LINE_SECONDS
-                    say(wording.draining_words(snapshot))
+                    self._printed.put(wording.draining_words(snapshot))
 
 
-def _answer(line: str, uploader: Uploader) -> None:
+def _answer(line: str, uploader: Uploader, say: Callable[[str], object]) -> None:
     try:
         lines = execute(line, uploader).lines
     except Exception:  # the top of what a typed line sets going: it must not end the reading
@@ -100,13 +108,14 @@ def _answer(line: str, uploader: Uploader) -> None:
         say(text)
 
 
-def _obey(uploader: Uploader) -> None:
+def _obey(uploader: Uploader, printed: LineWriter) -> None:
     """Read commands; the end of input is not a quit, so that a service may close it."""
     while not uploader.wait(0):
         try:
             for line in typed_lines():
                 if line.strip():
-                    _answer(line, uploader)
+                    # This thread may wait for a reader; it is no part of the engine.
+                    _answer(line, uploader, functools.partial(printed.put, patiently=True))
             return
         except OSError as error:
             if error.errno != errno.EIO or not sys.stdin.isatty():

@@ -75,6 +75,44 @@ def test_a_reader_of_stdout_that_goes_away_stops_nothing(upload_dir: Path,
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.parametrize("stuck", ["stderr", "stdout"])
+def test_a_stream_that_nobody_reads_stops_neither_uploads_nor_commands(
+        upload_dir: Path, embedded: Path, tmp_path: Path, stuck: str) -> None:
+    """As with Ctrl+S, or a pager that stands still: a pipe holds 64 KiB."""
+    other = tmp_path / "other"
+    n_files = 2000
+    with other.open("wb") as file, subprocess.Popen(
+            [sys.executable, "-m", "tui", str(upload_dir), "--headless", "--config", str(embedded),
+             "--logger_stream_level", "debug", "--upload_existing", *QUICK],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if stuck == "stdout" else file,
+            stderr=subprocess.PIPE if stuck == "stderr" else file) as process:
+        try:
+            assert process.stdin is not None
+            if stuck == "stdout":
+                process.stdin.write(b"help\n" * 200)
+                process.stdin.flush()
+            for i in range(n_files):
+                (upload_dir / f"{'long' * 20}{i}").write_bytes(b"x")
+            if stuck == "stderr":
+                def all_are_sent() -> bool:
+                    assert process.stdin is not None
+                    process.stdin.write(b"check\n")
+                    process.stdin.flush()
+                    return f"{n_files:,} uploaded" in other.read_text()
+
+                wait_until(all_are_sent, "all are sent", 120)
+                process.stdin.write(b"quit\n")
+                process.stdin.flush()
+            else:
+                wait_until(lambda: other.read_text().count(" is cut into ") == n_files,
+                           "all are sent", 120)
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(120) == 0
+        finally:
+            process.kill()
+
+
 def test_a_terminal_that_knows_ascii_only_gets_escapes(upload_dir: Path, embedded: Path) -> None:
     (upload_dir / "größe ☃.dat").write_bytes(b"1")
     with Program(upload_dir, "--config", str(embedded), *QUICK,

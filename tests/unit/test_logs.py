@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -157,3 +158,14 @@ def test_a_disk_that_fills_is_said_once_and_not_for_every_line(
     assert stream.getvalue().count("the log file cannot be written") == 1
     assert stream.getvalue().count("line ") == 20
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it needs a disk that is always full")
+def test_a_log_on_a_full_disk_is_closed_like_any_other(tmp_path: Path,
+                                                       stream: io.StringIO) -> None:
+    log = Log(replace(settings_in(tmp_path), log_file=Path("/dev/full")), stream)
+    log.open()
+    LOGGER.warning("one line")
+    log.close()
+    assert "the log file cannot be written: [Errno 28]" in stream.getvalue()
+    assert "one line" in stream.getvalue()

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TextIO
 
 from tui.engine.model import LogLine
+from tui.line_writer import LineWriter
 from tui.settings import Settings
 
 _RING_LINES = 20_000
@@ -161,6 +162,26 @@ def _is_in_place(stream: TextIO, path: str) -> bool:
     return os.path.samestat(found, os.fstat(stream.fileno()))
 
 
+class _StreamHandler(logging.Handler):
+    """Hands lines to a thread that writes them: nobody waits for whoever reads the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._writer = LineWriter(stream, "log-stream")
+        self._has_said = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._writer.put(self.format(record)) or self._writer.is_lost or self._has_said:
+            return
+        self._has_said = True  # before it is said, for that comes here as well
+        logging.getLogger("tui").warning("nobody reads the log on this stream: lines are dropped "
+                                         "there until somebody does")
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()
+
+
 class _FileHandler(logging.handlers.RotatingFileHandler):
     """Says now and then that it cannot write, instead of printing a traceback for each line."""
 
@@ -178,6 +199,11 @@ class _FileHandler(logging.handlers.RotatingFileHandler):
             self.handleError(record)
             return
         super().emit(record)
+
+    def close(self) -> None:
+        """Close the file; on a full disk its last lines are lost, which was said before."""
+        with contextlib.suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
         now = time.monotonic()
@@ -251,7 +277,7 @@ class Log:
         kafka.addFilter(self._repeats)
         pattern = "%(asctime)s %(levelname)-7s %(message)s"
         if self._stream is not None:
-            handler: logging.Handler = logging.StreamHandler(self._stream)
+            handler: logging.Handler = _StreamHandler(self._stream)
             handler.setLevel(settings.stream_level)
             handler.setFormatter(SafeFormatter(settings.redact, pattern))
             self._handlers.append(handler)
