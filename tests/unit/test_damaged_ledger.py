@@ -143,7 +143,7 @@ def test_what_is_spoilt_is_said_and_kept_under_a_dated_name(tmp_path: Path, how:
 
 def test_a_rebuilding_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
     lost = LostLedger(tmp_path)
-    lost.write("a", 40)
+    lost.write("a", 64)
 
     def fill(ledger: Ledger) -> None:
         ledger.files.record_waiting([seen("a")])
@@ -249,7 +249,7 @@ def history(ledger: Ledger, rel_path: str) -> list[PastVersion]:
 
 def test_begun_versions_of_a_lost_ledger_go_on_and_count_as_sent_twice(tmp_path: Path) -> None:
     lost = LostLedger(tmp_path)
-    lost.write("a", 40)
+    lost.write("a", 64)
 
     def fill(ledger: Ledger) -> None:
         ledger.files.record_waiting([seen("a")])
@@ -259,7 +259,7 @@ def test_begun_versions_of_a_lost_ledger_go_on_and_count_as_sent_twice(tmp_path:
     past, = history(ledger, "a")
     assert (past.delivered, past.n_delivered) == (b"\x05", 2)
     assert past.version.sent_twice
-    assert (past.version.n_chunks, past.version.chunk_size) == (4, 10)
+    assert (past.version.n_chunks, past.version.chunk_size) == (4, 16)
     known = ledger.files.known("a")
     assert known is not None
     assert known.state is FileState.SETTLING
@@ -268,7 +268,7 @@ def test_begun_versions_of_a_lost_ledger_go_on_and_count_as_sent_twice(tmp_path:
 
 def test_what_was_begun_comes_after_what_was_finished_of_the_same_path(tmp_path: Path) -> None:
     lost = LostLedger(tmp_path)
-    lost.write("a", 40)
+    lost.write("a", 64)
 
     def fill(ledger: Ledger) -> None:
         ledger.files.record_waiting([seen("a")])
@@ -293,7 +293,7 @@ def test_uploaded_files_of_a_lost_ledger_are_not_sent_again(tmp_path: Path) -> N
     ledger = lost.lose(fill)
     known = ledger.files.known("a")
     assert known is not None
-    assert (known.state, known.n_bytes, known.mtime_ns) == (FileState.UPLOADED, 40, 5)
+    assert (known.state, known.n_bytes, known.mtime_ns) == (FileState.UPLOADED, 64, 5)
     assert len(history(ledger, "a")) == 3
     ledger.close()
 
@@ -340,7 +340,7 @@ def test_an_older_row_that_a_person_adds_is_not_taken_for_the_newest(tmp_path: P
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a")])
     complete(ledger, "a", b"2", 100.0)
-    assert ledger.versions.add_uploaded("a", 40, 4, b"1" * 64, 10, 4, 0, 50.0, 51.0)
-    assert not ledger.versions.add_uploaded("a", 40, 4, b"1" * 64, 10, 4, 0, 50.0, 51.0)
+    assert ledger.versions.add_uploaded("a", 64, 4, b"1" * 64, 16, 4, 0, 50.0, 51.0)
+    assert not ledger.versions.add_uploaded("a", 64, 4, b"1" * 64, 16, 4, 0, 50.0, 51.0)
     assert [p.version.sha512[:1] for p in history(ledger, "a")] == [b"2", b"1"]
     ledger.close()

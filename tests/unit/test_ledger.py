@@ -42,11 +42,11 @@ def open_ledger(tmp_path: Path, topic: str = "t") -> Ledger:
 def version_of(ledger: Ledger, rel_path: str, n_chunks: int = 4) -> FileVersion:
     file_id = ledger.files.file_id(rel_path)
     assert file_id is not None
-    return FileVersion(ledger.versions.next_id(), file_id, rel_path, n_chunks * 10, 5, 5e-9, 1,
-                       b"h" * 64, 10, n_chunks, 0, "all")
+    return FileVersion(ledger.versions.next_id(), file_id, rel_path, n_chunks * 16, 5, 5e-9, 1,
+                       b"h" * 64, 16, n_chunks, 0, "all")
 
 
-def seen(rel_path: str, n_bytes: int = 40, mtime_ns: int = 5) -> Observation:
+def seen(rel_path: str, n_bytes: int = 64, mtime_ns: int = 5) -> Observation:
     return Observation(rel_path, n_bytes, mtime_ns, (1 << 64) - 1)
 
 
@@ -58,12 +58,12 @@ def test_a_file_goes_from_settling_to_uploaded_and_is_remembered(tmp_path: Path)
     version = version_of(ledger, "d/a")
     ledger.versions.begin([version], 100.0)
     ledger.versions.record([Delivery(version, 100.0, 101.0, 4, b"\x0f", (OffsetRange(0, 7, 10),))])
-    ledger.files.set_at_rest([(waiting, 40, 5)])
+    ledger.files.set_at_rest([(waiting, 64, 5)])
     ledger.close()
     again = open_ledger(tmp_path)
     known = again.files.known("d/a")
     assert known is not None
-    assert (known.state, known.rest_n_bytes, known.rest_mtime_ns) == (FileState.UPLOADED, 40, 5)
+    assert (known.state, known.rest_n_bytes, known.rest_mtime_ns) == (FileState.UPLOADED, 64, 5)
     record, = again.versions.records_of("d/a")
     assert (record.state, record.n_chunks_delivered, record.offsets) == (
         VersionState.COMPLETE, 4, (OffsetRange(0, 7, 10),))
@@ -188,7 +188,7 @@ def test_a_version_is_durable_when_it_has_begun(tmp_path: Path) -> None:
     after = Ledger(copy / "state", "t", tmp_path / "upload", "all")
     past, = after.versions.all_begun()
     assert (past.version.sha512, past.version.chunk_size, past.version.n_chunks) == (
-        b"h" * 64, 10, 4)
+        b"h" * 64, 16, 4)
     after.close()
 
 
@@ -345,10 +345,10 @@ def test_an_observation_after_queueing_is_not_overwritten(tmp_path: Path) -> Non
     ledger.files.record_waiting([seen("a")])
     old, = ledger.files.next_in_line(0, 9)
     ledger.files.record_waiting([seen("a", 99)])
-    ledger.files.set_at_rest([(old, 40, 5)])
+    ledger.files.set_at_rest([(old, 64, 5)])
     known = ledger.files.known("a")
     assert known is not None
-    assert (known.state, known.n_bytes, known.rest_n_bytes) == (FileState.WAITING, 99, 40)
+    assert (known.state, known.n_bytes, known.rest_n_bytes) == (FileState.WAITING, 99, 64)
     ledger.close()
 
 
@@ -360,7 +360,7 @@ def test_unchanged_and_gone_files_go_back_to_what_they_were(tmp_path: Path) -> N
     ledger.files.forget(["new"])
     old = ledger.files.known("old")
     assert old is not None
-    assert (old.state, old.n_bytes) == (FileState.LEFT_ALONE, 40)
+    assert (old.state, old.n_bytes) == (FileState.LEFT_ALONE, 64)
     assert ledger.files.known("new") is None
     ledger.close()
 
@@ -414,7 +414,7 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
         ledger.versions.begin([version_of(ledger, name)], 1.0)
     version = ledger.versions.all_begun()[0].version
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
-    ledger.files.set_at_rest([(done, 40, 5)])
+    ledger.files.set_at_rest([(done, 64, 5)])
     ledger.database.commit()
     kept = ledger.begin_anew("OLD/..", upload_existing=False)
     assert re.fullmatch(r"upload_to_t\.sqlite3\.cluster-OLD-20\d\d-\d\d-\d\dT\d{6}", kept.name)

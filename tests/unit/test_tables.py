@@ -129,7 +129,7 @@ def test_parts_of_a_topic_with_a_similar_name_are_left_alone(tmp_path: Path) -> 
 
 
 def test_unfinished_files_are_read_back(tmp_path: Path) -> None:
-    row = InProgressRow("t", "a", "d/a", 10, 3, 7, iso_time(1.5), "1-3", "4-10", 1000, 1, 100, 0,
+    row = InProgressRow("t", "a", "d/a", 10, 3, 7, iso_time(1.5), "1-3", "4-10", 1280, 1, 128, 0,
                         "ab" * 64)
     table = InProgressTable(tmp_path, "t")
     table.write([row])

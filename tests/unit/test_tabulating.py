@@ -173,7 +173,7 @@ def test_what_is_begun_held_failed_and_next_in_line_is_tabled(tmp_path: Path) ->
     assert (begun.rel_filepath, begun.n_chunks, begun.n_chunks_delivered, begun.n_chunks_to_send,
             begun.chunks_delivered, begun.chunks_to_send) == ("begun", 9, 3, 6, "1-3", "4-9")
     assert [(r.rel_filepath, r.n_bytes, r.mtime_ns) for r in others] == [
-        (name, 40, 5) for name in ("held", "failed", "waiting")]
+        (name, 64, 5) for name in ("held", "failed", "waiting")]
     ledger.close()
 
 
@@ -198,7 +198,7 @@ def test_a_longer_queue_has_a_table_of_its_own_that_costs_little_time(tmp_path: 
     tables.write()
     assert len(rows_of(rest)) == 1501
     for file in ledger.files.next_in_line(0, 9999)[900:]:
-        ledger.files.set_at_rest([(file, 40, 5)])
+        ledger.files.set_at_rest([(file, 64, 5)])
     tables.write()
     assert not rest.exists()
     assert len(rows_of(first)) == 900

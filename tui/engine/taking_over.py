@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from tui.engine.finding.finding import is_on_one_file_system
 from tui.engine.model import FileState, Observation, VersionRecord
-from tui.engine.operating_system import mtime_in_64_bits
+from tui.engine.operating_system import change_time_ns, mtime_in_64_bits
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.legacy_tables import (
@@ -17,10 +18,11 @@ from tui.engine.recording.legacy_tables import (
     read_legacy,
     set_aside,
 )
-from tui.engine.recording.ranges import parse_ranges
 from tui.engine.recording.table_rows import (
     BadRow,
+    InProgressRow,
     UploadedRow,
+    delivered_of,
     epoch_time,
     is_ours,
     iso_time,
@@ -39,6 +41,8 @@ _STAMP = "uploaded_table"
 _PART = "part "
 _ALL = 1 << 62
 _ROWS_AT_ONCE = 5000
+#: More chunks are believed only of a file that is as large as they say: they cost memory.
+_MANY_CHUNKS = 1 << 24
 
 
 def take_over_tables(ledger: Ledger, settings: Settings) -> None:
@@ -208,17 +212,32 @@ def _take_unfinished_rows(ledger: Ledger, settings: Settings) -> list[Path]:
             found = _observe(settings.upload_dir, row.rel_filepath)
             if found is not None:
                 ledger.files.record_settling([found])
-            if row.sha512:
-                delivered = parse_ranges(row.chunks_delivered, row.n_chunks)
-                ledger.versions.add_begun(
-                    row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512),
-                    row.chunk_size, row.n_chunks, row.partition, epoch_time(row.started),
-                    delivered)
+            if row.sha512 and not _take_begun(ledger, row, found):
+                partly_read.append(path)
         if bad:
             say_bad(bad)
             partly_read.append(path)
     ledger.database.commit()
-    return partly_read
+    return list(dict.fromkeys(partly_read))
+
+
+def _take_begun(ledger: Ledger, row: InProgressRow, found: Observation | None) -> bool:
+    """Take in a version that a row tells of; return whether the row can be believed."""
+    why = ""
+    if row.n_chunks > _MANY_CHUNKS and (found is None or found.n_bytes != row.n_bytes):
+        why = f"no file of {row.n_bytes:,} bytes is there, and it is not worth its bookkeeping"
+    try:
+        delivered = b"" if why else delivered_of(row)
+    except ValueError as error:
+        why = str(error)
+    if why:
+        logger.warning("%s: what a table tells of its %s chunks is not believed: %s; it is sent "
+                       "as it is now", row.rel_filepath, f"{row.n_chunks:,}", why)
+        return False
+    ledger.versions.add_begun(
+        row.rel_filepath, row.n_bytes, row.mtime_ns, bytes.fromhex(row.sha512), row.chunk_size,
+        row.n_chunks, row.partition, epoch_time(row.started), delivered)
+    return True
 
 
 def _take_over_legacy(ledger: Ledger, settings: Settings) -> None:
@@ -255,19 +274,27 @@ def _take_legacy_rows(ledger: Ledger, settings: Settings) -> list[Path]:
     return paths
 
 
-def _observe(upload_dir: Path, rel_path: str) -> Observation | None:
+def _stat(upload_dir: Path, rel_path: str) -> os.stat_result | None:
     try:
-        status = (upload_dir / rel_path).stat()
+        return (upload_dir / rel_path).stat()
     except (OSError, ValueError):
         return None
-    return Observation(rel_path, status.st_size, mtime_in_64_bits(status), status.st_ino)
+
+
+def _observe(upload_dir: Path, rel_path: str) -> Observation | None:
+    status = _stat(upload_dir, rel_path)
+    if status is None:
+        return None
+    return Observation(rel_path, status.st_size, mtime_in_64_bits(status), status.st_ino,
+                       change_time_ns(status))
 
 
 def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUploaded]) -> bool:
     """Record a file as uploaded where a row can be about what is on the disk."""
-    found = _observe(upload_dir, rel_path)
-    if found is not None and any(
-            is_held_by(row, found.n_bytes, found.mtime_ns / 1e9) for row in rows):
+    status, found = _stat(upload_dir, rel_path), _observe(upload_dir, rel_path)
+    # By the time as it is: in 64 bits a year after 2262 becomes one long ago.
+    if status is not None and found is not None and any(
+            is_held_by(row, status.st_size, status.st_mtime) for row in rows):
         known = ledger.files.known(rel_path)
         if known is None or known.state is FileState.LEFT_ALONE:
             ledger.files.record_uploaded_before(found)

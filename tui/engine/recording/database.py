@@ -17,6 +17,7 @@ from tui.engine.recording import copying, migrations, wal
 from tui.engine.recording.owner import already_running, owner_path, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
 from tui.engine.recording.sqlite_errors import code_of, is_held
+from tui.engine.recording.values import why_incredible
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,9 @@ class Database:
             self._check(had_log)
             execute("COMMIT")
             self._migrate_or_give_back()
+            if not self.is_new and (why := why_incredible(
+                    self._connection, is_clean=self.was_stopped_cleanly)):
+                raise self._damaged(why)
             execute("BEGIN EXCLUSIVE")
             execute("UPDATE meta SET value = '0' WHERE key = 'stopped_cleanly'")
             execute("UPDATE meta SET value = ? WHERE key = 'last_start'", (str(time.time()),))

@@ -126,7 +126,10 @@ def offsets_to_text(offsets: tuple[OffsetRange, ...]) -> str:
 
 def offsets_from_text(text: str) -> tuple[OffsetRange, ...]:
     """Read what :func:`offsets_to_text` wrote."""
-    return tuple(OffsetRange(*item) for item in json.loads(text or "[]"))
+    try:
+        return tuple(OffsetRange(*map(int, item)) for item in json.loads(text or "[]"))
+    except (TypeError, ValueError):
+        return ()  # they are only shown
 
 
 @functools.cache

@@ -28,6 +28,8 @@ csv.field_size_limit(1 << 30)
 #: A quote that is not closed within so many characters is no name with line breaks in it.
 _LONGEST_QUOTED = 65_536
 _MOST_CHUNKS = 1 << 30
+_MOST_CHUNK_BYTES = 1 << 29
+_MOST_PARTITION = (1 << 31) - 1  # Kafka's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,20 @@ def _number(cell: str) -> int:
     return number
 
 
+def delivered_of(row: InProgressRow) -> bytes:
+    """Return the bitmap of the chunks that a row tells to be delivered.
+
+    Raises:
+        ValueError: its ranges do not make up all chunks.
+    """
+    delivered = parse_ranges(row.chunks_delivered, row.n_chunks)
+    bits, others = (int.from_bytes(part, "little") for part in (
+        delivered, parse_ranges(row.chunks_to_send, row.n_chunks)))
+    if bits & others or (bits | others).bit_count() != row.n_chunks:
+        raise ValueError("its delivered chunks and those to send are not all, and each once")
+    return delivered
+
+
 def _check_path(rel_path: str) -> None:
     rel_path.encode()
     if not rel_path or rel_path.startswith("/") or ".." in rel_path.split("/"):
@@ -212,7 +228,11 @@ def _check_cut(row: UploadedRow | InProgressRow) -> None:
     if len(bytes.fromhex(row.sha512)) != 64:
         raise ValueError("sha512 has not 64 bytes")
     size = row.chunk_size
-    if size < 1 or row.n_bytes < 0 or row.n_chunks > _MOST_CHUNKS \
+    if not 1 <= size <= _MOST_CHUNK_BYTES:
+        raise ValueError(f"chunks of {size} bytes are no chunks")
+    if not -1 <= row.partition <= _MOST_PARTITION:
+        raise ValueError(f"{row.partition} is no partition")
+    if row.n_bytes < 0 or row.n_chunks > _MOST_CHUNKS \
             or row.n_chunks != max(1, -(-row.n_bytes // size)):
         raise ValueError(f"{row.n_bytes} bytes are not {row.n_chunks} chunks of {size} bytes")
 
@@ -226,7 +246,12 @@ def _check_in_progress(row: InProgressRow) -> None:
     if row.sha512:
         _check_cut(row)
         epoch_time(row.started)
-        parse_ranges(row.chunks_delivered, row.n_chunks)
+        if row.chunk_size & (row.chunk_size - 1):
+            raise ValueError(f"a chunk size of {row.chunk_size} bytes is no power of two")
+        if not 0 <= row.n_chunks_delivered <= row.n_chunks \
+                or row.n_chunks_delivered + row.n_chunks_to_send != row.n_chunks:
+            raise ValueError(f"{row.n_chunks_delivered} and {row.n_chunks_to_send} chunks are not "
+                             f"{row.n_chunks}")
 
 
 def _unglued(cells: list[str], header: list[str]) -> list[str]:

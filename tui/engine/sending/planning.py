@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.engine.model import PastVersion, VersionState
+from tui.engine.model import FileVersion, PastVersion, VersionState
 from tui.engine.sending.messages import count_chunks
 
 
@@ -53,6 +53,19 @@ def is_sent_already(history: Sequence[PastVersion], sha512: bytes) -> bool:
     last = _last(history)
     return last is not None and last.state == VersionState.COMPLETE \
         and last.version.sha512 == sha512 and not last.version.may_not_rebuild
+
+
+def is_credible(version: FileVersion, n_partitions: int) -> bool:
+    """Return whether a recorded version can be one of ours: its cut covers it, and it fits a topic.
+
+    Args:
+        version: as a ledger, or a table, tells of it.
+        n_partitions: of the topic; they never become fewer.
+    """
+    size = version.chunk_size
+    return size > 0 and not size & (size - 1) \
+        and version.n_chunks == count_chunks(version.n_bytes, size) \
+        and version.partition < n_partitions
 
 
 def is_content_of_last(history: Sequence[PastVersion], sha512: bytes) -> bool:

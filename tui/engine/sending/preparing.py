@@ -13,12 +13,12 @@ from tui.engine.model import FileState, FileVersion, PastVersion, VersionState, 
 from tui.engine.operating_system import Below
 from tui.engine.patience import At
 from tui.engine.sending.delivery import Sending
-from tui.engine.sending.messages import MessageMaker
-from tui.engine.sending.planning import cut, is_sent_already, resumable
+from tui.engine.sending.messages import MessageMaker, count_chunks
+from tui.engine.sending.planning import cut, is_credible, is_sent_already, resumable
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.reading import SLICE_BYTES, Source, open_source
-from tui.errors import SourceChangedError
+from tui.errors import SourceChangedError, SourceRefusedError
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -93,10 +93,21 @@ class Preparing:
         self.n_slices_read = 0  #: grows while a file is hashed: a sign of life
 
     def history(self, file: WaitingFile) -> list[PastVersion]:
-        """Return past versions; a path without a partition has none."""
+        """Return past versions that can be believed; a path without a partition has none."""
         if file.partition is None:
             return []
-        return self._a.versions.of_file(file.file_id, file.rel_path)
+        n_partitions = self._a.n_partitions()
+        believed = []
+        for past in self._a.versions.of_file(file.file_id, file.rel_path):
+            if is_credible(past.version, n_partitions):
+                believed.append(past)
+            elif past.state == VersionState.BEGUN:
+                logger.warning("%s: a recorded version of %d chunks of %d bytes on partition %d "
+                               "cannot be: it is not continued", file.rel_path,
+                               past.version.n_chunks, past.version.chunk_size,
+                               past.version.partition)
+                self._a.versions.close(past.version.version_id, VersionState.ABANDONED)
+        return believed
 
     def prepare(self, file: WaitingFile, below: Below, at: At) -> Sending | None:
         """Read and hash a file; None where there is nothing to send of it.
@@ -161,6 +172,10 @@ class Preparing:
         if past is not None:
             return self._resume(file, source, past, data)
         how = cut(history, sha512, source.n_bytes, self._chunk_size(file, source.n_bytes))
+        if file.partition is not None and file.partition >= self._a.n_partitions():
+            logger.warning("%s: there is no partition %d, on which it is said to be: it gets "
+                           "another", file.rel_path, file.partition)
+            file = file._replace(partition=None)
         if file.partition is None:  # recorded with the version, before it begins or as it ends
             partition = zlib.crc32(file.rel_path.encode()) % self._a.n_partitions()
             file = file._replace(partition=partition)
@@ -199,6 +214,11 @@ class Preparing:
 
     def _sending(self, version: FileVersion, file: WaitingFile, source: Source,
                  data: bytes | None, past: PastVersion | None = None) -> Sending:
+        if (version.n_bytes, version.n_chunks) != (
+                source.n_bytes, count_chunks(source.n_bytes, version.chunk_size)):
+            raise SourceRefusedError(  # whoever cut it: other bytes would go under its hash
+                f"{version.n_chunks} chunks of {version.chunk_size} bytes do not cover it exactly",
+                where=file.rel_path, remedy="Report this; reupload tries again")
         maker = MessageMaker(version, self._a.settings.message_fields)
         return Sending(
             version, file, maker, data=data, source=None if data is not None else source,
