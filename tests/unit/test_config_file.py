@@ -124,7 +124,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]),
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z.]{0,20}", fullmatch=True),
-                       TEXT.filter(lambda v: not v.startswith("$")), min_size=1))
+                       TEXT.filter(lambda v: not v.startswith("$") and "%(" not in v), min_size=1))
 def test_any_key_and_value_is_read_back(tmp_path_factory: pytest.TempPathFactory,
                                         values: dict[str, str]) -> None:
     path = tmp_path_factory.mktemp("config") / "c.config"
