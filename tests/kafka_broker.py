@@ -100,14 +100,18 @@ class KafkaBroker:
             proxy before the broker.
         listeners: further ones.
         properties: of the server, on top of those that the tests need.
+        leader: the node whose cluster it joins, as its second broker; None for one of its own.
     """
 
     def __init__(self, proxy_port: int | None = None, listeners: Sequence[Listener] = (),
-                 properties: Mapping[str, object] | None = None) -> None:
+                 properties: Mapping[str, object] | None = None,
+                 leader: KafkaBroker | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         self.port = free_port()
         self.behind_proxy_port = free_port() if proxy_port else 0
-        controller = free_port()
+        self.controller: int = leader.controller if leader else free_port()
+        controller = self.controller
+        self.cluster: str = leader.cluster if leader else _cluster_uuid()
         all_listeners = [Listener("PLAINTEXT", self.port), *listeners]
         if proxy_port:
             all_listeners.append(
@@ -136,13 +140,16 @@ class KafkaBroker:
         for one in listeners:
             every |= {f"listener.name.{one.name.lower()}.{key}": value
                       for key, value in one.properties.items()}
+        if leader is not None:
+            every |= {"process.roles": "broker", "node.id": 2,
+                      "listeners": f"PLAINTEXT://127.0.0.1:{self.port}"}
         self._properties = self.directory / "server.properties"
         self._properties.write_text("".join(f"{k}={v}\n" for k, v in every.items()))
         logs = self.directory / "log4j2.properties"
         logs.write_text(_LOG_CONFIG.format(path=self.directory / "server.log"))
         self._command = [java(), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                          f"-Dlog4j2.configurationFile={logs}", "-cp", class_path()]
-        self.tool("kafka.tools.StorageTool", "format", "-t", _cluster_uuid(), "-c",
+        self.tool("kafka.tools.StorageTool", "format", "-t", self.cluster, "-c",
                   str(self._properties))
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None

@@ -25,7 +25,7 @@ from tui.producer_config import (
     message_max_bytes,
     producer_properties,
 )
-from tui.property_rules import check_token
+from tui.property_rules import check_token, number_of
 from tui.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages, Settings
 from tui.streams import is_terminal, why_no_console
 
@@ -117,6 +117,7 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
     if size == 0 or size & (size - 1):
         raise UsageError(f"{size} is not a non-zero power of two", where="--chunk_size",
                          remedy="Use for example 16384, 524288 or 1048576")
+    _check_buffer(config, properties, size, n_fields)
     limit = message_max_bytes(properties)
     if limit is None:
         return size, []
@@ -137,6 +138,22 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
         return size, []
     return size, [f"{where}: chunks of {size} bytes of files whose path is longer than {longest} "
                   f"bytes are too large for message.max.bytes = {shown}; such files will be held"]
+
+
+def _check_buffer(config: ConfigFile, properties: Properties, chunk_size: int,
+                  n_fields: int) -> None:
+    """See that the client's own buffer can hold one chunk; else none would ever be sent."""
+    key = "queue.buffering.max.kbytes"
+    if key not in properties:
+        return
+    needed = _overhead_bytes(1, n_fields) + chunk_size
+    if number_of(properties[key]) * 1024 >= needed:
+        return
+    section = "producer" if key in config.values("producer") else "broker"
+    raise ConfigError(
+        f"{config.shown(section, key)} kB are less than one chunk of {chunk_size} bytes makes "
+        f"({needed} bytes): nothing could be sent", where=config.where(section, key),
+        remedy=config.remedy(section, key, "Raise it, or choose a smaller --chunk_size"))
 
 
 def _overhead_bytes(n_chunks: int, n_fields: int) -> int:

@@ -57,7 +57,7 @@ def test_a_broker_that_owes_an_answer_for_long_is_unreachable_until_it_answers(
         health: BrokerHealth, clock: Clock) -> None:
     assert look(health, clock, 15, 100) is BrokerState.CONNECTED
     assert look(health, clock, 2, 100) is BrokerState.UNREACHABLE
-    assert health.status().reason == "it answers nothing"
+    assert health.status().reason == "broker b:1/1 answers nothing"
     assert look(health, clock, 1, 101) is BrokerState.CONNECTED
 
 

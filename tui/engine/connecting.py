@@ -23,6 +23,7 @@ from tui.engine.sending.cluster import (
 )
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producing import ProducingThread
+from tui.engine.sending.unacknowledged import AcknowledgementWatch
 from tui.engine.threads import StoppableThread
 from tui.errors import WrongClusterError
 from tui.settings import Settings
@@ -76,6 +77,7 @@ class ConnectingThread(StoppableThread):
         self._last_sign = self._last_look = 0.0
         self._admin: AdminClient | None = None  #: asks; None with the embedded broker
         self._topic_id = ""
+        self._watch = AcknowledgementWatch(settings, producing)
         self._n_brokers = 1
         self.n_partitions = 1
 
@@ -87,6 +89,7 @@ class ConnectingThread(StoppableThread):
                 self._producing.attention.clear()
                 if not self._producing.lost.is_set():
                     self._look()
+                    self._watch.look(self._admin)
                 continue
             self._producing.lost.clear()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -19,6 +20,21 @@ logger = logging.getLogger(__name__)
 #: A broker that owes an answer for so long counts as unreachable, connected or not.
 _STALLED_SECONDS = 15.0
 _LONGEST_INTERVAL_SECONDS = 5.0  #: between two statistics, or the process stood still
+
+
+def parse_statistics(text: str, client_id: str) -> Mapping[str, Any]:
+    """Return librdkafka's statistics (its STATISTICS.md).
+
+    It writes names as they are, also with quotes and control characters in them.
+
+    Raises:
+        ValueError: they cannot be read all the same.
+    """
+    quoted = json.dumps(client_id, ensure_ascii=False)
+    if quoted != f'"{client_id}"':
+        text = text.replace(client_id, quoted[1:-1])
+    found: Mapping[str, Any] = json.loads(text, strict=False)
+    return found
 
 
 class BrokerHealth:
@@ -87,7 +103,8 @@ class BrokerHealth:
                     and n > self._n_connects.get(name, n)
                 self._n_connects[name] = n
             self._note_figures(found, brokers)
-            self._note_stall(max(map(self._seconds_without_answer, brokers), default=0.0))
+            self._note_stall(*max(((self._seconds_without_answer(b), b["name"])
+                                   for b in brokers), default=(0.0, "")))
         return reconnected
 
     def _note_figures(self, found: Mapping[str, Any], brokers: list[dict[str, Any]]) -> None:
@@ -120,15 +137,16 @@ class BrokerHealth:
         self._answers[broker["name"]] = (received, since, now)
         return now - since
 
-    def _note_stall(self, seconds: float) -> None:
+    def _note_stall(self, seconds: float, name: str) -> None:
         if seconds >= _STALLED_SECONDS and self._status.state is BrokerState.CONNECTED:
             self._is_stalled = True
-            self._enter(BrokerState.UNREACHABLE, "it answers nothing")
-            logger.warning("%s has answered nothing for %d s", self._status.address, seconds)
+            name = self._redact(name)
+            self._enter(BrokerState.UNREACHABLE, f"broker {name} answers nothing")
+            logger.warning("broker %s has answered nothing for %d s", name, seconds)
         elif seconds < _STALLED_SECONDS and self._is_stalled:
             self._is_stalled = False
             self._enter(BrokerState.CONNECTED, "")
-            logger.info("%s answers again", self._status.address)
+            logger.info("broker %s answers again", self._redact(name))
 
 
 def _mean(values: Any) -> float:

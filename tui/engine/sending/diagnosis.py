@@ -48,12 +48,24 @@ def diagnose(trouble: str, config: Mapping[str, object]) -> str:
         return _look_at_certificate(_address(trouble, config), config)
     for part, what, remedy in _WORDS:
         if part in trouble:
-            return f"{what} ({_shortened(trouble)}). {remedy}"
+            advertised = _advertised(trouble, config) if "bootstrap.servers" in remedy else ""
+            return f"{what} ({_shortened(trouble)}). {advertised or remedy}"
     protocol = str(config.get("security.protocol", "plaintext")).lower()
     if protocol in ("plaintext", "sasl_plaintext") and _speaks_tls(_address(trouble, config)):
         return (f"the port speaks TLS, but security.protocol is {protocol.upper()}. "
                 "Check security.protocol and the port in bootstrap.servers")
     return _shortened(trouble)
+
+
+def _advertised(trouble: str, config: Mapping[str, object]) -> str:
+    """Return what to do where the address that fails is one that a broker told, not the config."""
+    match = re.match(r"(?:\w+://)?(\S+:\d+)/\d+:", trouble)
+    servers = [server.strip().rpartition("://")[2].lower()
+               for server in str(config.get("bootstrap.servers", "")).split(",")]
+    if match is None or match.group(1).lower() in servers:
+        return ""
+    return f"bootstrap.servers is right, and the broker advertises {match.group(1)}, which " \
+        "cannot be reached from here: check advertised.listeners of the broker, and the network"
 
 
 def _shortened(trouble: str) -> str:

@@ -55,12 +55,17 @@ _LATER: Mapping[int, str] = {
     KafkaError.INVALID_MSG_SIZE: _SIZE_REMEDY,
     KafkaError._BAD_MSG: "Look at the broker's log for what it does not accept",
     KafkaError.INVALID_MSG: "Look at the broker's log for what it does not accept",
-    KafkaError.INVALID_RECORD: "Look at the topic's settings (a compacted topic needs keys)",
+    KafkaError.INVALID_RECORD: "Check this computer's clock, of which the topic may bear only so "
+    "much difference (message.timestamp.before.max.ms and after.max.ms); otherwise look at the "
+    "broker's log for what it does not accept",
     KafkaError._UNKNOWN_PARTITION: "The topic has fewer partitions than it had; restore them",
     KafkaError.POLICY_VIOLATION: "Ask the cluster's administrators which policy forbids it",
 }
 #: Refusals that strike every message until somebody changes something.
 _LATER_FOR_ALL: Mapping[int, str] = {
+    KafkaError.INVALID_TIMESTAMP: "Set this computer's clock, or the broker's: they differ by more "
+    "than message.timestamp.before.max.ms and after.max.ms of the topic allow; sending goes on by "
+    "itself",
     KafkaError.TOPIC_EXCEPTION: "Use a topic name that the cluster accepts",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: WRITE_REMEDY,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED:

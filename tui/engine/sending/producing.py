@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from tui.engine.model import BrokerState
-from tui.engine.sending.broker_health import BrokerHealth
+from tui.engine.sending.broker_health import BrokerHealth, parse_statistics
 from tui.engine.sending.clients import WITHOUT_IDEMPOTENCE, Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
@@ -33,7 +32,6 @@ _UNCHECKED, _STOPPED = "the cluster is not checked", "the program stops"
 _LOSSES = frozenset({
     KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE,
     KafkaError._AUTHENTICATION, KafkaError._SSL})
-
 
 #: From this round trip on, one idempotent producer with its five requests leaves the line idle.
 _FAR_SECONDS = 0.02
@@ -376,6 +374,13 @@ class ProducingThread(StoppableThread):
             self.attention.set()
             self.gate.shut(_UNCHECKED)
 
+    def note_unacknowledged(self, seconds: float, reason: str) -> None:
+        """Say why nothing is acknowledged, until something is."""
+        text = self._redact(f"nothing was acknowledged for {seconds:.0f} s: {reason}")
+        if self.health.enter(BrokerState.REFUSED, text):
+            logger.warning("%s; sending goes on by itself", text)
+        self._refused = True
+
     def halt(self) -> None:
         """Let nothing more be produced, for good."""
         self.gate.shut(_STOPPED)
@@ -388,12 +393,8 @@ class ProducingThread(StoppableThread):
 
     def _on_statistics(self, text: str) -> None:
         n_retries = self.health.status().n_retries
-        # librdkafka writes names as they are, also with quotes and control characters in them.
-        name = str(self.clients.config.get("client.id", ""))
-        if json.dumps(name, ensure_ascii=False) != f'"{name}"':
-            text = text.replace(name, json.dumps(name, ensure_ascii=False)[1:-1])
         try:
-            found = json.loads(text, strict=False)
+            found = parse_statistics(text, str(self.clients.config.get("client.id", "")))
         except ValueError as error:
             if not self._said_unreadable:
                 self._said_unreadable = True

@@ -1,0 +1,117 @@
+"""Notices that nothing is acknowledged of what is on its way, and finds out why.
+
+librdkafka sends again, for as long as it takes, and says nothing of what the broker answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+
+from tui.engine.model import BrokerState
+from tui.engine.sending.diagnosis import diagnose
+from tui.engine.sending.producing import ProducingThread
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: So long an acknowledgement may take before the reason is asked for, and then again and again.
+_PATIENCE_SECONDS, _AGAIN_SECONDS = 8.0, 5.0
+_ASK_SECONDS = 4.0
+
+
+class AcknowledgementWatch:
+    """Looks some times a second whether acknowledgements come.
+
+    Args:
+        settings: which topic, and ``linger.ms``.
+        producing: what sends.
+        now: monotonic seconds.
+    """
+
+    def __init__(self, settings: Settings, producing: ProducingThread,
+                 now: Callable[[], float] = time.monotonic) -> None:
+        self._topic = settings.topic_name
+        self._config = settings.producer_config
+        self._producing = producing
+        self._now = now
+        self._since: float | None = None
+        self._asked = 0.0
+        self._patience = _PATIENCE_SECONDS + _linger_seconds(settings.producer_config)
+        self._needs_all = str(settings.acks).lower() in ("all", "-1")
+
+    def look(self, admin: AdminClient | None) -> None:
+        """Have the state of the connection tell why nothing is acknowledged, where that is so.
+
+        Args:
+            admin: a client that asks; None where there is none.
+        """
+        now = self._now()
+        if not self._producing.gate.n_messages \
+                or self._producing.health.state is BrokerState.UNREACHABLE:  # which says enough
+            self._since = None
+            return
+        last = self._producing.traffic.last_acknowledgement or 0.0
+        self._since = max(now if self._since is None else self._since, last)
+        quiet = now - self._since
+        if quiet < self._patience or now - self._asked < _AGAIN_SECONDS:
+            return
+        reason = "" if admin is None else self._ask(admin)
+        self._asked = self._now()
+        reason = reason or self._of_the_client() or (
+            "the broker does not say why; its own log, or a slow line, may tell")
+        since = self._producing.traffic.last_acknowledgement or 0.0
+        if self._producing.gate.n_messages and since <= self._since:  # none came meanwhile
+            self._producing.note_unacknowledged(quiet, reason)
+
+    def _of_the_client(self) -> str:
+        trouble = self._producing.health.trouble
+        return diagnose(trouble, self._config) if trouble else ""
+
+    def _ask(self, admin: AdminClient) -> str:
+        """Return what is wrong with the topic's partitions; empty where nothing is, or is told."""
+        try:
+            described = admin.describe_topics(
+                TopicCollection([self._topic]), request_timeout=_ASK_SECONDS)
+            resource = ConfigResource(ConfigResource.Type.TOPIC, self._topic)
+            config = admin.describe_configs([resource], request_timeout=_ASK_SECONDS)
+            partitions = described[self._topic].result(timeout=_ASK_SECONDS).partitions
+            least = int(config[resource].result(
+                timeout=_ASK_SECONDS)["min.insync.replicas"].value)
+        except (KafkaException, TimeoutError, NotImplementedError, ValueError, KeyError,
+                TypeError) as error:
+            logger.debug("the broker does not tell how the partitions are: %s", error)
+            return ""
+        for partition in partitions:
+            if partition.leader is None or partition.leader.id < 0:
+                return f"partition {partition.id} of the topic has no leader: bring back " \
+                    f"{_brokers([node.id for node in partition.replicas])}"
+        if not self._needs_all:
+            return ""
+        for partition in partitions:
+            in_sync = {node.id for node in partition.isr}
+            if len(in_sync) < least:
+                away = [node.id for node in partition.replicas if node.id not in in_sync]
+                remedy = f"bring back {_brokers(away)}" if away \
+                    else "lower min.insync.replicas of the topic"
+                return f"partition {partition.id} has {len(in_sync)} of " \
+                    f"{len(partition.replicas)} replicas in sync, and the topic asks for {least} " \
+                    f"(min.insync.replicas): {remedy}"
+        return ""
+
+
+def _brokers(numbers: list[int]) -> str:
+    names = " or ".join(map(str, sorted(numbers)))
+    return f"broker {names}"
+
+
+def _linger_seconds(config: Mapping[str, object]) -> float:
+    try:
+        return float(str(config.get("queue.buffering.max.ms", config.get("linger.ms", 0)))) / 1000
+    except ValueError:
+        return 0.0
