@@ -151,6 +151,8 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
             "broker at most", "500", "MB")
     _option(group, "logger_file_path", "directory for ledger, tables and log; or a log file, whose "
             "directory is used for all of them", None, "PATH", "UPLOAD_DIR/LOGS")
+    _option(group, "state_group", "group that may read ledger, tables and log, which nobody else "
+            "may", None, "GROUP", "none")
 
 
 def _add_periodic(parser: argparse.ArgumentParser) -> None:

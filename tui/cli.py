@@ -6,13 +6,14 @@ import argparse
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tui import state_directory, streams
 from tui.arguments import parse_arguments
 from tui.configuring import make_settings
 from tui.engine.logs import visible
-from tui.engine.operating_system import ignoring_stop_signals, interrupted_by_stop_signals
+from tui.engine.stop_signals import ignoring_stop_signals, interrupted_by_stop_signals
 from tui.errors import StartupError, UsageError
 from tui.settings import Settings
 from tui.utf8 import ensure_utf8
@@ -93,7 +94,8 @@ def _show(settings: Settings) -> int:
     """Run the front end that was asked for, with a state directory."""
     run = _front_end(settings)
     try:
-        state_directory.prepare(settings)
+        warnings = state_directory.prepare(settings)
+        settings = replace(settings, warnings=(*settings.warnings, *warnings))
         spare_the_collector()
         return run(settings)
     finally:

@@ -75,7 +75,8 @@ def _settings(arguments: argparse.Namespace, root: Path, config: ConfigFile) -> 
     regex = arguments.upload_regex
     return Settings(
         upload_dir=root, state_dir=place.folder, state_dir_is_temporary=place.is_temporary,
-        log_file=place.log_file, topic_name=topic, producer_config=properties,
+        state_group=arguments.state_group, log_file=place.log_file, topic_name=topic,
+        producer_config=properties,
         acks=str(properties.get("acks", "all")), redact=config.redact,
         idempotent=str(properties.get("enable.idempotence")).lower() in ("true", "t", "1"),
         n_threads=checks.integer(arguments.n_threads, "--n_threads", 1, _MOST_THREADS),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.engine.operating_system import ignoring_stop_signals
+from tui.engine.stop_signals import ignoring_stop_signals
 from tui.engine.threads import StoppableThread
 from tui.engine.uploader import EXIT_UNFINISHED
 from tui.settings import Settings

@@ -63,6 +63,7 @@ class Settings:
         upload_dir_given: absolute path by which it was named; None for the same.
         state_dir: absolute path of the directory of ledger, tables and log.
         state_dir_is_temporary: whether it is removed at the end (the embedded broker).
+        state_group: a group that may read what is in it; None for none.
         topic_name: topic to produce to.
         producer_config: librdkafka properties, ``[broker]`` and ``[producer]`` merged, with our
             defaults filled in.
@@ -111,6 +112,7 @@ class Settings:
     upload_regex_is_default: bool = True
     upload_dir_given: Path | None = None
     state_dir_is_temporary: bool = False
+    state_group: str | None = None
     acks: str = "all"
     idempotent: bool = True
     redact: Redaction = field(default_factory=Redaction)

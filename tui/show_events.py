@@ -11,8 +11,8 @@ from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.watching import Watching
 from tui.engine.logs import warnings_on_stderr
 from tui.engine.model import EventKind
-from tui.engine.operating_system import stop_signals_handled
 from tui.engine.paths import is_utf8
+from tui.engine.stop_signals import stop_signals_handled
 from tui.settings import Settings
 from tui.streams import say
 

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui import state_files
 from tui.checks import home_expanded, is_directory
 from tui.errors import StateDirectoryError
 from tui.settings import STATE_DIRECTORY_NAME, Settings
@@ -85,17 +86,21 @@ def _given(text: str) -> tuple[Path, str | None]:
     return folder, name
 
 
-def prepare(settings: Settings) -> None:
-    """Make the state directory, and see whether it can be written.
+def prepare(settings: Settings) -> list[str]:
+    """Make the state directory, see whether it can be used, and keep it private.
+
+    Returns:
+        What is to be warned of.
 
     Raises:
-        StateDirectoryError: it cannot.
+        StateDirectoryError: it cannot be used.
     """
     folder = settings.state_dir
     try:
         if settings.state_dir_is_temporary:
             folder.mkdir(mode=0o700)
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -103,6 +108,12 @@ def prepare(settings: Settings) -> None:
             else f"cannot be written: {error.strerror}"
         raise StateDirectoryError(f"the state directory {folder} {what}", where=_OPTION,
                                   remedy="Make it writable, or choose another") from error
+    if settings.state_dir_is_temporary:
+        return []
+    warnings = state_files.check_directory(folder)
+    files = state_files.check_files(folder, settings.topic_name, settings.log_file)
+    state_files.keep_private(folder, files, settings.state_group)
+    return warnings
 
 
 def clear(settings: Settings) -> None:

@@ -116,8 +116,8 @@ with Finder(upload_dir, rescan_seconds=0.1) as finder:
     finder.wait_queued("found")
     n_open = len(os.listdir("/proc/self/fd"))
     finder.wait(lambda: n_tries > 5, "it is tried again")
-    assert len(os.listdir("/proc/self/fd")) <= n_open
-    assert (n_instances(), observer_threads()) == (0, set())
+    finder.wait(lambda: len(os.listdir("/proc/self/fd")) <= n_open
+                and (n_instances(), observer_threads()) == (0, set()), "nothing is left of a try")
     assert [p for p in finder.finding.problems() if sys.argv[4] in p]
     assert len([line for line in finder.log if "cannot be watched" in line]) == 1
     limit.write_text(before)

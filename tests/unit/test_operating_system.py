@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tui.engine import operating_system
+from tui.engine import operating_system, stop_signals
 from tui.engine.file_systems import delivers_events, file_system_kind, mount_point
 from tui.engine.operating_system import (
     Below,
@@ -108,7 +108,7 @@ def test_where_events_are_not_to_be_trusted(kind: str, delivers: bool) -> None:
 
 
 def test_stop_signals_exist_here() -> None:
-    assert {"SIGTERM", "SIGINT"} <= {number.name for number in operating_system.STOP_SIGNALS}
+    assert {"SIGTERM", "SIGINT"} <= {number.name for number in stop_signals.STOP_SIGNALS}
 
 
 @pytest.mark.parametrize(("is_dir_in_lower", "kind"), [

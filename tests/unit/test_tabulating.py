@@ -250,12 +250,14 @@ def test_an_own_table_is_not_read_at_every_start(monkeypatch: pytest.MonkeyPatch
 
 
 def test_trouble_with_the_tables_is_said_once_and_mended_later(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        tmp_path: Path, caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_in(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "a", 100.0)
     tables = Tables(ledger, settings)
-    blocker = tmp_path / "LOGS" / ".uploaded_to_t@1.csv.new"
+    monkeypatch.setattr("secrets.token_hex", lambda n_bytes: "random")
+    blocker = tmp_path / "LOGS" / ".uploaded_to_t@1.csv.random.new"
     blocker.mkdir()
     tables.write()
     tables.write()

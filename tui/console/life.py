@@ -11,7 +11,7 @@ from tui.commands import execute
 from tui.console import configuration
 from tui.console.factory import make_app
 from tui.engine.logs import Log
-from tui.engine.operating_system import stop_signals_handled
+from tui.engine.stop_signals import stop_signals_handled
 from tui.engine.threads import StoppableThread
 from tui.engine.uploader import Uploader
 from tui.settings import Settings

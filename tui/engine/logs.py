@@ -7,6 +7,7 @@ made visible, so that no name can forge a line or move a terminal's cursor.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import logging.handlers
@@ -188,6 +189,13 @@ class _FileHandler(logging.handlers.RotatingFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_FILE_BYTES, backupCount=_N_OLD_FILES, encoding="utf-8")
         self._said = -_REPEAT_SECONDS
+
+    def _open(self) -> io.TextIOWrapper:
+        """Open it to append, but follow no link, and wait for no reader of a FIFO."""
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT
+                             | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+                             | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
+        return io.TextIOWrapper(os.fdopen(descriptor, "ab"), encoding="utf-8", errors=self.errors)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, into a new file where the present one was moved away or removed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ class LookingAgainThread(StoppableThread):
 
     Args:
         upload_dir: where they are.
+        is_ledger: whether a file is the ledger itself, which must not be opened.
         follow_symlinks: whether links are.
         doubts: which they are.
         versions: what was uploaded.
@@ -47,12 +49,14 @@ class LookingAgainThread(StoppableThread):
         on_death: see :class:`StoppableThread`.
     """
 
-    def __init__(self, upload_dir: Path, follow_symlinks: bool, doubts: Doubts,
+    def __init__(self, upload_dir: Path, is_ledger: Callable[[os.stat_result], bool],
+                 follow_symlinks: bool, doubts: Doubts,
                  versions: VersionRows, is_idle: Callable[[], bool],
                  on_changed: Callable[[str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("looking-again", on_death)
         self._upload_dir = upload_dir
+        self._is_ledger = is_ledger
         self._follow_symlinks = follow_symlinks
         self._doubts = doubts
         self._versions = versions
@@ -118,7 +122,7 @@ class LookingAgainThread(StoppableThread):
             return not self.stopping.is_set()
 
         at(doubt.rel_path)
-        with Below(self._upload_dir) as below:
+        with Below(self._upload_dir, self._is_ledger) as below:
             source = open_source(below, doubt.rel_path, follow_symlinks=self._follow_symlinks)
         try:
             sha512 = source.hash_content(may_go_on)

@@ -1,24 +1,18 @@
-"""The one place where operating systems differ: reading, replacing, signals, links, mounts."""
+"""The one place where operating systems differ: reading, replacing, locking, links."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import signal
 import stat
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, TracebackType
-
-#: Signals that do what quit does; SIGHUP (the terminal is gone) exists on POSIX only.
-STOP_SIGNALS: tuple[signal.Signals, ...] = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    if hasattr(signal, name))
+from types import TracebackType
 
 _seek_lock = threading.Lock()
 
@@ -34,10 +28,15 @@ def _seek_and_read(descriptor: int, n_bytes: int, offset: int) -> bytes:
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
-def open_for_reading(path: Path) -> int:
+def open_for_reading(path: Path, is_refused: Callable[[os.stat_result], bool]
+                     = lambda status: False) -> int:
     """Open a file without blocking and without keeping its writer from renaming or deleting it.
 
     Links are followed; :class:`Below` follows none.
+
+    Args:
+        path: of the file.
+        is_refused: see :class:`Below`.
 
     Returns:
         A descriptor that child processes do not inherit.
@@ -47,7 +46,7 @@ def open_for_reading(path: Path) -> int:
     """
     if sys.platform == "win32":
         return _open_shared(path)
-    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _open_unless(path, 0, is_refused)
 
 
 class NotBelowError(OSError):
@@ -62,10 +61,14 @@ class Below:
 
     Args:
         root: absolute path of the directory; itself it may be reached by links.
+        is_refused: told what a file is before it is opened: true of one that must not be, since
+            only closing it may do harm.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path,
+                 is_refused: Callable[[os.stat_result], bool] = lambda status: False) -> None:
         self.root = root
+        self.is_refused = is_refused
         self._parent = ""
         self._directory = -1
 
@@ -112,8 +115,35 @@ class Below:
         return self._open_in_directory(name)
 
     def _open_in_directory(self, name: str) -> int:
-        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,
-                       dir_fd=self._directory)
+        return _open_unless(name, os.O_NOFOLLOW, self.is_refused, self._directory)
+
+
+def _open_unless(name: Path | str, flags: int, is_refused: Callable[[os.stat_result], bool],
+                 directory: int | None = None) -> int:
+    """Open a file for reading, unless it must not be opened.
+
+    Where the system can, the very file that was looked at is opened: Linux gives a handle that can
+    neither read nor drop a lock when it is closed.
+    """
+    flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    if not hasattr(os, "O_PATH"):
+        follow = not flags & os.O_NOFOLLOW
+        if is_refused(os.stat(name, dir_fd=directory, follow_symlinks=follow)):
+            raise NotBelowError(errno.EPERM, "it is the ledger of this program", str(name))
+        return os.open(name, flags, dir_fd=directory)
+    handle = os.open(name, os.O_PATH | os.O_CLOEXEC | flags & os.O_NOFOLLOW, dir_fd=directory)
+    try:
+        status = os.fstat(handle)
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(name))
+        if is_refused(status):
+            raise NotBelowError(errno.EPERM, "it is the ledger of this program", str(name))
+        try:
+            return os.open(f"/proc/self/fd/{handle}", flags & ~os.O_NOFOLLOW)
+        except FileNotFoundError:  # no /proc here
+            return os.open(name, flags, dir_fd=directory)
+    finally:
+        os.close(handle)
 
 
 _NO_NAMES = frozenset({"", ".", ".."})
@@ -383,52 +413,3 @@ def watched_inodes(descriptors: Path = Path("/proc/self/fdinfo")) -> set[int] | 
     except OSError:
         return None
     return found
-
-
-@contextlib.contextmanager
-def stop_signals_handled(handler: Callable[[], None], *,
-                         then_ignored: bool = False) -> Iterator[None]:
-    """Call a function, on the main thread, for each signal that asks the program to stop.
-
-    Args:
-        handler: runs between two instructions, perhaps while a lock is held: it must not wait.
-        then_ignored: afterwards such signals do nothing, so that none disturbs a clean-up.
-    """
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        handler()
-
-    before = {}
-    for number in STOP_SIGNALS:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # by nohup, or a shell's &: whoever started the program wanted it so
-        before[number] = signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, (lambda _number, _frame: None) if then_ignored else earlier)
-
-
-def interrupted_by_stop_signals() -> contextlib.AbstractContextManager[None]:
-    """Have the first signal that asks to stop raise KeyboardInterrupt, so that clean-up is done.
-
-    Those that follow do nothing: they must not interrupt that clean-up.
-    """
-    signals = iter((True,))
-
-    def interrupt() -> None:
-        if next(signals, False):
-            raise KeyboardInterrupt
-
-    return stop_signals_handled(interrupt)
-
-
-def ignoring_stop_signals() -> contextlib.AbstractContextManager[None]:
-    """Let no signal that asks to stop interrupt a clean-up."""
-    return stop_signals_handled(lambda: None)
-
-
-def fail_to_read_in_background() -> None:
-    """Have reads of the terminal fail while another program has it, instead of stopping us."""
-    if hasattr(signal, "SIGTTIN"):
-        signal.signal(signal.SIGTTIN, signal.SIG_IGN)

@@ -87,7 +87,8 @@ class Parts:
         self._tabulating = Renewed[TabulatingThread](
             lambda _dead: TabulatingThread(self._tables, died))
         self._looking_again = Renewed[LookingAgainThread](lambda _dead: LookingAgainThread(
-            settings.upload_dir, settings.follow_symlinks, Doubts(ledger.database),
+            settings.upload_dir, ledger.database.is_held_file, settings.follow_symlinks,
+            Doubts(ledger.database),
             ledger.versions, lambda: not self.n_left(), self.finding.touch, died))
         self._make_periodic(log)
         self._make_uploading()
@@ -106,7 +107,7 @@ class Parts:
             self._settings, self.queue, self.producing, self.ledger.files, self.ledger.versions,
             lambda: self._connecting.n_partitions, self._touch_again, self.finding.is_overdue,
             self.finding.why_offline, self._on_answer, self.books.over, self._on_unsent, set(),
-            self.hashing)
+            self.hashing, self.ledger.database.is_held_file)
 
         def maker(number: int) -> Callable[[UploadingThread | None], UploadingThread]:
             return lambda _dead: UploadingThread(number, around, self._program.died)

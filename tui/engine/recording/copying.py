@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +19,11 @@ def copy_to(connection: sqlite3.Connection, path: Path) -> None:
         connection.backup(target)
     finally:
         target.close()
+
+
+def unforeseeable(path: Path) -> Path:
+    """Return a hidden name beside a ledger under which nobody can have laid a link."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
 
 
 def copy_beside(connection: sqlite3.Connection, path: Path,
@@ -40,8 +45,7 @@ def copy_beside(connection: sqlite3.Connection, path: Path,
     path.parent.mkdir(exist_ok=True)
     if device not in (None, path.parent.stat().st_dev):
         raise OSError("its file system is not mounted")
-    growing = path.with_name(f".{path.name}.{os.getpid()}.new")
-    growing.unlink(missing_ok=True)
+    growing = unforeseeable(path)
     try:
         copy_to(connection, growing)
         copy = sqlite3.connect(growing, isolation_level=None, check_same_thread=False)

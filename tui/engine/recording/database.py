@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -88,7 +89,7 @@ class Database:
         self.n_mended = 0  #: how often the disk has taken again what it had refused
         self._missing_since: float | None = None
         self._is_closing = False
-        self.n_made_anew = 0  #: how often its file was removed, and made anew
+        self.n_made_anew = 0  #: how often its file was removed and made anew
         self.holds_back = False  #: see :meth:`wait_for_room`
 
     def _open(self) -> sqlite3.Connection:
@@ -202,6 +203,10 @@ class Database:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+    def is_held_file(self, status: os.stat_result) -> bool:
+        """Return whether a file is the one that is held: closing it frees its lock."""
+        return (status.st_dev, status.st_ino) == self._identity
 
     def meta(self, key: str) -> str:
         """Return a setting of the ledger; empty where it has none."""

@@ -111,7 +111,7 @@ def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
         StateDirectoryError: there is no room for it, or it cannot be written.
     """
     target = path.with_name(f"{path.name}.format-{version}")
-    growing = path.with_name(f"{target.name}.part")
+    growing = copying.unforeseeable(path)
     n_pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0]
                            for name in ("page_count", "page_size"))
     n_bytes = n_pages * page_bytes
@@ -120,7 +120,6 @@ def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
         if room < n_bytes * _ROOM_FACTOR:
             raise _no_copy(path, f"{n_bytes * _ROOM_FACTOR / 1e6:,.0f} MB are needed beside it, "
                            f"and {room / 1e6:,.0f} MB are free")
-        growing.unlink(missing_ok=True)
         copying.copy_to(connection, growing)
         with growing.open("rb+") as file:
             os.fsync(file.fileno())

@@ -9,6 +9,7 @@ import os
 import socket
 from pathlib import Path
 
+from tui.engine.recording.table_rows import replace_with
 from tui.errors import AlreadyRunningError
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ def write_owner(path: Path) -> None:
     start = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
     try:
-        owner_path(path).write_text(json.dumps(owner) + "\n", "utf-8")
+        replace_with(owner_path(path), lambda file: file.write(json.dumps(owner) + "\n"))
     except OSError as error:
         logger.warning("%s cannot be written: %s", owner_path(path).name, error.strerror)
 

@@ -12,6 +12,7 @@ import functools
 import logging
 import operator
 import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -138,9 +139,10 @@ def replace_with(path: Path, fill: Callable[[TextIO], object]) -> bool:
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    # A name that nobody can foresee, and that nothing has: no link under it is followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
     try:
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with temporary.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Surroundings:
         on_unsent: a path was held (reason) or failed.
         begun_here: numbers of the versions begun by this process.
         hashing: the large files that are just being hashed, by path.
+        is_ledger: whether a file is the ledger itself, which must not be opened.
     """
 
     settings: Settings
@@ -77,6 +79,7 @@ class Surroundings:
     on_unsent: Callable[[str, FileState, str], None]
     begun_here: set[int]
     hashing: dict[str, Source]
+    is_ledger: Callable[[os.stat_result], bool]
 
 
 class Preparing:

@@ -195,7 +195,7 @@ def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source
         SourceRefusedError: it leads to a ledger, or resolves outside the directory.
     """
     try:
-        descriptor = _open_link(below.root, rel_path) if follow_symlinks else below.open(rel_path)
+        descriptor = _open_link(below, rel_path) if follow_symlinks else below.open(rel_path)
     except OSError as error:
         raise unreadable(rel_path, error) from error
     try:
@@ -214,11 +214,12 @@ def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source
                   status.st_mtime, status.st_ino, status.st_ctime_ns)
 
 
-def _open_link(upload_dir: Path, rel_path: str) -> int:
+def _open_link(below: Below, rel_path: str) -> int:
     """Open what a path leads to, but never a ledger: closing it again would drop its lock."""
-    if is_ledger_name(os.path.basename(os.path.realpath(upload_dir / rel_path))):  # noqa: PTH119
+    path = below.root / rel_path
+    if is_ledger_name(os.path.basename(os.path.realpath(path))):  # noqa: PTH119
         raise SourceRefusedError("it leads to a ledger of this program", where=rel_path)
-    return open_for_reading(upload_dir / rel_path)
+    return open_for_reading(path, below.is_refused)
 
 
 def _refuse_outside(upload_dir: Path, rel_path: str, descriptor: int) -> None:
@@ -240,7 +241,9 @@ def unreadable(rel_path: str, error: OSError) -> Exception:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return SourceGoneError("it is no longer there", where=rel_path)
     if isinstance(error, NotBelowError):
-        return SourceRefusedError("it is no path below the upload directory", where=rel_path)
+        what = "it is the ledger of this program" if error.errno == errno.EPERM \
+            else "it is no path below the upload directory"
+        return SourceRefusedError(what, where=rel_path)
     if error.errno == errno.ELOOP:
         return SourceGoneError("a symbolic link has taken its place, or that of a directory above "
                                "it", where=rel_path)

@@ -103,7 +103,7 @@ class UploadingThread(StoppableThread):
 
             def prepare(at: At, files: list[WaitingFile] = list(left),  # noqa: B006 (meant so)
                         done: list[Sending | None] = answered) -> None:
-                with Below(self._a.settings.upload_dir) as below:
+                with Below(self._a.settings.upload_dir, self._a.is_ledger) as below:
                     for file in files:
                         if self.stopping.is_set():
                             return
