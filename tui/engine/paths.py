@@ -60,9 +60,26 @@ def matches(pattern: str, rel_path: str) -> bool:
     """Return whether a path is selected by a pattern; as SQL's LIKE does with :func:`as_like`."""
     if not _GLOB.search(pattern):
         return _lower(pattern) in _lower(rel_path)
-    expression = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c)
-                         for c in _lower(pattern))
-    return re.fullmatch(f".*{expression}", "/" + _lower(rel_path), re.DOTALL) is not None
+    return _is_glob_of("*" + _lower(pattern), "/" + _lower(rel_path))
+
+
+def _is_glob_of(pattern: str, text: str) -> bool:
+    """Return whether a pattern is all of a text, in time that grows with their product at most.
+
+    Where something does not fit, only the last star has to take one character more.
+    """
+    at, position, star, behind = 0, 0, -1, 0
+    while position < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, behind, at = at, position, at + 1
+        elif at < len(pattern) and pattern[at] in ("?", text[position]):
+            at, position = at + 1, position + 1
+        elif star >= 0:
+            behind += 1
+            at, position = star + 1, behind
+        else:
+            return False
+    return pattern[at:].strip("*") == ""
 
 
 def _lower(text: str) -> str:

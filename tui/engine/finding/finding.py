@@ -18,7 +18,7 @@ from tui.engine.finding.comparing import (
 from tui.engine.finding.lags import Lags
 from tui.engine.finding.root import UploadRoot
 from tui.engine.finding.scanning import ScanningThread
-from tui.engine.finding.selection import FileLedger, Selection
+from tui.engine.finding.selection import TOO_LONG, FileLedger, Selection
 from tui.engine.finding.settling import SettlingThread
 from tui.engine.finding.watching import Watching
 from tui.engine.model import EventKind, FileState, FileStatus, Freshness, Observation
@@ -118,7 +118,10 @@ class Finding:
         self._scanning.scan_soon(why)
 
     def _heard(self, rel_path: str, kind: EventKind) -> None:
-        if not self._selection.why_not_path(rel_path):
+        reason = self._selection.why_not_path(rel_path)
+        if reason == TOO_LONG:
+            self._refuse(rel_path, reason)
+        elif not reason:
             sure = self._watching.is_sure(kind)
             self._settling.touch(rel_path, kind if sure else EventKind.FOUND)
 
@@ -148,7 +151,7 @@ class Finding:
             n_before = len(self._refused)
             self._refused[rel_path] = FileStatus(
                 rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
-                reason=f"{reason}. Rename it")
+                reason=reason if reason == TOO_LONG else f"{reason}. Rename it")
         if n_before == _MOST_REFUSED:
             logger.error("more than %d files cannot be uploaded; no more of them are named",
                          _MOST_REFUSED)

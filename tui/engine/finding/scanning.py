@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tui.engine.finding.comparing import Comparing
 from tui.engine.finding.root import UploadRoot
-from tui.engine.finding.selection import NOT_UTF8, Selection
+from tui.engine.finding.selection import Selection
 from tui.engine.finding.walking import Batch, walk
 from tui.engine.finding.watching import Watching
 from tui.engine.patience import At, HangError, Patient
@@ -267,7 +267,7 @@ class ScanningThread(StoppableThread):
                     last_seconds is None or time.monotonic() - began > last_seconds):
                 return
             inodes.append(batch.inode)
-            refused.update(batch.not_utf8)
+            refused.update(rel_path for rel_path, _ in batch.refused)
             left_out += batch.left_out
             n_found += self._take(batch, unreadable)
         if not self._is_root_there():
@@ -301,8 +301,8 @@ class ScanningThread(StoppableThread):
                 logger.warning("%s cannot be read: %s; it is tried again with every scan",
                                name or "the upload directory", why)
                 self._unreadable[name] = why
-        for rel_path in batch.not_utf8:
-            self._on_refused(rel_path, NOT_UTF8)
+        for rel_path, why in batch.refused:
+            self._on_refused(rel_path, why)
         return self._comparing.compare(batch, is_first=self._is_first_look(batch))
 
     def _is_first_look(self, batch: Batch) -> bool:

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from tui.engine.file_systems import file_system_kind, keeps_file_numbers
+from tui.engine.finding.matching import PathRegex, TooLongError
 from tui.engine.model import FileState, KnownFile, Observation, is_ledger_name
 from tui.engine.operating_system import change_time_ns, is_link, mtime_in_64_bits
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
 
+TOO_LONG = "it takes too long to see whether --upload_regex matches its name: write another one"
 NOT_UTF8 = "its name is not valid UTF-8, which messages need"
 _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"),
           (stat.S_ISCHR, "a device"), (stat.S_ISDIR, "a directory"))
@@ -54,7 +56,7 @@ class Selection:
         self.upload_dir = settings.upload_dir
         self._root = str(settings.upload_dir)
         self.follow_symlinks = settings.follow_symlinks
-        self._regex = settings.upload_regex
+        self._regex = PathRegex(settings.upload_regex)
         self._ledger_path = settings.state_dir / f"upload_to_{settings.topic_name}.sqlite3"
         self._is_default = settings.upload_regex_is_default
         self._state_dir = ""
@@ -79,7 +81,11 @@ class Selection:
         """Return what speaks against a path, its directory apart; asks no file system."""
         if rel_path.rpartition("/")[2].startswith("."):
             return "its name begins with a dot"
-        if not self._regex.match(rel_path):
+        try:
+            is_wanted = self._regex.matches(rel_path)
+        except TooLongError:
+            return TOO_LONG
+        if not is_wanted:
             if self._is_default:
                 return "names ending in .log, and directories beginning with a dot, are left out" \
                     " by the default --upload_regex"

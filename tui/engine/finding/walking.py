@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tui.engine.finding.selection import Selection, kind_of
+from tui.engine.finding.selection import NOT_UTF8, TOO_LONG, Selection, kind_of
 from tui.engine.operating_system import is_link
 from tui.engine.paths import is_utf8
 from tui.engine.patience import At, HangError, Patient
@@ -38,7 +38,7 @@ class Batch:
         files: name and ``stat`` of regular files that are wanted.
         below: directories to be entered.
         unreadable: path and reason, where something is there and cannot be looked at.
-        not_utf8: paths that no message can carry.
+        refused: paths that can never be uploaded, and why.
         left_out: directories that are not entered, because a ledger seems to be in them.
     """
 
@@ -47,7 +47,7 @@ class Batch:
     files: list[tuple[str, os.stat_result]] = field(default_factory=list)
     below: list[Directory] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
-    not_utf8: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -94,8 +94,10 @@ class _Listing:
             at(rel_path)
             if entry.is_dir(follow_symlinks=False):
                 self._look_at_directory(entry, rel_path, batch)
-            elif not self._selection.why_not_file_name(rel_path):
+            elif not (reason := self._selection.why_not_file_name(rel_path)):
                 self._look_at_file(entry, rel_path, batch)
+            elif reason == TOO_LONG:
+                batch.refused.append((rel_path, reason))
             elif self._selection.follow_symlinks and entry.is_symlink() and entry.is_dir():
                 self._look_at_directory(entry, rel_path, batch)
         except FileNotFoundError:
@@ -107,7 +109,7 @@ class _Listing:
 
     def _look_at_file(self, entry: os.DirEntry[str], rel_path: str, batch: Batch) -> None:
         if not is_utf8(rel_path):
-            batch.not_utf8.append(rel_path)
+            batch.refused.append((rel_path, NOT_UTF8))
             return
         status = os.lstat(entry.path)
         if is_link(status):
