@@ -74,7 +74,8 @@ def test_files_whose_names_take_too_long_are_said_and_count_as_failed(
         assert "too long" in finder.finding.why_excluded(LONG)
 
 
-def test_the_program_obeys_while_an_expression_explodes(upload_dir: Path, tmp_path: Path) -> None:
+def test_s42_the_program_obeys_while_an_expression_explodes(upload_dir: Path,
+                                                            tmp_path: Path) -> None:
     config = tmp_path / "c.config"
     config.write_text("[broker]\ntest.mock.num.brokers = 1\n[producer]\n")
     for i in range(20):

@@ -67,7 +67,7 @@ def test_a_directory_that_leaves_and_comes_back_does_not_keep_the_observer_from_
     assert finder.deaths == []
 
 
-def test_an_observer_that_dies_of_directories_that_left_is_replaced_and_nothing_missed(
+def test_s39_an_observer_that_dies_of_directories_that_left_is_replaced_and_nothing_missed(
         upload_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -189,7 +189,7 @@ def mount(path: Path) -> None:
         pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
 
 
-def test_a_file_system_that_is_mounted_in_the_tree_is_watched(
+def test_s40_a_file_system_that_is_mounted_in_the_tree_is_watched(
         upload_dir: Path, data: Path) -> None:
     with Finder(upload_dir) as finder:
         finder.wait_scanned()

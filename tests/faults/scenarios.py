@@ -114,6 +114,30 @@ SCENARIOS = (
     Scenario(35, "the state directory or the ledger is removed while the program runs",
              "ledger, tables and log are made anew from what is in memory; where that cannot be, "
              "nothing more is sent and the program ends with status 1"),
+    Scenario(36, "nothing is acknowledged, although the broker is connected",
+             "the reason and what to do are said within some 10 s: replicas out of sync, a "
+             "partition without a leader, a wrong clock, an advertised address that cannot be "
+             "reached; a quit ends after 15 s"),
+    Scenario(37, "the topic's `max.message.bytes` is lowered while the program runs",
+             "requests are made smaller; only a chunk that is too large by itself holds its file"),
+    Scenario(38, "a file is written through a memory map, or its size and time are restored",
+             "its closing, or its time of change, has it read again in spare time, and it is sent "
+             "if its content is another; other permissions cost reading and never an upload"),
+    Scenario(39, "directories leave the tree and come back, or the system lets nothing be watched",
+             "the observer is replaced, the directory scanned at once; where there can be none, "
+             "scans go on alone and the limit to raise is named"),
+    Scenario(40, "a file system is mounted inside the upload directory",
+             "it is watched from then on; of one that tells of no changes, that is said"),
+    Scenario(41, "nobody reads the log or the answers: Ctrl+S, a pager, a full pipe",
+             "uploads go on; lines are dropped, counted, and said"),
+    Scenario(42, "an `--upload_regex` would take for ever on a name",
+             "after a second that file counts as failed, with the reason; nothing else waits"),
+    Scenario(43, "links or FIFOs are laid in the state directory, or tables and ledger tell what "
+             "cannot be",
+             "the start is refused and names the path; rows that contradict themselves, the file "
+             "or the topic are not believed, and kept"),
+    Scenario(44, "the locale is not UTF-8",
+             "names are UTF-8 all the same; a terminal in another encoding gets the plain program"),
 )
 
 

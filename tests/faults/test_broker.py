@@ -153,7 +153,7 @@ def test_s08_a_chunk_larger_than_the_topic_takes_holds_its_file_until_it_fits(
     assert sorted(consumer.completed) == [("large", content), ("small", b"small")]
 
 
-def test_a_limit_that_is_lowered_while_running_makes_the_requests_smaller(
+def test_s37_a_limit_that_is_lowered_while_running_makes_the_requests_smaller(
         kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
     topic = make_topic(kafka.bootstrap)
     before, after = (random.Random(seed).randbytes(3_000_000) for seed in (1, 2))

@@ -29,7 +29,7 @@ def rewrite_and_restore(path: Path, content: bytes) -> None:
         before.st_size, before.st_mtime_ns, before.st_ino)
 
 
-def test_a_file_that_is_written_through_a_memory_map_is_sent_again(
+def test_s38_a_file_that_is_written_through_a_memory_map_is_sent_again(
         kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
     topic = make_topic(kafka.bootstrap)
     path = upload_dir / "mapped"

@@ -279,6 +279,27 @@ def test_s28_what_may_not_be_read_is_held_and_sent_once_it_may(
         "locked": b"x", "closed/inside": b"y", "open": b"z"}
 
 
+def test_s28_what_cannot_be_read_counts_until_the_end(upload_dir: Path, config: Path,
+                                                      kafka: KafkaBroker) -> None:
+    wrapper = NO_OVERRIDE if os.geteuid() == 0 else ()
+    if wrapper and not shutil.which(wrapper[0]):
+        pytest.skip("the superuser can read everything, and there is no setpriv")
+    (upload_dir / "closed").mkdir()
+    (upload_dir / "closed" / "inside").write_bytes(b"y")
+    (upload_dir / "closed").chmod(0)
+    try:
+        with Program(upload_dir, *options(config, make_topic(kafka.bootstrap)),
+                     wrapper=wrapper) as program:
+            program.wait_for("closed cannot be read")
+            program.type("check")
+            program.wait_for("^leaving +all else is sent; 1 files or directories cannot be read")
+            assert program.quit() == 1
+            assert "1 files or directories cannot be read: what is in them is not sent" \
+                in program.text()
+    finally:
+        (upload_dir / "closed").chmod(0o700)
+
+
 NAMES = ["sp ace", "q'uo\"te", "se;mi", "t\tab", "new\nline", "back\\slash", "[markup]",
          "x[/oops].bin", "\x1b[31mred", "\U0001f600", "é", "e\u0301", "-dash", "x" * 255,
          "a/b_c", "a_b/c"]

@@ -30,7 +30,7 @@ def two_brokers() -> Iterator[tuple[KafkaBroker, KafkaBroker]]:
     first.close()
 
 
-def test_too_few_replicas_in_sync_are_named_with_the_broker_that_is_away(
+def test_s36_too_few_replicas_in_sync_are_named_with_the_broker_that_is_away(
         two_brokers: tuple[KafkaBroker, KafkaBroker], tmp_path: Path, upload_dir: Path) -> None:
     first, second = two_brokers
     admin = AdminClient({"bootstrap.servers": first.bootstrap})

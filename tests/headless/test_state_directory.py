@@ -34,7 +34,7 @@ def refusal(upload_dir: Path, config: Path, *words: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_fifos_and_directories_under_names_of_ours_are_refused(
+def test_s43_links_fifos_and_directories_under_names_of_ours_are_refused(
         upload_dir: Path, nowhere: Path, tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")

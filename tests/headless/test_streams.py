@@ -76,7 +76,7 @@ def test_a_reader_of_stdout_that_goes_away_stops_nothing(upload_dir: Path,
 
 
 @pytest.mark.parametrize("stuck", ["stderr", "stdout"])
-def test_a_stream_that_nobody_reads_stops_neither_uploads_nor_commands(
+def test_s41_a_stream_that_nobody_reads_stops_neither_uploads_nor_commands(
         upload_dir: Path, embedded: Path, tmp_path: Path, stuck: str) -> None:
     """As with Ctrl+S, or a pager that stands still: a pipe holds 64 KiB."""
     other = tmp_path / "other"

@@ -1,7 +1,7 @@
 """Sees that the values in a ledger's rows can be: sound pages may hold what no program wrote.
 
-One pass over each table, by SQLite itself, at start: some seconds for a million files. After a
-clean end of a larger ledger only what is unfinished is looked at, which every start reads.
+One pass over each table, by SQLite itself, at start: some seconds for a million files. Of a large
+ledger, after a clean end, only what is unfinished is looked at, which every start reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED
 _TIMES = "BETWEEN -62135510400 AND 253402214400"
 #: The largest chunk that a message can carry is smaller.
 _MOST_CHUNK_BYTES = 1 << 30
-_MOST_FILES_EACH_TIME = 1_000_000
+_MOST_FILES_EACH_TIME = 100_000
 
 
 # Comparisons, and few functions: these run for every row. SQLite sorts NULL before numbers, those
