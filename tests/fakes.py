@@ -199,10 +199,11 @@ class FakeEngine:
             raise RuntimeError("scripted failure")
         return self.shown
 
-    def quit(self) -> None:
+    def quit(self) -> bool:
         self.done.append("quit")
         phase = Phase.DRAINING if self.shown.counts.unfinished else Phase.STOPPED
         self.shown = replace(self.shown, phase=phase)
+        return True
 
     def cancel_quit(self) -> bool:
         self.done.append("cancel_quit")
@@ -277,9 +278,11 @@ class FakeEngine:
         self.shown = replace(self.shown, is_paused=True)
         return True
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
         self.done.append("resume")
+        was_paused = self.shown.is_paused
         self.shown = replace(self.shown, is_paused=False)
+        return was_paused
 
     def reupload(self, rel_path: str) -> None:
         self.done.append(f"reupload {rel_path}")

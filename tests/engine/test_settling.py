@@ -291,7 +291,7 @@ def test_s20_a_file_that_grows_after_each_upload_has_to_rest_longer_each_time() 
         lags.queued(seen(i))
         clock.now += 10.0
     assert found[:9] == [3, 6, 12, 24, 48, 96, 192, 300, 300]
-    assert lags.why("a") == "it grew after it was sent, so it has to rest for 300 s"
+    assert lags.why("a") == "it grew after it had come to rest, so it has to rest for 300 s"
     assert lags.of("b") == 3.0
 
 
@@ -315,7 +315,7 @@ def test_any_change_of_the_same_file_lengthens(after: Observation, why: str) -> 
     lags.queued(seen(5))
     lags.stirred(after)
     assert lags.of("a") == 6.0
-    assert lags.why("a").startswith(f"{why} after it was sent")
+    assert lags.why("a").startswith(f"{why} after it had come to rest")
 
 
 def test_another_file_in_its_place_has_to_rest_no_longer() -> None:
@@ -386,4 +386,4 @@ def test_a_lengthened_lag_is_shown(upload_dir: Path) -> None:
             finder.upload("a")
             path.write_bytes(b"x" * n)
         finder.wait(lambda: (s := finder.finding.settling_status("a")) is not None
-                    and s.reason.startswith("it grew after it was sent"), "it is shown")
+                    and s.reason.startswith("it grew after it had come to rest"), "it is shown")

@@ -114,3 +114,12 @@ def test_nothing_makes_an_answer_wide_or_long(line: str) -> None:
     answer = execute(line, FakeEngine(enormous(), queue=rows, held=rows))
     assert 0 < len(answer.lines) <= 80
     assert max(map(wording.cell_width, answer.lines)) <= 80
+
+
+def test_an_answer_says_what_happened_and_not_what_was_asked_for() -> None:
+    engine = FakeEngine()
+    assert execute("resume", engine).lines == ("nothing was paused",)
+    execute("pause", engine)
+    assert execute("resume", engine).lines == ("resumed",)
+    engine.quit = lambda: False  # type: ignore[method-assign]
+    assert execute("quit", engine).lines == ("the program is ending already",)

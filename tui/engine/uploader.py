@@ -132,18 +132,23 @@ class Uploader:
         """Watcher, scan and settling."""
         return self._parts.finding
 
-    def quit(self) -> None:
-        """Stop watching, send what is queued, then leave; returns at once."""
+    def quit(self) -> bool:
+        """Stop watching, send what is queued, then leave; returns at once.
+
+        Returns:
+            Whether it leaves because of this; False where it was leaving already.
+        """
         with self._lock:
             self._must_quit_at_once = self._phase is Phase.STARTING
             if self._phase is not Phase.RUNNING:
-                return
+                return self._must_quit_at_once
             self._phase = Phase.DRAINING
         self._parts.hurry(is_hurried=True)
         if self.queue.is_paused:
             logger.info("what is queued is sent before leaving, although uploading was paused")
             self.queue.resume()
         logger.info("stopping: what is queued is sent first")
+        return True
 
     def cancel_quit(self) -> bool:
         """Take a quit back; True where the program goes on."""
@@ -354,10 +359,13 @@ class Uploader:
         logger.info("paused: files are watched and queued, nothing is sent")
         return True
 
-    def resume(self) -> None:
-        """Send again."""
+    def resume(self) -> bool:
+        """Send again; return whether it was paused."""
+        if not self.queue.is_paused:
+            return False
         self.queue.resume()
         logger.info("resumed")
+        return True
 
     def reupload(self, rel_path: str) -> None:
         """Send a file again, whether or not it changed.

@@ -70,9 +70,9 @@ class Lags:
             if self._now() - path.last > self._longest:
                 del self._paths[observation.rel_path]  # it did rest
             elif path.n_bytes >= 0 and path.inode == observation.inode:
-                self._lengthen(path, "it grew after it was sent"
+                self._lengthen(path, "it grew after it had come to rest"
                                if observation.n_bytes > path.n_bytes
-                               else "it changed after it was sent")
+                               else "it changed after it had come to rest")
 
     def changed_while_sent(self, rel_path: str) -> None:
         """Note that a file changed while it was read; the second time lengthens its lag."""

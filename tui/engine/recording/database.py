@@ -17,7 +17,7 @@ from tui.engine.operating_system import rename_to_free_name, why_not_lockable
 from tui.engine.recording import copying, migrations, wal
 from tui.engine.recording.owner import already_running, owner_path, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
-from tui.engine.recording.sqlite_errors import code_of, is_held
+from tui.engine.recording.sqlite_errors import NotInPlaceError, code_of, is_held
 from tui.engine.recording.values import why_incredible
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
@@ -306,8 +306,9 @@ class Database:
                     self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._stumble(error)
-                raise LedgerError(self.problem, where=str(self.path),
-                                  remedy=_OTHER_TROUBLE_REMEDY) from error
+                # Some say by themselves what to do, and freeing the disk would not help.
+                remedy = "" if isinstance(error, NotInPlaceError) else _OTHER_TROUBLE_REMEDY
+                raise LedgerError(self.problem, where=str(self.path), remedy=remedy) from error
             self._uncommitted.clear()
             self._n_kept_rows = 0
             self._room.notify_all()
@@ -327,12 +328,12 @@ class Database:
             self._missing_since = None
             return
         if found is not None:
-            raise sqlite3.OperationalError(
+            raise NotInPlaceError(
                 "another file is in its place: quit, move that one away, and start again")
         now = time.monotonic()
         self._missing_since = self._missing_since or now
         if now - self._missing_since < _COMES_BACK_SECONDS and not self._is_closing:
-            raise sqlite3.OperationalError(
+            raise NotInPlaceError(
                 "its file was removed: it is made anew unless it comes back at once")
         if self._connection.in_transaction:  # what was written is kept, and written anew
             self._connection.execute("ROLLBACK")

@@ -13,3 +13,7 @@ def code_of(error: sqlite3.Error) -> int:
 def is_held(error: sqlite3.Error) -> bool:
     """Return whether another process holds the file."""
     return code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class NotInPlaceError(sqlite3.OperationalError):
+    """The ledger's file has not the name any more under which it was opened."""

@@ -240,7 +240,7 @@ def _told(asked: Future[Any], topic_name: str, logger: logging.Logger,
         if code in _GONE:
             raise TopicGoneError(
                 f"the topic {topic_name} does not exist", remedy=_CREATE_REMEDY) from error
-        if code in _NO_ANSWER:
+        if code in _NO_ANSWER or (code is not None and error.args[0].retriable()):
             raise NotConnectedError(error.args[0].str()) from error
         logger.debug("the broker does not tell the id of the topic: %s", error)
         return None
