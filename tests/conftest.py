@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def pytest_runtest_makereport(
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode())
                        for name, text in report.sections]
     return report
+
+
+def pytest_configure() -> None:
+    """Let the programs that are started hear SIGINT, also where a shell's & made us deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

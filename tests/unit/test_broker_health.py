@@ -53,11 +53,22 @@ def look(health: BrokerHealth, clock: Clock, n_seconds: int, n_received: int,
     return health.state
 
 
+def test_where_there_are_several_brokers_the_silent_one_is_named(
+        health: BrokerHealth, clock: Clock) -> None:
+    for second in range(20):
+        clock.now += 1
+        both = statistics(100)["brokers"] | {"b:2/2": {
+            "name": "b:2/2", "nodeid": 2, "state": "UP", "rxbytes": second, "waitresp_cnt": 1,
+            "connects": 1}}
+        health.statistics({"brokers": both})
+    assert health.status().reason == "broker b:1/1 answers nothing"
+
+
 def test_a_broker_that_owes_an_answer_for_long_is_unreachable_until_it_answers(
         health: BrokerHealth, clock: Clock) -> None:
     assert look(health, clock, 15, 100) is BrokerState.CONNECTED
     assert look(health, clock, 2, 100) is BrokerState.UNREACHABLE
-    assert health.status().reason == "broker b:1/1 answers nothing"
+    assert health.status().reason == "it answers nothing"
     assert look(health, clock, 1, 101) is BrokerState.CONNECTED
 
 

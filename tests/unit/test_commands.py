@@ -117,7 +117,7 @@ def test_nothing_makes_an_answer_wide_or_long(line: str) -> None:
 
 
 def test_an_answer_says_what_happened_and_not_what_was_asked_for() -> None:
-    engine = FakeEngine()
+    engine = FakeEngine(fakes.busy())
     assert execute("resume", engine).lines == ("nothing was paused",)
     execute("pause", engine)
     assert execute("resume", engine).lines == ("resumed",)

@@ -140,9 +140,10 @@ class BrokerHealth:
     def _note_stall(self, seconds: float, name: str) -> None:
         if seconds >= _STALLED_SECONDS and self._status.state is BrokerState.CONNECTED:
             self._is_stalled = True
-            name = self._redact(name)
-            self._enter(BrokerState.UNREACHABLE, f"broker {name} answers nothing")
-            logger.warning("broker %s has answered nothing for %d s", name, seconds)
+            who = f"broker {self._redact(name)}"
+            self._enter(BrokerState.UNREACHABLE, f"{who} answers nothing"
+                        if self._status.n_brokers > 1 else "it answers nothing")
+            logger.warning("%s has answered nothing for %d s", who, seconds)
         elif seconds < _STALLED_SECONDS and self._is_stalled:
             self._is_stalled = False
             self._enter(BrokerState.CONNECTED, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +26,7 @@ WITHOUT_IDEMPOTENCE: Config = {
 #: A client that was replaced reports what it still holds; it is polled so long at a time.
 _RETIRED_POLL_SECONDS = 0.05
 _MOST_PATHS = 20_000
+_FLUSH_SECONDS, _FLUSH_AGAIN_SECONDS = 0.02, 0.5
 #: With several clients none may be waited for long, or the others' reports would be late.
 _SHARED_POLL_SECONDS = 0.01
 
@@ -47,6 +49,7 @@ class Clients:
         self._on_error = on_error
         self._on_statistics = on_statistics
         self._generation = 0
+        self._next_flush = 0.0
         self._retired: deque[Producer] = deque()
         self._choosing = threading.Lock()
         self._building = threading.Lock()
@@ -119,8 +122,12 @@ class Clients:
 
         Args:
             seconds: how long to wait for something to serve.
-            is_hurried: have messages sent at once, whatever ``linger.ms`` says.
+            is_hurried: have messages sent soon, whatever ``linger.ms`` says.
         """
+        # While a client is flushed, its threads do not wait for a broker that stands still.
+        is_hurried = is_hurried and time.monotonic() >= self._next_flush
+        if is_hurried:
+            self._next_flush = time.monotonic() + _FLUSH_AGAIN_SECONDS
         live = self._live
         fatal = None
         for position, client in enumerate(live):
@@ -190,7 +197,7 @@ class Clients:
 def _poll(client: Producer, seconds: float, *, is_hurried: bool = False) -> KafkaError | None:
     try:
         if is_hurried and len(client):
-            client.flush(seconds)
+            client.flush(_FLUSH_SECONDS)
         else:
             client.poll(seconds)
     except KafkaException as error:  # a fatal error arrives so, and not at the callback

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: So long an acknowledgement may take before the reason is asked for, and then again and again.
 _PATIENCE_SECONDS, _AGAIN_SECONDS = 8.0, 5.0
 _ASK_SECONDS = 4.0
+#: A broker that answers nothing at all is noticed sooner, and by other signs.
+_UNKNOWN_SECONDS = 12.0
 
 
 class AcknowledgementWatch:
@@ -52,8 +54,7 @@ class AcknowledgementWatch:
             admin: a client that asks; None where there is none.
         """
         now = self._now()
-        if not self._producing.gate.n_messages \
-                or self._producing.health.state is BrokerState.UNREACHABLE:  # which says enough
+        if not self._producing.gate.n_messages or self._is_unreachable():
             self._since = None
             return
         last = self._producing.traffic.last_acknowledgement or 0.0
@@ -63,11 +64,17 @@ class AcknowledgementWatch:
             return
         reason = "" if admin is None else self._ask(admin)
         self._asked = self._now()
-        reason = reason or self._of_the_client() or (
-            "the broker does not say why; its own log, or a slow line, may tell")
-        since = self._producing.traffic.last_acknowledgement or 0.0
-        if self._producing.gate.n_messages and since <= self._since:  # none came meanwhile
+        reason = reason or self._of_the_client()
+        if not reason and quiet >= self._patience + _UNKNOWN_SECONDS:
+            reason = "the broker does not say why; its own log, or a slow line, may tell"
+        last = self._producing.traffic.last_acknowledgement or 0.0
+        if reason and last <= self._since and self._producing.gate.n_messages \
+                and not self._is_unreachable():
             self._producing.note_unacknowledged(quiet, reason)
+
+    def _is_unreachable(self) -> bool:
+        """Return whether the broker is known to answer nothing, which says enough."""
+        return self._producing.health.state is BrokerState.UNREACHABLE
 
     def _of_the_client(self) -> str:
         trouble = self._producing.health.trouble
