@@ -138,6 +138,9 @@ SCENARIOS = (
              "or the topic are not believed, and kept"),
     Scenario(44, "the locale is not UTF-8",
              "names are UTF-8 all the same; a terminal in another encoding gets the plain program"),
+    Scenario(45, "a partition loses what it had acknowledged (an unclean election)",
+             "noticed within seconds; the files whose records are gone are sent again, or named "
+             "where they are no longer there"),
 )
 
 

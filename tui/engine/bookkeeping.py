@@ -92,6 +92,17 @@ class Bookkeeper:
         self._look_at_held()
         self._ledger.files.refresh_counts()
 
+    def lost(self, partition: int, offset: int) -> None:
+        """Let nothing count that is complete and not recorded, where the topic has lost it since.
+
+        Args:
+            partition: that has lost its end.
+            offset: the first one that is gone.
+        """
+        for _, sending in self._unproved.copy():
+            if sending.has_offsets_from(partition, offset):
+                sending.lose()
+
     def _take_ended(self) -> list[Sending]:
         """Return the versions whose end counts; those that wait for a look ask for it again."""
         ended = []

@@ -22,6 +22,7 @@ from tui.engine.sending.cluster import (
     look_at_topic,
 )
 from tui.engine.sending.diagnosis import diagnose
+from tui.engine.sending.partition_ends import ends_of
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.unacknowledged import AcknowledgementWatch
 from tui.engine.threads import StoppableThread
@@ -50,6 +51,7 @@ class ConnectingThread(StoppableThread):
         ledger: which ids it speaks of.
         client_logger: for librdkafka's records.
         on_proof: the topic was seen to be the ledger's, after something was complete.
+        on_lost: told a partition that has lost its end, and the first offset that is gone.
         on_wrong: the cluster is another one; the program has to end.
         on_new: another cluster answers, and the ledger is to be begun anew for it: told whether
             cluster or topic differ, and the old id; returns whether that was done.
@@ -59,6 +61,7 @@ class ConnectingThread(StoppableThread):
 
     def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
                  client_logger: logging.Logger, on_proof: Callable[[], None],
+                 on_lost: Callable[[int, int], None],
                  on_wrong: Callable[[WrongClusterError], None],
                  on_new: Callable[[str, str], bool], notify: Callable[[NoticeKind, str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
@@ -68,6 +71,7 @@ class ConnectingThread(StoppableThread):
         self._ledger = ledger
         self._client_logger = client_logger
         self._on_proof = on_proof
+        self._on_lost = on_lost
         self._on_wrong = on_wrong
         self._on_new = on_new
         self._notify = notify
@@ -112,6 +116,7 @@ class ConnectingThread(StoppableThread):
             self._was_connected = True
             self._n_brokers, self._topic_id = cluster.n_brokers, cluster.topic_id
             self._producing.can_prove = cluster.topic_id != NO_ID
+            self._see_ends()
             self._connected(cluster)
 
     def stop(self) -> None:
@@ -152,11 +157,22 @@ class ConnectingThread(StoppableThread):
             self._producing.prove(asked if self._n_brokers == 1 else asked - _SPREAD_SECONDS)
             if is_wanted:
                 self._on_proof()
+            else:
+                self._see_ends()
             # The producers look by themselves only every few minutes.
             if found[1] > self.n_partitions and self._producing.clients.know_partitions(
                     self._settings.topic_name, found[1], _ASK_SECONDS):
                 logger.info("the topic has %d partitions now", found[1])
                 self.n_partitions = found[1]
+
+    def _see_ends(self) -> None:
+        """See that what was acknowledged is still on the topic, up to the last of it."""
+        if self._admin is None:
+            return
+        ends = ends_of(self._admin, self._settings.topic_name,
+                       self._producing.ends.by_partition(), self._client_logger, _ASK_SECONDS)
+        for partition, offset in self._producing.ends.lost(ends).items():
+            self._on_lost(partition, offset)
 
     def _ask_for_a_sign(self) -> None:
         """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""

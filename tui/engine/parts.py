@@ -76,7 +76,7 @@ class Parts:
             self.queue.again, self.queue.refused, self.queue.doubt, died)
         self._connecting = ConnectingThread(
             settings, self.producing, ledger, client_logger, lambda: self._recording.record_soon(),
-            self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
+            self._on_lost_end, self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
         self.finding = Finding(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
                                new_since_ns=new_since_ns)
         self.books = Bookkeeper(ledger, self.queue, self.producing, self._touch_again,
@@ -245,6 +245,25 @@ class Parts:
         # Its turn is over: in line it would wait for ever, if it is gone or this is the end.
         self.ledger.files.record_settling_again(file)
         self.finding.touch_again(file.rel_path)
+
+    def _on_lost_end(self, partition: int, offset: int) -> None:
+        """Send again what was acknowledged and is on the topic no more."""
+        sent = self.ledger.versions.paths_from(partition, offset)
+        logger.error("partition %d has lost what it had acknowledged, from offset %s on: the files "
+                     "there (%s) are sent again", partition, f"{offset:,}", f"{len(sent):,}")
+        for sending in self.queue.sendings():
+            if sending.has_offsets_from(partition, offset):
+                sending.lose()
+        self.books.lost(partition, offset)
+        for rel_path in sent:
+            observation = self.finding.observe(rel_path)
+            if observation is None:
+                logger.error("%s is not there any more and cannot be sent again", rel_path)
+                continue
+            with self.ledger.database.together():
+                self.ledger.files.put_at_the_end([observation])
+                self.ledger.files.must_send(rel_path)
+        self.queue.wake()
 
     def _on_wrong_cluster(self, error: StartupError) -> None:
         logger.error("%s", error)

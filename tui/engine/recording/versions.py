@@ -31,6 +31,7 @@ _RECORD = (
     "v.n_chunks, v.n_delivered, v.partition, v.acks, v.started, v.completed, v.offsets, "
     "v.is_recovery, v.may_not_rebuild FROM versions v JOIN files f USING (file_id)"
 )
+_ENOUGH_WITHOUT = 1000
 _ORDERS = {PageOrder.LINE: "v.completed DESC", PageOrder.NAME: "f.directory, f.name",
            PageOrder.SIZE: "v.n_bytes DESC, v.completed DESC"}
 
@@ -180,6 +181,28 @@ class VersionRows:
             f"SELECT {_RECORD} WHERE f.directory = ? AND f.name = ? "
             "ORDER BY v.version_id DESC", (directory, name))
         return tuple(_record(row) for row in rows)
+
+    def paths_from(self, partition: int, offset: int) -> list[str]:
+        """Return the paths of which complete versions have records from an offset on.
+
+        The newest are looked at first, until so many in a row have none that older ones cannot.
+        """
+        found: dict[str, None] = {}
+        n_without, n_seen = 0, 0
+        while n_without < _ENOUGH_WITHOUT:
+            rows = self._database.query(
+                f"SELECT {_RECORD} WHERE v.state = 1 ORDER BY v.completed DESC LIMIT ? OFFSET ?",
+                (_ENOUGH_WITHOUT, n_seen))
+            for record in map(_record, rows):
+                if any(r.partition == partition and r.last >= offset for r in record.offsets):
+                    found[record.rel_path] = None
+                    n_without = 0
+                else:
+                    n_without += any(r.partition == partition for r in record.offsets)
+            n_seen += len(rows)
+            if len(rows) < _ENOUGH_WITHOUT:
+                break
+        return list(found)
 
     def untabulated(self, n_rows: int) -> tuple[VersionRecord, ...]:
         """Return complete versions that are in no table yet, in the order of their numbers."""

@@ -189,6 +189,16 @@ class Sending:
         with self._lock:
             self.n_in_flight -= 1
 
+    def has_offsets_from(self, partition: int, offset: int) -> bool:
+        """Return whether an acknowledgement gave such an offset, or a later one."""
+        return any(r.partition == partition and r.last >= offset for r in self.offsets())
+
+    def lose(self) -> None:
+        """Note that the topic has lost some of it, acknowledged or not: it begins anew."""
+        self.n_delivered = 0
+        self.delivered = bytearray(len(self.delivered))
+        self.is_abandoned = True
+
     def hold(self, reason: str, retry_after_seconds: float) -> None:
         """Stop producing for now, for a reason on this side of the broker."""
         self.refusal = self.refusal or reason

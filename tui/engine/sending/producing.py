@@ -18,6 +18,7 @@ from tui.engine.sending.clients import WITHOUT_IDEMPOTENCE, Clients
 from tui.engine.sending.delivery import Sending
 from tui.engine.sending.gate import Gate
 from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
+from tui.engine.sending.partition_ends import PartitionEnds
 from tui.engine.sending.request_sizes import TopicLimit, fit_requests
 from tui.engine.sending.traffic import TrafficMeter
 from tui.engine.threads import StoppableThread
@@ -80,7 +81,7 @@ class ProducingThread(StoppableThread):
         self._unverified: deque[_Report] = deque()  # only this thread touches it
         self._proved_until = 0.0
         self.is_proof_wanted = False  #: whether something complete waits for a look at the topic
-        self._latest_offsets: dict[tuple[int, int], int] = {}
+        self.ends = PartitionEnds()
         self.can_prove = False  #: whether the cluster tells the topic's id
         self._refused = False
         self._said_again: set[str] = set()
@@ -247,17 +248,11 @@ class ProducingThread(StoppableThread):
             self._on_over(sending)
 
     def _look_at_offset(self, sending: Sending, partition: int, offset: int) -> None:
-        """Have the topic checked where an offset comes that was given before.
-
-        A partition counts upward, and reports of one client come in its order: an offset at or
-        below an earlier one is that of a topic made anew, or of a partition that lost its end.
-        """
+        """Have the topic checked where an offset comes that was given before."""
         if offset < 0:
             return
-        key = (sending.client_number or 0, partition)
-        latest = self._latest_offsets.get(key, -1)
-        self._latest_offsets[key] = offset
-        if offset <= latest and self.can_prove:
+        latest = self.ends.note(sending.client_number or 0, partition, offset)
+        if latest is not None and self.can_prove:
             logger.debug("partition %d gave the offset %d after %d: the topic is looked at again",
                          partition, offset, latest)
             self.distrust()
