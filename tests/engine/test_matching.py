@@ -58,6 +58,16 @@ def test_a_path_that_takes_too_long_is_given_up_and_the_next_ones_are_matched(
     assert not regex.matches("b")
 
 
+def test_where_no_process_can_be_started_it_is_matched_here_and_that_is_said(
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for executable in ("/nowhere/python", "/bin/true"):
+        monkeypatch.setattr("sys.executable", executable)
+        regex = PathRegex(re.compile(EXPLODING))
+        assert regex.matches("aaa")
+        assert not regex.matches("b")
+    assert caplog.text.count("cannot be matched in a process of its own") == 2
+
+
 def test_files_whose_names_take_too_long_are_said_and_count_as_failed(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "_MOST_SECONDS", 0.2)

@@ -23,7 +23,7 @@ def test_s45_what_a_partition_has_lost_is_sent_again(own_kafka: KafkaBroker, tmp
     rng = random.Random(1)
     contents = {f"f{i}": rng.randbytes(10_000 + i) for i in range(40)}
     with Program(upload_dir, *options(config, topic)) as program:
-        n_bytes = []
+        n_bytes: list[int] = []
         for half in (list(contents)[:20], list(contents)[20:]):
             for name in half:
                 (upload_dir / name).write_bytes(contents[name])

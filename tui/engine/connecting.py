@@ -119,6 +119,11 @@ class ConnectingThread(StoppableThread):
             self._see_ends()
             self._connected(cluster)
 
+    @property
+    def unacknowledged(self) -> str:
+        """See :attr:`AcknowledgementWatch.problem`."""
+        return self._watch.problem
+
     def stop(self) -> None:
         super().stop()
         self._producing.attention.set()

@@ -222,6 +222,11 @@ class Parts:
         is_refused = self.producing.health.state is BrokerState.REFUSED
         return f"the broker {'refuses' if is_refused else 'is unreachable'}", UNREACHABLE_SECONDS
 
+    @property
+    def sending_problem(self) -> str:
+        """Why nothing is acknowledged, as far as it is known, where no state of the broker says."""
+        return self._connecting.unacknowledged
+
     def periodic(self) -> tuple[PeriodicStatus, PeriodicStatus]:
         """Return how heartbeats and log messages fare."""
         return self._heartbeat.thread.status(), self._log_messages.thread.status()

@@ -51,7 +51,7 @@ class Reporting:
 
     def _counts(self, counts: Counts) -> Counts:
         return replace(
-            counts, uploading=self.parts.queue.n_uploading,
+            counts, uploading=self.parts.queue.n_in_hand,  # until it is recorded
             waiting=max(0, counts.waiting - self.parts.queue.n_in_hand),
             settling=max(counts.settling, self.parts.finding.n_settling),
             failed=counts.failed + len(self.parts.finding.refused()),
@@ -90,6 +90,8 @@ class Reporting:
             found.append(f"the broker refuses: {broker.reason}")
         if self.parts.ledger.database.problem:
             found.append(self.parts.ledger.database.problem)
+        if self.parts.sending_problem:
+            found.append(self.parts.sending_problem)
         found += self.parts.finding.problems()
         found += [f"the thread {name} ended by an error; see the log"
                   for name in dict.fromkeys(self.dead_threads)]

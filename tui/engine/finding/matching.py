@@ -47,6 +47,10 @@ class TooLongError(Exception):
     """The expression took too long for a path."""
 
 
+class _NoHelperError(Exception):
+    """No process can be started to match in."""
+
+
 class PathRegex:
     """A compiled expression that is matched from the start of a path; for any thread.
 
@@ -72,6 +76,11 @@ class PathRegex:
             raise TooLongError
         try:
             return self._helper.matches(path)
+        except _NoHelperError as error:
+            logger.warning("--upload_regex cannot be matched in a process of its own (%s), so that "
+                           "a name for which it takes for ever stops the program", error)
+            self._helper = None
+            return self._compiled.match(path) is not None
         except TooLongError:
             if len(self._too_long) < _MOST_REMEMBERED:
                 self._too_long.add(path)
@@ -89,9 +98,9 @@ class _Helper:
 
     def matches(self, path: str) -> bool:
         with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
             try:
-                if self._process is None or self._process.poll() is not None:
-                    self._start()
                 answer = self._ask(json.dumps(path), _MOST_SECONDS)
             except (OSError, queue.Empty) as error:
                 self._end()
@@ -103,16 +112,21 @@ class _Helper:
 
     def _start(self) -> None:
         self._end()
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _HELPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Ctrl+C in the terminal is not for it.
-            start_new_session=os.name == "posix",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
-        self._answers = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self._process, self._answers), name="matching",
-                         daemon=True).start()
-        self._ask(self._expression, _START_SECONDS)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _HELPER], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                # Ctrl+C in the terminal is not for it.
+                start_new_session=os.name == "posix",
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
+            self._answers = queue.SimpleQueue()
+            threading.Thread(target=_read, args=(self._process, self._answers), name="matching",
+                             daemon=True).start()
+            if self._ask(self._expression, _START_SECONDS) != b"ready":
+                raise OSError("it ends at once")
+        except (OSError, queue.Empty) as error:
+            self._end()
+            raise _NoHelperError(str(error) or "it does not start") from error
 
     def _ask(self, line: str, seconds: float) -> bytes:
         process = self._process

@@ -369,10 +369,10 @@ class ProducingThread(StoppableThread):
             self.attention.set()
             self.gate.shut(_UNCHECKED)
 
-    def note_unacknowledged(self, seconds: float, reason: str) -> None:
+    def note_unacknowledged(self, state: BrokerState, seconds: float, reason: str) -> None:
         """Say why nothing is acknowledged, until something is."""
         text = self._redact(f"nothing was acknowledged for {seconds:.0f} s: {reason}")
-        if self.health.enter(BrokerState.REFUSED, text):
+        if self.health.enter(state, text):
             logger.warning("%s; sending goes on by itself", text)
         self._refused = True
 

@@ -44,6 +44,7 @@ class AcknowledgementWatch:
         self._now = now
         self._since: float | None = None
         self._asked = 0.0
+        self.problem = ""  #: what to say where no reason is known
         self._patience = _PATIENCE_SECONDS + _linger_seconds(settings.producer_config)
         self._needs_all = str(settings.acks).lower() in ("all", "-1")
 
@@ -55,22 +56,33 @@ class AcknowledgementWatch:
         """
         now = self._now()
         if not self._producing.gate.n_messages or self._is_unreachable():
-            self._since = None
+            self._since, self.problem = None, ""
             return
         last = self._producing.traffic.last_acknowledgement or 0.0
         self._since = max(now if self._since is None else self._since, last)
         quiet = now - self._since
+        if quiet < self._patience:
+            self.problem = ""
         if quiet < self._patience or now - self._asked < _AGAIN_SECONDS:
             return
-        reason = "" if admin is None else self._ask(admin)
+        state, reason = BrokerState.REFUSED, "" if admin is None else self._ask(admin)
         self._asked = self._now()
-        reason = reason or self._of_the_client()
-        if not reason and quiet >= self._patience + _UNKNOWN_SECONDS:
-            reason = "the broker does not say why; its own log, or a slow line, may tell"
+        if not reason:
+            state, reason = BrokerState.UNREACHABLE, self._of_the_client()
         last = self._producing.traffic.last_acknowledgement or 0.0
+        if not reason and quiet >= self._patience + _UNKNOWN_SECONDS:
+            self._say_unknown(quiet)
         if reason and last <= self._since and self._producing.gate.n_messages \
                 and not self._is_unreachable():
-            self._producing.note_unacknowledged(quiet, reason)
+            self._producing.note_unacknowledged(state, quiet, reason)
+
+    def _say_unknown(self, seconds: float) -> None:
+        """Say what is known; that the broker refuses would be too much, since lines can be slow."""
+        is_news, self.problem = not self.problem, \
+            f"nothing was acknowledged for {seconds:.0f} s, and the broker does not say why: its " \
+            "own log may tell, or the line is slow"
+        if is_news:
+            logger.warning("%s", self.problem)
 
     def _is_unreachable(self) -> bool:
         """Return whether the broker is known to answer nothing, which says enough."""
