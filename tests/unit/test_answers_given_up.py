@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.finder import Finder
+from tests.engine.in_process import RunningEngine, settings_for
 from tui.engine.patience import HangError
 
 
@@ -28,3 +29,22 @@ def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
     assert [look[0] for look in found] == ["a", "b"]
     assert all(look[1] is not None for look in found)
     finder.ledger.close()
+
+
+def test_a_preparation_that_answers_as_it_is_given_up_ends_nothing(
+        upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is dealt with, and none is held for a hang that was none."""
+    from tui.engine.sending import uploading
+
+    class Patient(uploading.Patient):
+        def run(self, work: Callable[[Callable[[str], None]], Any]) -> None:
+            work(lambda _path: None)
+            raise HangError("b")
+
+    monkeypatch.setattr(uploading, "Patient", Patient)
+    for name in ("a", "b"):
+        (upload_dir / name).write_bytes(name.encode())
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
+        engine.wait_uploaded(2)
+        assert engine.quit() == 0
+    assert "held" not in engine.log
