@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.finder import Finder
 from tests.engine.in_process import RunningEngine, settings_for
-from tui.engine.patience import HangError
+from tui.engine.patience import HangError, Patient
 
 
 def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
@@ -36,12 +36,12 @@ def test_a_preparation_that_answers_as_it_is_given_up_ends_nothing(
     """Every file is dealt with, and none is held for a hang that was none."""
     from tui.engine.sending import uploading
 
-    class Patient(uploading.Patient):
+    class Answering(Patient):
         def run(self, work: Callable[[Callable[[str], None]], Any]) -> None:
             work(lambda _path: None)
             raise HangError("b")
 
-    monkeypatch.setattr(uploading, "Patient", Patient)
+    monkeypatch.setattr(uploading, "Patient", Answering)
     for name in ("a", "b"):
         (upload_dir / name).write_bytes(name.encode())
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
