@@ -7,9 +7,11 @@ import random
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tests.consumer import make_topic
-from tests.faults.steps import judged, options
+from tests.faults.steps import judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
 from tui.engine.sending.partition_ends import PartitionEnds
@@ -41,6 +43,25 @@ def test_s45_what_a_partition_has_lost_is_sent_again(own_kafka: KafkaBroker, tmp
         program.wait_uploaded(len(contents) + 20, 90)
         assert program.quit() == 0
     assert judged(own_kafka.bootstrap, topic).files == contents
+
+
+def test_a_beginning_that_the_topic_deletes_before_the_end_is_sent_is_said(
+        kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
+    topic = make_topic(kafka.bootstrap)
+    (upload_dir / "large").write_bytes(random.Random(2).randbytes(150_000_000))
+    with Program(upload_dir, *options(config, topic, "--queue_max_size", "0.5")) as program:
+        wait_for_chunks(program)
+        program.type("pause")
+        program.wait_for("^paused")
+        # As retention does once the records are old enough.
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        (done,) = admin.delete_records([TopicPartition(topic, 0, 3)]).values()
+        done.result(30)
+        program.wait_for("large: the topic has deleted its first chunks before all were sent.*"
+                         "retention.ms")
+        program.type("resume")
+        program.wait_uploaded(1)
+        assert program.quit() == 1
 
 
 def test_offsets_that_only_grow_are_no_loss() -> None:

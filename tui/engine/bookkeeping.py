@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tui.engine.model import FileState, NoticeKind, VersionState, WaitingFile
 from tui.engine.recording.ledger import Ledger
@@ -102,6 +102,23 @@ class Bookkeeper:
         for _, sending in self._unproved.copy():
             if sending.has_offsets_from(partition, offset):
                 sending.lose()
+
+    def note_beginnings(self, first: Mapping[int, int]) -> None:
+        """Say of versions on their way that the topic does not keep them until they are whole.
+
+        Args:
+            first: the lowest offset that each partition still holds.
+        """
+        for sending in self._queue.sendings():
+            if sending.is_trimmed or not any(
+                    r.first < first.get(r.partition, 0) for r in sending.offsets()):
+                continue
+            sending.is_trimmed = True
+            self.n_may_not_rebuild += 1
+            logger.error(
+                "%s: the topic has deleted its first chunks before all were sent, so that nobody "
+                "who comes later can rebuild it: raise retention.ms or retention.bytes of the "
+                "topic, then send it again with reupload", sending.version.rel_path)
 
     def _take_ended(self) -> list[Sending]:
         """Return the versions whose end counts; those that wait for a look ask for it again."""

@@ -52,6 +52,7 @@ class ConnectingThread(StoppableThread):
         client_logger: for librdkafka's records.
         on_proof: the topic was seen to be the ledger's, after something was complete.
         on_lost: told a partition that has lost its end, and the first offset that is gone.
+        on_beginnings: told the first offset that partitions still hold.
         on_wrong: the cluster is another one; the program has to end.
         on_new: another cluster answers, and the ledger is to be begun anew for it: told whether
             cluster or topic differ, and the old id; returns whether that was done.
@@ -62,6 +63,7 @@ class ConnectingThread(StoppableThread):
     def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
                  client_logger: logging.Logger, on_proof: Callable[[], None],
                  on_lost: Callable[[int, int], None],
+                 on_beginnings: Callable[[dict[int, int]], None],
                  on_wrong: Callable[[WrongClusterError], None],
                  on_new: Callable[[str, str], bool], notify: Callable[[NoticeKind, str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
@@ -72,6 +74,7 @@ class ConnectingThread(StoppableThread):
         self._client_logger = client_logger
         self._on_proof = on_proof
         self._on_lost = on_lost
+        self._on_beginnings = on_beginnings
         self._on_wrong = on_wrong
         self._on_new = on_new
         self._notify = notify
@@ -178,6 +181,9 @@ class ConnectingThread(StoppableThread):
                        self._producing.ends.by_partition(), self._client_logger, _ASK_SECONDS)
         for partition, offset in self._producing.ends.lost(ends).items():
             self._on_lost(partition, offset)
+        self._on_beginnings(ends_of(
+            self._admin, self._settings.topic_name, ends, self._client_logger, _ASK_SECONDS,
+            beginnings=True))
 
     def _ask_for_a_sign(self) -> None:
         """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""

@@ -76,7 +76,8 @@ class Parts:
             self.queue.again, self.queue.refused, self.queue.doubt, died)
         self._connecting = ConnectingThread(
             settings, self.producing, ledger, client_logger, lambda: self._recording.record_soon(),
-            self._on_lost_end, self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
+            self._on_lost_end, lambda first: self.books.note_beginnings(first),
+            self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
         self.finding = Finding(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
                                new_since_ns=new_since_ns)
         self.books = Bookkeeper(ledger, self.queue, self.producing, self._touch_again,

@@ -63,6 +63,7 @@ class Sending:
         self.is_in_hand = False  #: an uploading thread has it, or it is in line for one
         self.is_new = True  #: not begun by an earlier run or attempt
         self.is_ended = False  #: its end was reported
+        self.is_trimmed = False  #: the topic has deleted chunks of it already
         self.n_failures = 0
         self.client_number: int | None = None  #: of the producer, where several share the work
         self.doubt_is_recorded = False

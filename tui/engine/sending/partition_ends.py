@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -61,24 +61,29 @@ class PartitionEnds:
         return found
 
 
-def ends_of(admin: AdminClient, topic_name: str, partitions: Mapping[int, int],
-            logger: logging.Logger, timeout_seconds: float) -> dict[int, int]:
+def ends_of(admin: AdminClient, topic_name: str, partitions: Iterable[int],
+            logger: logging.Logger, timeout_seconds: float, *,
+            beginnings: bool = False) -> dict[int, int]:
     """Return the next offset of partitions, as their leaders tell it; fewer where they do not.
 
     Args:
         admin: asks.
         topic_name: the topic.
-        partitions: which, as keys.
+        partitions: which.
         logger: told what the cluster does not tell.
         timeout_seconds: for all answers.
+        beginnings: return the first offset that is still there instead.
     """
+    partitions = list(partitions)
     if not partitions:
         return {}
     found = {}
+    kind = OffsetSpec.earliest if beginnings else OffsetSpec.latest
+    spec = kind()  # type: ignore[no-untyped-call]
     try:
         asked = admin.list_offsets(
-            {TopicPartition(topic_name, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-             for partition in partitions}, request_timeout=timeout_seconds)
+            {TopicPartition(topic_name, partition): spec for partition in partitions},
+            request_timeout=timeout_seconds)
         for partition, answer in asked.items():
             found[partition.partition] = int(answer.result(timeout=timeout_seconds).offset)
     except (KafkaException, TimeoutError, ValueError, NotImplementedError) as error:
