@@ -14,7 +14,7 @@ from tests.consumer import make_topic
 from tests.faults.steps import judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
-from tui.engine.sending.partition_ends import PartitionEnds
+from tui.engine.sending.partition_ends import PartitionEnds, lost_ends
 
 
 @pytest.mark.parametrize("is_idle", [True, False])
@@ -68,9 +68,12 @@ def test_offsets_that_only_grow_are_no_loss() -> None:
     ends = PartitionEnds()
     assert [ends.note(0, 0, offset) for offset in (0, 1, 5)] == [None] * 3
     assert ends.note(1, 0, 3) is None  # of another client, which may be behind
-    assert ends.lost({0: 6}) == {}
-    assert ends.lost({}) == {}  # nobody tells
     assert ends.note(0, 0, 4) == 5
-    assert ends.lost({0: 5}) == {0: 5}
-    assert ends.lost({0: 5}) == {}  # said once
+    before = ends.by_partition()
+    assert ends.note(0, 0, 9) is None  # acknowledged while the end is asked for
+    assert before == {0: 5}
+    assert lost_ends(before, {0: 6}) == {}
+    assert lost_ends(before, {}) == {}  # nobody tells
+    assert lost_ends(before, {0: 5}) == {0: 5}
+    ends.forget([0])
     assert ends.by_partition() == {}

@@ -54,7 +54,7 @@ def test_s33_a_topic_made_anew_in_the_middle_of_a_file_ends_the_program(
     assert n_recorded(upload_dir, topic) == 0
     with Program(upload_dir, *options(config, topic, "--new_cluster")) as program:
         program.wait_uploaded(1)
-        assert program.quit() == 0
+        assert program.quit() == 0, program.text()
     assert ("large", content) in judged(own_kafka.bootstrap, topic).completed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka.admin import AdminClient
 
@@ -22,7 +22,7 @@ from tui.engine.sending.cluster import (
     look_at_topic,
 )
 from tui.engine.sending.diagnosis import diagnose
-from tui.engine.sending.partition_ends import ends_of
+from tui.engine.sending.partition_ends import ends_of, lost_ends
 from tui.engine.sending.producing import ProducingThread
 from tui.engine.sending.unacknowledged import AcknowledgementWatch
 from tui.engine.threads import StoppableThread
@@ -40,6 +40,7 @@ _IDLE_LOOK_SECONDS, _LEAST_LOOK_SECONDS = 4.0, 0.15
 _NO_PRODUCER_SECONDS = 0.5
 #: What brokers know of a topic spreads among them so fast; a single one knows it at once.
 _SPREAD_SECONDS = 0.3
+_SURE_SECONDS = 2.0
 
 
 class ConnectingThread(StoppableThread):
@@ -85,6 +86,7 @@ class ConnectingThread(StoppableThread):
         self._admin: AdminClient | None = None  #: asks; None with the embedded broker
         self._topic_id = ""
         self._watch = AcknowledgementWatch(settings, producing)
+        self._is_acknowledged_by_all = settings.acks.lower() in ("all", "-1")
         self._n_brokers = 1
         self.n_partitions = 1
 
@@ -174,16 +176,24 @@ class ConnectingThread(StoppableThread):
                 self.n_partitions = found[1]
 
     def _see_ends(self) -> None:
-        """See that what was acknowledged is still on the topic, up to the last of it."""
-        if self._admin is None:
+        """See that what was acknowledged is still on the topic, from its beginning to its end."""
+        latest = self._producing.ends.by_partition()
+        if self._admin is None or not latest:
             return
-        ends = ends_of(self._admin, self._settings.topic_name,
-                       self._producing.ends.by_partition(), self._client_logger, _ASK_SECONDS)
-        for partition, offset in self._producing.ends.lost(ends).items():
-            self._on_lost(partition, offset)
-        self._on_beginnings(ends_of(
-            self._admin, self._settings.topic_name, ends, self._client_logger, _ASK_SECONDS,
-            beginnings=True))
+        lost = lost_ends(latest, self._ends_of(latest))
+        if lost and self._is_acknowledged_by_all and not self.stopping.wait(_SURE_SECONDS):
+            # Once more: a new leader may not know yet how far the others are.
+            lost = lost_ends({partition: latest[partition] for partition in lost},
+                             self._ends_of(lost))
+            self._producing.ends.forget(lost)
+            for partition, offset in lost.items():
+                self._on_lost(partition, offset)
+        self._on_beginnings(self._ends_of(latest, beginnings=True))
+
+    def _ends_of(self, partitions: Iterable[int], *, beginnings: bool = False) -> dict[int, int]:
+        assert self._admin is not None
+        return ends_of(self._admin, self._settings.topic_name, partitions, self._client_logger,
+                       _ASK_SECONDS, beginnings=beginnings)
 
     def _ask_for_a_sign(self) -> None:
         """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""

@@ -165,7 +165,9 @@ class Sending:
         self.may_be_on_topic = True
         self.n_failures = 0
         known = self._offsets.get(partition)
-        if known is None:
+        if offset < 0:
+            pass  # the broker had it already, and does not say where
+        elif known is None:
             self._offsets[partition] = [offset, offset]
         elif offset > known[1]:
             known[1] = offset

@@ -43,22 +43,24 @@ class PartitionEnds:
                 found[partition] = max(offset, found.get(partition, -1))
         return found
 
-    def lost(self, ends: Mapping[int, int]) -> dict[int, int]:
-        """Return the first lost offset of each partition that has lost its end.
-
-        Each loss is returned once.
-
-        Args:
-            ends: the offset that the next record of a partition will have.
-        """
-        found = {}
-        for partition, latest in self.by_partition().items():
-            if ends.get(partition, latest + 1) <= latest:
-                found[partition] = ends[partition]
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Begin anew with partitions of which it is known that they have lost their ends."""
+        gone = set(partitions)
         with self._lock:
-            for key in [key for key in self._latest if key[1] in found]:
+            for key in [key for key in self._latest if key[1] in gone]:
                 del self._latest[key]
-        return found
+
+
+def lost_ends(latest: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
+    """Return the first lost offset of each partition that has lost its end.
+
+    Args:
+        latest: the highest acknowledged offset of each partition, taken before the ends were asked
+            for: more may have been acknowledged since.
+        ends: the offset that the next record of a partition will have.
+    """
+    return {partition: ends[partition] for partition, offset in latest.items()
+            if ends.get(partition, offset + 1) <= offset}
 
 
 def ends_of(admin: AdminClient, topic_name: str, partitions: Iterable[int],
