@@ -272,8 +272,9 @@ def may_leave(snapshot: Snapshot) -> str:
     if snapshot.freshness.source_offline:
         return "all that was found is sent; the upload directory cannot be seen"
     if snapshot.freshness.n_unreadable:
-        return f"all else is sent; {count(snapshot.freshness.n_unreadable)} files or directories " \
-            "cannot be read"
+        n = snapshot.freshness.n_unreadable
+        what = "1 file or directory" if n == 1 else f"{count(n)} files or directories"
+        return f"all else is sent; {what} cannot be read"
     if counts.in_doubt:
         return f"everything that is known to have changed is sent; {files(counts.in_doubt)} to " \
             "be read again, now or at the next start, to see whether the content changed"

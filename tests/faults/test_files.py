@@ -292,9 +292,9 @@ def test_s28_what_cannot_be_read_counts_until_the_end(upload_dir: Path, config: 
                      wrapper=wrapper) as program:
             program.wait_for("closed cannot be read")
             program.type("check")
-            program.wait_for("^leaving +all else is sent; 1 files or directories cannot be read")
+            program.wait_for("^leaving +all else is sent; 1 file or directory cannot be read")
             assert program.quit() == 1
-            assert "1 files or directories cannot be read: what is in them is not sent" \
+            assert "1 file or directory cannot be read: what is in there is not sent" \
                 in program.text()
     finally:
         (upload_dir / "closed").chmod(0o700)

@@ -256,8 +256,9 @@ class Uploader:
             logger.exception("the program could not end cleanly")
             self._is_broken = True
         if self.finding.n_unreadable:
-            logger.error("%d files or directories cannot be read: what is in them is not sent",
-                         self.finding.n_unreadable)
+            n = self.finding.n_unreadable
+            logger.error("%s cannot be read: what is in there is not sent",
+                         "1 file or directory" if n == 1 else f"{n:,} files or directories")
         if self._n_left:
             logger.error("%d file%s not sent; the next start goes on", self._n_left,
                          " is" if self._n_left == 1 else "s are")
