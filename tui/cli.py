@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +26,30 @@ EXIT_NOT_STARTED, EXIT_FORCED = 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; return its exit status."""
+    """Run the program; return its exit status.
+
+    Args:
+        argv: the words of the command line; None for those of the process, which then ends here.
+    """
+    status = _main(argv)
+    if argv is None:
+        _end_process(status)
+    return status
+
+
+def _end_process(status: int) -> None:
+    """End the process without tearing anything down.
+
+    Threads of the Kafka clients may still try to connect: as the C library ends a process, OpenSSL
+    frees what they are using, and now and then the process dies of it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     streams.make_tolerant()
     try:
         if argv is None:
