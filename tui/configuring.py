@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from tui import checks, state_directory
@@ -25,7 +25,7 @@ from tui.producer_config import (
     message_max_bytes,
     producer_properties,
 )
-from tui.property_rules import check_token, number_of
+from tui.property_rules import TRUE, check_token, number_of
 from tui.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages, Settings
 from tui.streams import is_terminal, why_no_console
 
@@ -51,13 +51,14 @@ def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:
     root = checks.existing_directory(upload_dir)
     config = read_config(find_config(arguments.config))
     try:
-        return replace(_settings(arguments, root, config), upload_dir_given=upload_dir.absolute())
+        return _settings(arguments, root, upload_dir.absolute(), config)
     except StartupError as error:
         error.what, error.remedy = config.redact(error.what), config.redact(error.remedy)
         raise
 
 
-def _settings(arguments: argparse.Namespace, root: Path, config: ConfigFile) -> Settings:
+def _settings(arguments: argparse.Namespace, root: Path, given: Path,
+              config: ConfigFile) -> Settings:
     topic = checks.topic_name(arguments.topic_name, "--topic_name")
     notes = _notes(config)
     headless = arguments.headless or not (is_terminal(sys.stdin) and is_terminal(sys.stdout))
@@ -74,11 +75,12 @@ def _settings(arguments: argparse.Namespace, root: Path, config: ConfigFile) -> 
     chunk_size, too_long = _chunk_size(arguments, config, properties, fields)
     regex = arguments.upload_regex
     return Settings(
-        upload_dir=root, state_dir=place.folder, state_dir_is_temporary=place.is_temporary,
+        upload_dir=root, upload_dir_given=given,
+        state_dir=place.folder, state_dir_is_temporary=place.is_temporary,
         state_group=arguments.state_group, log_file=place.log_file, topic_name=topic,
         producer_config=properties,
         acks=str(properties.get("acks", "all")), redact=config.redact,
-        idempotent=str(properties.get("enable.idempotence")).lower() in ("true", "t", "1"),
+        idempotent=str(properties.get("enable.idempotence")).lower() in TRUE,
         n_threads=checks.integer(arguments.n_threads, "--n_threads", 1, _MOST_THREADS),
         upload_regex=checks.regex(DEFAULT_UPLOAD_REGEX if regex is None else regex,
                                   "--upload_regex"),
@@ -122,7 +124,7 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
     limit = message_max_bytes(properties)
     if limit is None:
         return size, []
-    section = "producer" if "message.max.bytes" in config.values("producer") else "broker"
+    section = _section_of(config, "message.max.bytes")
     where = config.where(section, "message.max.bytes")
     shown = config.shown(section, "message.max.bytes")
     needed = _overhead_bytes(1, n_fields) + size
@@ -141,6 +143,11 @@ def _chunk_size(arguments: argparse.Namespace, config: ConfigFile, properties: P
                   f"bytes are too large for message.max.bytes = {shown}; such files will be held"]
 
 
+def _section_of(config: ConfigFile, key: str) -> str:
+    """Return where a property of the producer stands that is in force."""
+    return "producer" if key in config.values("producer") else "broker"
+
+
 def _check_buffer(config: ConfigFile, properties: Properties, chunk_size: int,
                   n_fields: int) -> None:
     """See that the client's own buffer can hold one chunk; else none would ever be sent."""
@@ -150,7 +157,7 @@ def _check_buffer(config: ConfigFile, properties: Properties, chunk_size: int,
     needed = _overhead_bytes(1, n_fields) + chunk_size
     if number_of(properties[key]) * 1024 >= needed:
         return
-    section = "producer" if key in config.values("producer") else "broker"
+    section = _section_of(config, key)
     raise ConfigError(
         f"{config.shown(section, key)} kB are less than one chunk of {chunk_size} bytes makes "
         f"({needed} bytes): nothing could be sent", where=config.where(section, key),
@@ -177,6 +184,10 @@ def _config_integer(config: ConfigFile, section: str, key: str, default: int) ->
     return int(text)
 
 
+def _servers(properties: Mapping[str, object]) -> set[object]:
+    return {value for key, value in properties.items() if key in SERVERS}
+
+
 def _periodic(arguments: argparse.Namespace, config: ConfigFile, name: str) -> PeriodicMessages:
     topic = getattr(arguments, f"{name}_topic_name")
     own = {key: value for key, value in config.values(name).items()
@@ -194,9 +205,8 @@ def _periodic(arguments: argparse.Namespace, config: ConfigFile, name: str) -> P
         merged.pop(key, None)
     if topic is not None:
         checks.topic_name(topic, f"--{name}_topic_name")
-        servers = {value for key, value in merged.items() if key in SERVERS}
-        if topic == arguments.topic_name and (is_shared or not servers.isdisjoint(
-                [*config.values("broker").values(), *config.values("producer").values()])):
+        if topic == arguments.topic_name and (is_shared or not _servers(own).isdisjoint(
+                _servers({**config.values("broker"), **config.values("producer")}))):
             raise UsageError(
                 f"{topic} is the topic of the files, whose readers would take these messages for "
                 "damaged chunks", where=f"--{name}_topic_name", remedy="Choose another topic")

@@ -140,6 +140,11 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
     @property
+    def is_acknowledged_by_all(self) -> bool:
+        """Whether a message counts as acknowledged only when all replicas in sync have it."""
+        return self.acks.lower() in ("all", "-1")
+
+    @property
     def broker_address(self) -> str:
         """The first bootstrap server, for people; a variable's name where one holds it."""
         if self.is_embedded_broker:

@@ -99,8 +99,7 @@ def prepare(settings: Settings) -> list[str]:
     try:
         if settings.state_dir_is_temporary:
             folder.mkdir(mode=0o700)
-        if not folder.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -52,7 +52,7 @@ def test_s43_links_fifos_and_directories_under_names_of_ours_are_refused(
 
 
 def test_what_has_the_name_of_a_growing_file_is_not_followed(
-        upload_dir: Path, embedded: Path, nowhere: Path, tmp_path: Path) -> None:
+        upload_dir: Path, nowhere: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     logs = upload_dir / "LOGS"

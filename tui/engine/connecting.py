@@ -86,7 +86,6 @@ class ConnectingThread(StoppableThread):
         self._admin: AdminClient | None = None  #: asks; None with the embedded broker
         self._topic_id = ""
         self._watch = AcknowledgementWatch(settings, producing)
-        self._is_acknowledged_by_all = settings.acks.lower() in ("all", "-1")
         self._n_brokers = 1
         self.n_partitions = 1
 
@@ -181,7 +180,7 @@ class ConnectingThread(StoppableThread):
         if self._admin is None or not latest:
             return
         lost = lost_ends(latest, self._ends_of(latest))
-        if lost and self._is_acknowledged_by_all and not self.stopping.wait(_SURE_SECONDS):
+        if lost and self._settings.is_acknowledged_by_all and not self.stopping.wait(_SURE_SECONDS):
             # Once more: a new leader may not know yet how far the others are.
             lost = lost_ends({partition: latest[partition] for partition in lost},
                              self._ends_of(lost))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from tui.engine.operating_system import Below
 from tui.engine.patience import At, HangError, Patient
 from tui.engine.recording.doubts import Doubt, Doubts
-from tui.engine.recording.versions import VersionRows
+from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.planning import is_content_of_last
 from tui.engine.sending.reading import open_source
 from tui.engine.threads import StoppableThread
@@ -22,6 +20,7 @@ from tui.errors import (
     SourceGoneError,
     SourceRefusedError,
 )
+from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,27 +38,20 @@ class LookingAgainThread(StoppableThread):
     """Reads files in doubt again, one at a time; a quit does not wait for it.
 
     Args:
-        upload_dir: where they are.
-        is_ledger: whether a file is the ledger itself, which must not be opened.
-        follow_symlinks: whether links are.
-        doubts: which they are.
-        versions: what was uploaded.
+        settings: where they are, and whether links are followed.
+        ledger: which they are, and what was uploaded.
         is_idle: whether nothing waits to be sent.
         on_changed: told each path whose content is another.
         on_death: see :class:`StoppableThread`.
     """
 
-    def __init__(self, upload_dir: Path, is_ledger: Callable[[os.stat_result], bool],
-                 follow_symlinks: bool, doubts: Doubts,
-                 versions: VersionRows, is_idle: Callable[[], bool],
+    def __init__(self, settings: Settings, ledger: Ledger, is_idle: Callable[[], bool],
                  on_changed: Callable[[str], None],
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("looking-again", on_death)
-        self._upload_dir = upload_dir
-        self._is_ledger = is_ledger
-        self._follow_symlinks = follow_symlinks
-        self._doubts = doubts
-        self._versions = versions
+        self._settings = settings
+        self._ledger = ledger
+        self._doubts = Doubts(ledger.database)
         self._is_idle = is_idle
         self._on_changed = on_changed
         self._patient = Patient("looking-again", lambda path: None, self.stopping.is_set)
@@ -122,15 +114,16 @@ class LookingAgainThread(StoppableThread):
             return not self.stopping.is_set()
 
         at(doubt.rel_path)
-        with Below(self._upload_dir, self._is_ledger) as below:
-            source = open_source(below, doubt.rel_path, follow_symlinks=self._follow_symlinks)
+        settings = self._settings
+        with Below(settings.upload_dir, self._ledger.database.is_held_file) as below:
+            source = open_source(below, doubt.rel_path, follow_symlinks=settings.follow_symlinks)
         try:
             sha512 = source.hash_content(may_go_on)
         finally:
             source.close()
         if sha512 is None:
             return False
-        history = self._versions.of_file(doubt.file_id, doubt.rel_path)
+        history = self._ledger.versions.of_file(doubt.file_id, doubt.rel_path)
         if is_content_of_last(history, sha512):
             self._doubts.end(doubt, source.n_bytes, source.mtime_ns, source.ctime_ns)
             logger.debug("%s holds what was uploaded", doubt.rel_path)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tui.engine.answering import reupload
 from tui.engine.bookkeeping import Bookkeeper
 from tui.engine.connecting import ConnectingThread
 from tui.engine.finding.finding import Finding
@@ -18,7 +19,6 @@ from tui.engine.model import (
     PeriodicStatus,
     WaitingFile,
 )
-from tui.engine.recording.doubts import Doubts
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recording import RecordingThread
 from tui.engine.sending.cluster import addresses
@@ -33,7 +33,7 @@ from tui.engine.sending.uploading import UploadingThread
 from tui.engine.stopping import UNREACHABLE_SECONDS
 from tui.engine.tabulating import Tables, TabulatingThread
 from tui.engine.threads import Renewed, StoppableThread, stop_all
-from tui.errors import LedgerError, StartupError, StateDirectoryError
+from tui.errors import LedgerError, StartupError, StateDirectoryError, UploadError
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -88,9 +88,7 @@ class Parts:
         self._tabulating = Renewed[TabulatingThread](
             lambda _dead: TabulatingThread(self._tables, died))
         self._looking_again = Renewed[LookingAgainThread](lambda _dead: LookingAgainThread(
-            settings.upload_dir, ledger.database.is_held_file, settings.follow_symlinks,
-            Doubts(ledger.database),
-            ledger.versions, lambda: not self.n_left(), self.finding.touch, died))
+            settings, ledger, lambda: not self.n_left(), self.finding.touch, died))
         self._make_periodic(log)
         self._make_uploading()
 
@@ -262,13 +260,10 @@ class Parts:
                 sending.lose()
         self.books.lost(partition, offset)
         for rel_path in sent:
-            observation = self.finding.observe(rel_path)
-            if observation is None:
-                logger.error("%s is not there any more and cannot be sent again", rel_path)
-                continue
-            with self.ledger.database.together():
-                self.ledger.files.put_at_the_end([observation])
-                self.ledger.files.must_send(rel_path)
+            try:
+                reupload(self.ledger, self.finding, rel_path)
+            except UploadError as error:
+                logger.error("%s cannot be sent again: %s", rel_path, error.what)
         self.queue.wake()
 
     def _on_wrong_cluster(self, error: StartupError) -> None:

@@ -283,21 +283,23 @@ def _stat(upload_dir: Path, rel_path: str) -> os.stat_result | None:
 
 def _observe(upload_dir: Path, rel_path: str) -> Observation | None:
     status = _stat(upload_dir, rel_path)
-    if status is None:
-        return None
+    return None if status is None else _observation(rel_path, status)
+
+
+def _observation(rel_path: str, status: os.stat_result) -> Observation:
     return Observation(rel_path, status.st_size, mtime_in_64_bits(status), status.st_ino,
                        change_time_ns(status))
 
 
 def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUploaded]) -> bool:
     """Record a file as uploaded where a row can be about what is on the disk."""
-    status, found = _stat(upload_dir, rel_path), _observe(upload_dir, rel_path)
+    status = _stat(upload_dir, rel_path)
     # By the time as it is: in 64 bits a year after 2262 becomes one long ago.
-    if status is not None and found is not None and any(
+    if status is not None and any(
             is_held_by(row, status.st_size, status.st_mtime) for row in rows):
         known = ledger.files.known(rel_path)
         if known is None or known.state is FileState.LEFT_ALONE:
-            ledger.files.record_uploaded_before(found)
+            ledger.files.record_uploaded_before(_observation(rel_path, status))
         return True
     _send_anew(ledger, upload_dir, rel_path)
     return False

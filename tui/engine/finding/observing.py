@@ -23,9 +23,11 @@ logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 5.0
 _MOST_STOPS = 3
+#: Where it is said how to make room for more.
+MORE_WATCHES = "on Linux, raise fs.inotify.max_user_watches with sysctl"
 #: What to do, by the error of the system.
 _REMEDIES = {
-    errno.ENOSPC: "on Linux, raise fs.inotify.max_user_watches with sysctl",
+    errno.ENOSPC: MORE_WATCHES,
     errno.EMFILE: "on Linux, raise fs.inotify.max_user_instances with sysctl",
     errno.ENFILE: "raise the system's limit of open files; on Linux, fs.file-max with sysctl",
 }

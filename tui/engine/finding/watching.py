@@ -23,7 +23,12 @@ from watchdog.events import (
 )
 
 from tui.engine.file_systems import Mount, delivers_events, file_system_kind, mounts_below
-from tui.engine.finding.observing import CannotObserveError, Observing, observe
+from tui.engine.finding.observing import (
+    MORE_WATCHES,
+    CannotObserveError,
+    Observing,
+    observe,
+)
 from tui.engine.model import EventKind
 from tui.engine.operating_system import watched_inodes
 from tui.settings import Settings
@@ -38,7 +43,6 @@ EVENT_TYPES: list[type[FileSystemEvent]] = [
 
 #: Where it is said how to make room for more.
 _MORE_EVENTS = "on Linux, raise fs.inotify.max_queued_events with sysctl"
-_MORE_WATCHES = "on Linux, raise fs.inotify.max_user_watches with sysctl"
 #: Seconds between two polls: more for large directories, so that polling takes a small share.
 _LEAST_POLL_SECONDS, _MOST_POLL_SECONDS, _POLLING_SHARE = 1.0, 60.0, 0.05
 #: Overflows reported within this time are one.
@@ -146,7 +150,7 @@ class Watching:
         """Return why events do not tell of everything, one sentence each."""
         found = [self.problem] if self.problem else []
         if self.n_unwatched:
-            found.append(f"{self._unwatched_words()}; {_MORE_WATCHES}")
+            found.append(f"{self._unwatched_words()}; {MORE_WATCHES}")
         if not self.is_polling:
             found += [f"only scans find files in {self._name_of(mount)}: its file system "
                       f"({mount.kind}) does not tell of changes that others make"
@@ -256,7 +260,7 @@ class Watching:
         n_unwatched = len(seen - watched) if self._kind != "overlay" else len(seen) - len(watched)
         before, self.n_unwatched, self._n_seen = self.n_unwatched, max(0, n_unwatched), len(seen)
         if self.n_unwatched and not before:
-            logger.warning("%s; %s", self._unwatched_words(), _MORE_WATCHES)
+            logger.warning("%s; %s", self._unwatched_words(), MORE_WATCHES)
         elif before and not self.n_unwatched:
             logger.info("all directories are watched again")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+
+from tui.engine.recording.keeping import growing_name
 
 
 def copy_to(connection: sqlite3.Connection, path: Path) -> None:
@@ -19,11 +20,6 @@ def copy_to(connection: sqlite3.Connection, path: Path) -> None:
         connection.backup(target)
     finally:
         target.close()
-
-
-def unforeseeable(path: Path) -> Path:
-    """Return a hidden name beside a ledger under which nobody can have laid a link."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
 
 
 def copy_beside(connection: sqlite3.Connection, path: Path,
@@ -45,7 +41,7 @@ def copy_beside(connection: sqlite3.Connection, path: Path,
     path.parent.mkdir(exist_ok=True)
     if device not in (None, path.parent.stat().st_dev):
         raise OSError("its file system is not mounted")
-    growing = unforeseeable(path)
+    growing = growing_name(path)
     try:
         copy_to(connection, growing)
         copy = sqlite3.connect(growing, isolation_level=None, check_same_thread=False)

@@ -54,13 +54,12 @@ class Doubts:
             f"UPDATE files SET rest_ctime_ns = {_LOOKED_AT} WHERE file_id = ? AND in_doubt = 1",
             [(doubt.file_id,)])
 
-    def end(self, doubt: Doubt, n_bytes: int, mtime_ns: int, ctime_ns: int | None) -> None:
+    def end(self, doubt: Doubt, n_bytes: int, mtime_ns: int, ctime_ns: int) -> None:
         """Note that its content is what was uploaded, unless there is a new doubt since.
 
         Args:
             doubt: begun before.
-            n_bytes, mtime_ns, ctime_ns: as it was when its reading began; the last one is None
-                where nothing tells.
+            n_bytes, mtime_ns, ctime_ns: as it was when its reading began.
         """
         self._database.write(
             "UPDATE files SET in_doubt = 0, rest_ctime_ns = ? WHERE file_id = ? AND state = 4 "

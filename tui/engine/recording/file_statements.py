@@ -30,9 +30,9 @@ WAITING = """INSERT INTO files
     ctime_ns = excluded.ctime_ns, in_doubt = 0, since = excluded.since, state = 2,
     position = excluded.position, acks = excluded.acks,
     reason = '', next_attempt = NULL"""
+_IS_AS_SENT = "state = 2 AND position = v.column5"
 #: Takes (file_id, n_bytes, mtime_ns, partition, position, since). The time of the last change that
 #: was seen before the file was read counts; where it was seen to change since, none does.
-_IS_AS_SENT = "state = 2 AND position = v.column5"
 AT_REST = (
     "UPDATE files SET rest_state = 4, rest_n_bytes = v.column2, "
     "rest_mtime_ns = v.column3, partition = v.column4, n_attempts = 0, must_send = 0, "

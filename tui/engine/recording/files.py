@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from tui.engine.model import (
@@ -337,15 +336,14 @@ class FileRows:
         rows = self._database.try_query("SELECT state, n_files, n_bytes FROM counts")
         if rows is None:
             return
+        in_doubt = self._database.try_query(N_IN_DOUBT)
         n = {state: n_files for state, n_files, _ in rows}
         self._n_bytes_waiting = next(b for state, _, b in rows if state == FileState.WAITING)
         self._counts = Counts(
             left_alone=n[FileState.LEFT_ALONE], settling=n[FileState.SETTLING],
             waiting=n[FileState.WAITING], uploaded=n[COMPLETE_VERSIONS],
-            held=n[FileState.HELD], failed=n[FileState.FAILED], in_doubt=self._counts.in_doubt)
-        in_doubt = self._database.try_query(N_IN_DOUBT)
-        if in_doubt is not None:
-            self._counts = replace(self._counts, in_doubt=in_doubt[0][0])
+            held=n[FileState.HELD], failed=n[FileState.FAILED],
+            in_doubt=self._counts.in_doubt if in_doubt is None else in_doubt[0][0])
         oldest = self._database.try_query(
             f"SELECT since FROM files WHERE state = 2 AND {UNFINISHED} ORDER BY position LIMIT 1")
         if oldest is not None:

@@ -1,10 +1,19 @@
-"""Names under which files are kept that are no longer in use: dated, and never over another."""
+"""Names beside a file: of what grows to take its place, and of what is no longer in use."""
 
 from __future__ import annotations
 
 import datetime
 import re
+import secrets
 from pathlib import Path
+
+
+def growing_name(path: Path) -> Path:
+    """Return the hidden name under which a file grows that is to take another's place.
+
+    Nobody can foresee it, and so have laid a link under it.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
 
 
 def kept_name(path: Path, why: str) -> Path:

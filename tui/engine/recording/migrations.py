@@ -20,6 +20,7 @@ import sqlite3
 from pathlib import Path
 
 from tui.engine.recording import copying, wal
+from tui.engine.recording.keeping import growing_name
 from tui.engine.recording.schema import FILES_IN_DOUBT, SCHEMA_VERSION
 from tui.errors import StateDirectoryError
 
@@ -111,7 +112,7 @@ def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
         StateDirectoryError: there is no room for it, or it cannot be written.
     """
     target = path.with_name(f"{path.name}.format-{version}")
-    growing = copying.unforeseeable(path)
+    growing = growing_name(path)
     n_pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0]
                            for name in ("page_count", "page_size"))
     n_bytes = n_pages * page_bytes

@@ -12,7 +12,6 @@ import functools
 import logging
 import operator
 import os
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from tui.engine.operating_system import fsync_directory, replace_file
+from tui.engine.recording.keeping import growing_name
 from tui.engine.recording.ranges import parse_ranges
 
 logger = logging.getLogger(__name__)
@@ -139,8 +139,7 @@ def replace_with(path: Path, fill: Callable[[TextIO], object]) -> bool:
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
-    # A name that nobody can foresee, and that nothing has: no link under it is followed.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
+    temporary = growing_name(path)
     try:
         with temporary.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
             fill(file)

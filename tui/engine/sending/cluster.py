@@ -9,7 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
+from confluent_kafka import (
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartitionInfo,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import ClusterMetadata
@@ -23,6 +29,8 @@ _ADDRESSES_SECONDS = 8.0
 _CREATE_REMEDY = "Create it; sending starts by itself within a minute"
 _NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
                         KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT})
+#: Raised where an answer does not come, or lacks what was asked for.
+_UNTOLD = (KafkaException, TimeoutError, NotImplementedError, ValueError, KeyError, TypeError)
 _GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 #: Properties that say how to reach the cluster, by how they begin.
 _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
@@ -80,9 +88,7 @@ def ask(producer: Producer, admin: AdminClient | None, topic_name: str, principa
         return _described(found, topic_name, principal)
     # These are answered during the next one, since a far cluster takes its time for each.
     description = _described_soon(admin, topic_name, logger, timeout_seconds)
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
-    topic_config = _asked(lambda: admin.describe_configs(
-        [resource], request_timeout=timeout_seconds), logger)
+    topic_config = _configured_soon(admin, topic_name, logger, timeout_seconds)
     if not len(producer) \
             and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
         raise NotConnectedError("two clusters answer under one name")
@@ -148,6 +154,36 @@ def _described_soon(admin: AdminClient, topic_name: str, logger: logging.Logger,
         TopicCollection([topic_name]), request_timeout=timeout_seconds), logger)
 
 
+def _configured_soon(admin: AdminClient, topic_name: str, logger: logging.Logger,
+                     timeout_seconds: float) -> Future[Any]:
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic_name)
+    return _asked(lambda: admin.describe_configs(
+        [resource], request_timeout=timeout_seconds), logger)
+
+
+def look_at_replicas(admin: AdminClient, topic_name: str, logger: logging.Logger,
+                     timeout_seconds: float) -> tuple[list[TopicPartitionInfo], int] | None:
+    """Return a topic's partitions with their replicas, and its ``min.insync.replicas``.
+
+    Args:
+        admin: asks.
+        topic_name: the topic.
+        logger: told what the cluster does not tell.
+        timeout_seconds: for each answer.
+
+    Returns:
+        None where that is not told.
+    """
+    described = _described_soon(admin, topic_name, logger, timeout_seconds)
+    config = _configured_soon(admin, topic_name, logger, timeout_seconds)
+    try:
+        return described.result(timeout=timeout_seconds).partitions, int(
+            config.result(timeout=timeout_seconds)["min.insync.replicas"].value)
+    except _UNTOLD as error:
+        logger.debug("the broker does not tell how the partitions are: %s", error)
+        return None
+
+
 def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:
     """Return what metadata tell of cluster and topic.
 
@@ -190,8 +226,7 @@ def _max_request_bytes(asked: Future[Any], logger: logging.Logger,
     """Return the topic's limit for one request; None where it may not be known."""
     try:
         return int(asked.result(timeout=timeout_seconds)["max.message.bytes"].value)
-    except (KafkaException, TimeoutError, NotImplementedError, ValueError, KeyError,
-            TypeError) as error:
+    except _UNTOLD as error:
         logger.debug("the broker does not tell the topic's limit: %s", error)
         return None
 

@@ -16,6 +16,7 @@ from tui.engine.model import FileState, FileStatus, is_ledger_name
 from tui.engine.operating_system import (
     Below,
     NotBelowError,
+    change_time_ns,
     mtime_in_64_bits,
     open_for_reading,
     path_of_descriptor,
@@ -81,7 +82,7 @@ class Source:
         except OSError as error:
             raise unreadable(self.rel_path, error) from error
         return now.st_size == self.n_bytes and mtime_in_64_bits(now) == self.mtime_ns \
-            and (is_time_believed or now.st_ctime_ns == self.ctime_ns)
+            and (is_time_believed or change_time_ns(now) == self.ctime_ns)
 
     def read_whole(self, *, may_change: bool = False) -> bytes:
         """Return all bytes of a file that fits one slice.
@@ -211,7 +212,7 @@ def open_source(below: Below, rel_path: str, *, follow_symlinks: bool) -> Source
         os.close(descriptor)
         raise
     return Source(rel_path, descriptor, status.st_size, mtime_in_64_bits(status),
-                  status.st_mtime, status.st_ino, status.st_ctime_ns)
+                  status.st_mtime, status.st_ino, change_time_ns(status))
 
 
 def _open_link(below: Below, rel_path: str) -> int:

@@ -9,11 +9,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import ConfigResource
 
 from tui.engine.model import BrokerState
+from tui.engine.sending.cluster import look_at_replicas
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producing import ProducingThread
 from tui.settings import Settings
@@ -46,7 +45,7 @@ class AcknowledgementWatch:
         self._asked = 0.0
         self.problem = ""  #: what to say where no reason is known
         self._patience = _PATIENCE_SECONDS + _linger_seconds(settings.producer_config)
-        self._needs_all = str(settings.acks).lower() in ("all", "-1")
+        self._needs_all = settings.is_acknowledged_by_all
 
     def look(self, admin: AdminClient | None) -> None:
         """Have the state of the connection tell why nothing is acknowledged, where that is so.
@@ -94,18 +93,10 @@ class AcknowledgementWatch:
 
     def _ask(self, admin: AdminClient) -> str:
         """Return what is wrong with the topic's partitions; empty where nothing is, or is told."""
-        try:
-            described = admin.describe_topics(
-                TopicCollection([self._topic]), request_timeout=_ASK_SECONDS)
-            resource = ConfigResource(ConfigResource.Type.TOPIC, self._topic)
-            config = admin.describe_configs([resource], request_timeout=_ASK_SECONDS)
-            partitions = described[self._topic].result(timeout=_ASK_SECONDS).partitions
-            least = int(config[resource].result(
-                timeout=_ASK_SECONDS)["min.insync.replicas"].value)
-        except (KafkaException, TimeoutError, NotImplementedError, ValueError, KeyError,
-                TypeError) as error:
-            logger.debug("the broker does not tell how the partitions are: %s", error)
+        found = look_at_replicas(admin, self._topic, logger, _ASK_SECONDS)
+        if found is None:
             return ""
+        partitions, least = found
         for partition in partitions:
             if partition.leader is None or partition.leader.id < 0:
                 return f"partition {partition.id} of the topic has no leader: bring back " \
