@@ -217,3 +217,14 @@ def test_of_a_file_system_in_the_tree_that_tells_nothing_that_is_said(
         assert finder.finding.problems() == [
             "only scans find files in share: its file system (nfs4) does not tell of changes that "
             "others make"]
+
+
+def test_a_file_system_that_is_mounted_again_with_other_options_is_the_same(
+        upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ["rw"]
+    monkeypatch.setattr(watching, "mounts_below", lambda path: frozenset({
+        Mount(7, str(upload_dir / "data"), "tmpfs", options[-1])}))
+    with Finder(upload_dir) as finder:
+        finder.wait_scanned()
+        options.append("ro")
+        assert not finder.finding._watching.have_mounts_changed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: File systems whose changes on other machines or layers reach no native observer.
@@ -39,7 +39,7 @@ class Mount:
     number: int
     point: str
     kind: str
-    options: str = ""
+    options: str = field(default="", compare=False)  # mounting it again with others is no news
 
 
 def _all_mounts(mounts: Path) -> list[Mount]:
