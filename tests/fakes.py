@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tui.engine.model import (
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import (
     BrokerState,
     BrokerStatus,
-    ChunkMap,
     Counts,
     Explanation,
-    FileState,
-    FileStatus,
     Freshness,
     LogLine,
     Notice,
     NoticeKind,
-    OffsetRange,
     Page,
     PageKind,
     PageOrder,
@@ -25,9 +22,8 @@ from tui.engine.model import (
     Phase,
     Snapshot,
     Traffic,
-    VersionRecord,
-    VersionState,
 )
+from tui.engine.model.versions import ChunkMap, OffsetRange, VersionRecord, VersionState
 
 NOW = 1_795_516_927.0
 NOTICE = Notice(NoticeKind.BROKER_DOWN, "gone")

@@ -18,7 +18,7 @@ from tests import fakes
 from tests.console.conftest import painted
 from tests.fakes import FakeEngine
 from tui.console.factory import make_app
-from tui.engine.model import Snapshot
+from tui.engine.model.snapshot import Snapshot
 from tui.settings import ConsoleSettings
 
 FOLDER = Path(__file__).parent.parent / "screenshots"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tui import state_directory, streams
 from tui.arguments import parse_arguments
-from tui.configuring import make_settings
-from tui.engine.logs import visible
-from tui.engine.stop_signals import ignoring_stop_signals, interrupted_by_stop_signals
+from tui.engine.log import visible
+from tui.engine.system.signals import ignoring_stop_signals, interrupted_by_stop_signals
 from tui.errors import StartupError, UsageError
+from tui.make_settings import make_settings
 from tui.settings import Settings
 from tui.utf8 import ensure_utf8
 
@@ -109,10 +109,10 @@ def _front_end(settings: Settings) -> Callable[[Settings], int]:
         from tui import headless
 
         return headless.run
-    from tui.console import life
+    from tui.console import run
 
-    life.check(settings)
-    return life.run
+    run.check(settings)
+    return run.run
 
 
 def _show(settings: Settings) -> int:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tui import wording
-from tui.engine.model import (
-    ChunkMap,
+from tui.engine.model.snapshot import (
     Explanation,
     LogLine,
     Notice,
@@ -18,9 +17,9 @@ from tui.engine.model import (
     PageOrder,
     Phase,
     Snapshot,
-    VersionRecord,
 )
-from tui.engine.paths import matches
+from tui.engine.model.versions import ChunkMap, VersionRecord
+from tui.engine.system.paths import matches
 from tui.errors import UploadError
 
 _MOST_ROWS = 20

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.engine.stop_signals import ignoring_stop_signals
-from tui.engine.threads import StoppableThread
+from tui.engine.system.signals import ignoring_stop_signals
+from tui.engine.system.workers import Worker
 from tui.engine.uploader import EXIT_UNFINISHED
 from tui.settings import Settings
 
@@ -47,7 +47,7 @@ def run(make_settings: Callable[[Path], Settings], front_end: Callable[[Settings
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-class Instrument(StoppableThread):
+class Instrument(Worker):
     """Writes files as an instrument does: logs that grow, frames, and big runs.
 
     Args:

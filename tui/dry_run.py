@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tui import wording
-from tui.engine.foreseeing import Foresight
-from tui.engine.logs import warnings_on_stderr
-from tui.engine.recording.peeking import PeekedLedger
+from tui.engine.log import warnings_on_stderr
+from tui.engine.preview import Preview
+from tui.engine.recording.ledger_copy import LedgerCopy
 from tui.engine.taking_over import files_new_since_ns, take_in
 from tui.errors import StateDirectoryError
 from tui.settings import Settings
@@ -23,8 +23,8 @@ def run(settings: Settings) -> int:
 
 
 def _run(settings: Settings) -> int:
-    ledger = PeekedLedger(settings.state_dir, settings.topic_name, settings.upload_dir,
-                          settings.acks)
+    ledger = LedgerCopy(settings.state_dir, settings.topic_name, settings.upload_dir,
+                        settings.acks)
     try:
         take_in(ledger, settings)
     except OSError as error:
@@ -35,7 +35,7 @@ def _run(settings: Settings) -> int:
     if ledger.damage:
         say(f"{ledger.damage}; a start sets it aside, and takes over what the tables tell")
     since = files_new_since_ns(ledger, settings)
-    for judgement in Foresight(settings, ledger, since).judgements():
+    for judgement in Preview(settings, ledger, since).judgements():
         name = wording.visible(judgement.rel_path)
         if judgement.why_not:
             n_other += 1

@@ -8,11 +8,11 @@ import time
 
 from tui import wording
 from tui.engine.finding.selection import NOT_UTF8, Selection
-from tui.engine.finding.watching import Watching
-from tui.engine.logs import warnings_on_stderr
-from tui.engine.model import EventKind
-from tui.engine.paths import is_utf8
-from tui.engine.stop_signals import stop_signals_handled
+from tui.engine.finding.watcher import Watcher
+from tui.engine.log import warnings_on_stderr
+from tui.engine.model.files import EventKind
+from tui.engine.system.paths import is_utf8
+from tui.engine.system.signals import stop_signals_handled
 from tui.settings import Settings
 from tui.streams import say
 
@@ -25,7 +25,7 @@ def run(settings: Settings) -> int:
     def touch(rel_path: str, kind: EventKind) -> None:
         heard.put((rel_path, kind.value))
 
-    watching = Watching(settings, touch, lambda why: heard.put(("", why)))
+    watching = Watcher(settings, touch, lambda why: heard.put(("", why)))
     with warnings_on_stderr(settings), stop_signals_handled(lambda: heard.put(None)):
         watching.start()
         try:

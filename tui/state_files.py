@@ -13,7 +13,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tui.engine.operating_system import is_link
+from tui.engine.system.file_status import is_link
 from tui.errors import StateDirectoryError
 
 _SHARED_BY_ALL = stat.S_IWOTH

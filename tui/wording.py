@@ -8,17 +8,10 @@ from collections.abc import Sequence
 
 import humanize
 
-from tui.engine.logs import visible
-from tui.engine.model import (
-    BrokerState,
-    Explanation,
-    FileState,
-    FileStatus,
-    Phase,
-    Snapshot,
-    VersionRecord,
-    VersionState,
-)
+from tui.engine.log import visible
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import BrokerState, Explanation, Phase, Snapshot
+from tui.engine.model.versions import VersionRecord, VersionState
 
 __all__ = ["visible"]
 

@@ -6,9 +6,10 @@ import time
 
 from tests.benchmarks.measuring import Spread
 from tests.benchmarks.rows import Row, Size
-from tui.engine.model import FileVersion, WaitingFile
-from tui.engine.sending.delivery import Sending
+from tui.engine.model.files import WaitingFile
+from tui.engine.model.versions import FileVersion
 from tui.engine.sending.messages import MessageMaker
+from tui.engine.sending.transfer import Transfer
 
 _N_ACKNOWLEDGEMENTS = 200_000
 _FLAT = 1.2
@@ -34,23 +35,23 @@ def _nanoseconds(n_chunks: int) -> float:
     """Return the time for one acknowledgement of a file with so many chunks."""
     n_left, spent = _N_ACKNOWLEDGEMENTS, 0
     while n_left > 0:
-        sending = _sending(n_chunks)
+        transfer = _transfer(n_chunks)
         n = min(n_left, n_chunks)
         stride = n_chunks // n
         indexes = range(0, n * stride, stride)
         for _ in indexes:
-            sending.launch()
+            transfer.launch()
         began = time.perf_counter_ns()
         for index in indexes:
-            sending.acknowledge(index, 0, index)
+            transfer.acknowledge(index, 0, index)
         spent += time.perf_counter_ns() - began
         n_left -= n
     return spent / _N_ACKNOWLEDGEMENTS
 
 
-def _sending(n_chunks: int) -> Sending:
+def _transfer(n_chunks: int) -> Transfer:
     version = FileVersion(
         version_id=1, file_id=1, rel_path="a", n_bytes=n_chunks, mtime_ns=0, mtime_seconds=0.0,
         inode=1, sha512=bytes(64), chunk_size=1, n_chunks=n_chunks, partition=0, acks="all")
     file = WaitingFile(1, "a", n_chunks, 0, 1, 0, "all", False, 0)
-    return Sending(version, file, MessageMaker(version), data=b"")
+    return Transfer(version, file, MessageMaker(version), data=b"")

@@ -14,10 +14,10 @@ from tests.benchmarks.measuring import Figures, peak_rss_bytes, show
 from tests.waiting import wait_until
 from tui.arguments import parse_arguments
 from tui.cli import spare_the_collector
-from tui.configuring import make_settings
-from tui.engine.logs import Log
-from tui.engine.model import BrokerState
+from tui.engine.log import Log
+from tui.engine.model.snapshot import BrokerState
 from tui.engine.uploader import Uploader
+from tui.make_settings import make_settings
 
 _LOOK_SECONDS = 0.05
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tui.engine.model import Delivery, FileVersion, Observation, WaitingFile
+from tui.engine.model.files import Observation, WaitingFile
+from tui.engine.model.versions import Delivery, FileVersion
 from tui.engine.recording.ledger import Ledger
 
 _BATCH_FILES = 5000

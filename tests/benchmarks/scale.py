@@ -18,7 +18,7 @@ from tests.benchmarks.measuring import Figures, Spread, in_process, peak_rss_byt
 from tests.benchmarks.rows import Row, Size
 from tests.kafka_broker import free_port
 from tests.waiting import wait_until
-from tui.engine.model import PageKind
+from tui.engine.model.snapshot import PageKind
 from tui.engine.uploader import Uploader
 
 _MB = 1_000_000

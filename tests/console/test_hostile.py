@@ -20,7 +20,8 @@ from tests.console.conftest import (
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.console.screens.text import TextScreen
-from tui.engine.model import FileState, FileStatus, LogLine, Notice, NoticeKind, PeriodicStatus
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import LogLine, Notice, NoticeKind, PeriodicStatus
 
 NAMES = (*fakes.HOSTILE, "עברית-data.bin", "名前[b]x[/b].csv", "a\u200fb\u2067c", "e\u0301.txt",
          "@click=app.quit", "[@click=app.command('quit')]x[/]", "x" * 255, "\\[b]", "back\\")

@@ -32,7 +32,7 @@ from tui.console.panes.prompt import Prompt
 from tui.console.panes.queue import Queue
 from tui.console.panes.uploading import Uploading
 from tui.console.screens.text import TextScreen
-from tui.engine.model import Counts
+from tui.engine.model.snapshot import Counts
 
 
 def bindings_of(owner: type[Any]) -> list[Binding]:
@@ -445,7 +445,7 @@ async def test_lines_that_came_too_fast_are_said_to_be_missing() -> None:
 
 def test_the_state_words_of_the_help_are_those_of_the_program() -> None:
     from tui.console.texts import _STATES
-    from tui.engine.model import FileState
+    from tui.engine.model.files import FileState
 
     known = {wording.state_word(state) for state in FileState}
     assert {word for word, _ in _STATES} == known - {"left alone"}

@@ -23,7 +23,7 @@ from tests.fakes import FakeEngine
 from tui.console.screens.draining import DrainingScreen
 from tui.console.screens.leaving import LeavingScreen
 from tui.console.screens.text import TextScreen
-from tui.engine.model import Counts, Phase
+from tui.engine.model.snapshot import Counts, Phase
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])

@@ -13,7 +13,7 @@ from tui.console.app import ConsoleApp
 from tui.console.bridge import MOST_LOG_LINES, Bridge
 from tui.console.panes.pane import Pane
 from tui.console.view import Wish
-from tui.engine.model import LogLine, Page, PageKind, PageOrder
+from tui.engine.model.snapshot import LogLine, Page, PageKind, PageOrder
 
 
 async def test_the_cursor_stays_on_its_file_while_the_list_changes() -> None:

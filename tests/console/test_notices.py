@@ -10,7 +10,7 @@ from tests import fakes
 from tests.console.conftest import app_of, console, painted, wait_done, wait_for
 from tests.fakes import FakeEngine
 from tui.console.notices import MERGE_SECONDS, Announcement, Notices
-from tui.engine.model import Counts, Notice, NoticeKind, Phase, Snapshot
+from tui.engine.model.snapshot import Counts, Notice, NoticeKind, Phase, Snapshot
 
 
 def held(path: str) -> Notice:

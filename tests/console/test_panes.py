@@ -26,12 +26,10 @@ from tui.console.panes.totals import Totals
 from tui.console.panes.uploading import row_cells
 from tui.console.panes.verdict import Verdict
 from tui.console.view import View, Wish
-from tui.engine.model import (
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import (
     BrokerState,
-    ChunkMap,
     Counts,
-    FileState,
-    FileStatus,
     Freshness,
     Page,
     PageKind,
@@ -39,6 +37,7 @@ from tui.engine.model import (
     Phase,
     Snapshot,
 )
+from tui.engine.model.versions import ChunkMap
 
 
 def view(snapshot: Snapshot, path: str = "") -> View:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.waiting import wait_until
-from tui.engine.finding.finding import Finding
-from tui.engine.model import FileState
+from tui.engine.finding.finder import Finder
+from tui.engine.model.files import FileState
 from tui.engine.recording.ledger import Ledger
 from tui.settings import PeriodicMessages, Settings
 
@@ -34,7 +34,7 @@ def settings_for(upload_dir: Path, **changes: Any) -> Settings:
     return dataclasses.replace(settings, **changes)
 
 
-class Finder:
+class RunningFinder:
     """Finds files until it is closed; nothing is sent.
 
     Args:
@@ -51,11 +51,11 @@ class Finder:
         self._level = self._logger.level
         self._logger.addHandler(self._log)
         self._logger.setLevel(logging.INFO)
-        self.finding = Finding(self.settings, self.ledger.files, lambda n_files: None,
-                               lambda name, error: self.deaths.append(f"{name}: {error!r}"))
+        self.finder = Finder(self.settings, self.ledger.files, lambda n_files: None,
+                             lambda name, error: self.deaths.append(f"{name}: {error!r}"))
 
-    def __enter__(self) -> Finder:
-        self.finding.start()
+    def __enter__(self) -> RunningFinder:
+        self.finder.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +68,7 @@ class Finder:
 
     def stop(self, *, last_scan: bool = True) -> None:
         """Stop as a clean quit does."""
-        self.finding.stop(last_scan=last_scan)
+        self.finder.stop(last_scan=last_scan)
         self._logger.removeHandler(self._log)
         self._logger.setLevel(self._level)
         self.ledger.close()
@@ -76,16 +76,16 @@ class Finder:
 
     def wait_scanned(self) -> None:
         """Wait for the first scan."""
-        self.wait(lambda: self.finding.freshness().last_scan_age is not None, "the first scan")
+        self.wait(lambda: self.finder.freshness().last_scan_age is not None, "the first scan")
 
     def scan(self) -> None:
         """Scan once more, and wait for its end."""
         def ended() -> float:
-            age = self.finding.freshness().last_scan_age
+            age = self.finder.freshness().last_scan_age
             return 0.0 if age is None else time.monotonic() - age
 
         before = ended()
-        self.finding._scanning.scan_soon("the test asks for it")
+        self.finder._scanner.scan_soon("the test asks for it")
         wait_until(lambda: ended() > before + 0.001, "another scan")
 
     def states(self) -> dict[str, str]:
@@ -122,7 +122,7 @@ class Finder:
 
     def wait_settled(self) -> None:
         """Wait until nothing settles any more."""
-        self.wait(lambda: self.finding.n_settling == 0
+        self.wait(lambda: self.finder.n_settling == 0
                   and "settling" not in self.states().values(), "all is settled")
 
 
@@ -137,5 +137,5 @@ class _Lines(logging.Handler):
 
 def left_from_before(upload_dir: Path, **changes: Any) -> None:
     """Run over the directory once, so that the ledger knows it."""
-    with Finder(upload_dir, **changes) as finder:
+    with RunningFinder(upload_dir, **changes) as finder:
         finder.wait_scanned()

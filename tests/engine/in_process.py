@@ -11,8 +11,8 @@ from typing import Any
 from tests.waiting import wait_until
 from tui.arguments import parse_arguments
 from tui.cli import make_settings
-from tui.engine.logs import Log
-from tui.engine.model import Phase
+from tui.engine.log import Log
+from tui.engine.model.snapshot import Phase
 from tui.engine.uploader import Uploader
 from tui.settings import Settings
 

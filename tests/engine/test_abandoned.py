@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
-from tui.engine.model import FileState
+from tui.engine.model.files import FileState
 
 
 def test_a_path_that_is_gone_when_its_version_is_abandoned_does_not_wait_for_ever(

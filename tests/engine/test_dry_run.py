@@ -250,7 +250,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(upload_dir: Path, config: Path)
 
 
 def test_the_log_that_is_applied_is_what_sqlite_makes_of_it(tmp_path: Path) -> None:
-    from tui.engine.recording.peeking import read_image
+    from tui.engine.recording.ledger_copy import read_image
 
     path = tmp_path / "x.sqlite3"
     writer = sqlite3.connect(path, isolation_level=None)

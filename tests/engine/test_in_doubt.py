@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.engine.finder import Finder
+from tests.engine.finder import RunningFinder
 from tui.engine.recording.doubts import Doubts
 
 
-def in_doubt(finder: Finder) -> set[str]:
+def in_doubt(finder: RunningFinder) -> set[str]:
     """Return the paths in doubt."""
     return {doubt.rel_path for doubt in Doubts(finder.ledger.database).after(0, 100)}
 
 
-def uploaded(finder: Finder, path: Path) -> None:
+def uploaded(finder: RunningFinder, path: Path) -> None:
     """Have a file found and recorded as uploaded."""
     path.write_bytes(b"content")
     finder.wait_queued(path.name)
@@ -22,7 +22,7 @@ def uploaded(finder: Finder, path: Path) -> None:
 
 
 def test_a_close_after_writing_that_changed_nothing_else_makes_a_doubt(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         uploaded(finder, upload_dir / "a")
         os.close(os.open(upload_dir / "a", os.O_RDWR))
         finder.wait(lambda: in_doubt(finder) == {"a"}, "a is in doubt")
@@ -32,7 +32,7 @@ def test_a_close_after_writing_that_changed_nothing_else_makes_a_doubt(upload_di
 
 
 def test_a_close_while_it_waits_is_remembered_until_it_was_sent(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         (upload_dir / "a").write_bytes(b"content")
         finder.wait_queued("a")
         os.close(os.open(upload_dir / "a", os.O_RDWR))
@@ -44,7 +44,7 @@ def test_a_close_while_it_waits_is_remembered_until_it_was_sent(upload_dir: Path
 
 def test_a_file_left_alone_is_never_in_doubt(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"content")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait(lambda: finder.states() == {"a": "left_alone"}, "left alone")
         os.close(os.open(upload_dir / "a", os.O_RDWR))
         (upload_dir / "a").chmod(0o600)
@@ -53,7 +53,7 @@ def test_a_file_left_alone_is_never_in_doubt(upload_dir: Path) -> None:
 
 
 def test_what_1_0_0_uploaded_gets_its_time_of_change_without_being_read(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         uploaded(finder, upload_dir / "a")
         finder.ledger.database.write("UPDATE files SET rest_ctime_ns = NULL WHERE name = ?",
                                      [("a",)])
@@ -68,7 +68,7 @@ def test_what_1_0_0_uploaded_gets_its_time_of_change_without_being_read(upload_d
 
 
 def test_a_doubt_that_comes_while_the_file_is_read_stays(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         uploaded(finder, upload_dir / "a")
         finder.ledger.files.record_in_doubt(["a"])
         doubts = Doubts(finder.ledger.database)
@@ -87,12 +87,12 @@ def test_a_doubt_that_comes_while_the_file_is_read_stays(upload_dir: Path) -> No
 
 def test_a_stop_while_the_content_is_known_to_be_another_forgets_nothing(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         uploaded(finder, upload_dir / "a")
         finder.ledger.files.record_in_doubt(["a"])
-    with Finder(upload_dir, lag_seconds=60.0) as finder:
-        finder.finding.touch("a")
+    with RunningFinder(upload_dir, lag_seconds=60.0) as finder:
+        finder.finder.touch("a")
         finder.wait(lambda: finder.states() == {"a": "settling"}, "to be sent after a minute")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait(lambda: finder.states() == {"a": "uploaded"}, "by size and time it is as sent")
         assert in_doubt(finder) == {"a"}

@@ -13,17 +13,18 @@ from tests.engine.in_process import RunningEngine, settings_for
 from tests.unit.test_ledger import is_refused
 from tests.waiting import wait_until
 from tui.engine import connecting
-from tui.engine.finding.comparing import Comparing
-from tui.engine.finding.finding import Finding
-from tui.engine.model import FileState, Notice, NoticeKind, Observation, Phase
-from tui.engine.operating_system import Below
+from tui.engine.finding.changes import Comparison
+from tui.engine.finding.finder import Finder
+from tui.engine.model.files import FileState, Observation
+from tui.engine.model.snapshot import Notice, NoticeKind, Phase
 from tui.engine.recording.database import Database
-from tui.engine.recording.files import FileRows
+from tui.engine.recording.file_rows import FileRows
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables import InProgressTable
-from tui.engine.sending import heartbeats, preparing, reading
-from tui.engine.sending.traffic import TrafficMeter
-from tui.engine.stopping import STALLED_SECONDS, UNREACHABLE_SECONDS, Patience
+from tui.engine.sending import periodic_messages, preparer, source
+from tui.engine.sending.throughput import ThroughputMeter
+from tui.engine.supervisor import STALLED_SECONDS, UNREACHABLE_SECONDS, StallDetector
+from tui.engine.system.files import Below
 
 
 class InjectedError(Exception):
@@ -60,10 +61,10 @@ def state_of(rel_path: str, state_dir: Path, upload_dir: Path) -> FileState | No
 
 
 ESSENTIAL = {
-    "producing": (TrafficMeter, "tick"),
+    "producing": (ThroughputMeter, "tick"),
     "recording": (Database, "commit"),
     "settling": (FileRows, "record_settling"),
-    "scanning": (Comparing, "compare"),
+    "scanning": (Comparison, "compare"),
     "connecting": (connecting, "ask"),
 }
 
@@ -90,8 +91,8 @@ def test_without_an_essential_thread_the_program_ends_with_status_1(
 
 RENEWED = {
     "tabulating": (InProgressTable, "write"),
-    "heartbeats": (heartbeats.HeartbeatThread, "contents"),
-    "log messages": (heartbeats.LogMessageThread, "contents"),
+    "heartbeats": (periodic_messages.HeartbeatSender, "contents"),
+    "log messages": (periodic_messages.LogMessageSender, "contents"),
 }
 
 
@@ -113,14 +114,14 @@ def test_a_thread_that_is_no_part_of_sending_is_started_anew(
 
 def test_a_file_that_kills_an_uploading_thread_stops_no_other(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
-    original = reading.open_source
+    original = source.open_source
 
     def faulty(below: Below, rel_path: str, **kwargs: Any) -> Any:
         if rel_path == "bad":
             raise InjectedError("injected")
         return original(below, rel_path, **kwargs)
 
-    monkeypatch.setattr(preparing, "open_source", faulty)
+    monkeypatch.setattr(preparer, "open_source", faulty)
     (upload_dir / "bad").write_bytes(b"bad")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state", "--n_threads", "1")) as engine:
         engine.wait_log("the thread uploading-1 was started anew")
@@ -134,7 +135,7 @@ def test_a_file_that_kills_an_uploading_thread_stops_no_other(
 
 def test_the_death_of_the_stopping_thread_itself_ends_the_program(
         arm: Callable[..., threading.Event], tmp_path: Path, upload_dir: Path) -> None:
-    is_armed = arm(Finding, "threads", "stopping")
+    is_armed = arm(Finder, "threads", "stopping")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         (upload_dir / "a").write_bytes(b"a")
         engine.wait_uploaded(1)
@@ -176,15 +177,15 @@ def test_a_quit_during_the_start_is_obeyed(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_file_that_changes_while_the_program_leaves_does_not_keep_it(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
-    original = reading.open_source
+    original = source.open_source
 
     def changing(below: Below, rel_path: str, **kwargs: Any) -> Any:
         engine.uploader.quit()
-        wait_until(lambda: not engine.uploader.finding.threads()[0].is_alive(), "nobody watches")
+        wait_until(lambda: not engine.uploader.finder.threads()[0].is_alive(), "nobody watches")
         (below.root / rel_path).write_bytes(b"longer than before")
         return original(below, rel_path, **kwargs)
 
-    monkeypatch.setattr(preparing, "open_source", changing)
+    monkeypatch.setattr(preparer, "open_source", changing)
     engine = RunningEngine(settings_for(upload_dir, tmp_path / "state"))
     (upload_dir / "a").write_bytes(b"short")
     with engine:
@@ -195,14 +196,14 @@ def test_a_file_that_changes_while_the_program_leaves_does_not_keep_it(
 
 def test_a_ledger_that_cannot_be_written_does_not_keep_the_program(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
-    monkeypatch.setattr("tui.engine.parts.UNREACHABLE_SECONDS", 0.5)
+    monkeypatch.setattr("tui.engine.pipeline.UNREACHABLE_SECONDS", 0.5)
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         (upload_dir / "a").write_bytes(b"a")
         engine.wait_uploaded(1)
         database = engine.uploader.ledger.database
         pages = database.query("PRAGMA page_count")[0][0]
         engine.uploader.pause()
-        engine.uploader.finding.stop()
+        engine.uploader.finder.stop()
         engine.uploader.ledger.files.record_waiting(
             [Observation(f"{'x' * 200}{i}", 1, 1) for i in range(100)])
         database.commit()
@@ -226,7 +227,7 @@ class FakeProgram:
         self.seconds = 0.0
         self.n_done = 0
         self.why: tuple[str, float] | None = None
-        self.patience = Patience(self, lambda: self.seconds)
+        self.patience = StallDetector(self, lambda: self.seconds)
 
     def n_left(self) -> int:
         return 1
@@ -299,7 +300,7 @@ def test_another_name_of_the_ledger_is_never_read(tmp_path: Path, upload_dir: Pa
 
 def test_a_state_directory_that_cannot_be_made_anew_stops_sending_and_ends_with_status_1(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upload_dir: Path) -> None:
-    monkeypatch.setattr("tui.engine.parts.UNREACHABLE_SECONDS", 0.5)
+    monkeypatch.setattr("tui.engine.pipeline.UNREACHABLE_SECONDS", 0.5)
     state_dir = tmp_path / "state"
     with RunningEngine(settings_for(upload_dir, state_dir)) as engine:
         (upload_dir / "a").write_bytes(b"a")

@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 
 def test_an_authority_that_is_away_for_a_moment_ends_nothing(tmp_path: Path,
-                                                            upload_dir: Path) -> None:
+                                                             upload_dir: Path) -> None:
     authority = tmp_path / "authority.pem"
     authority.write_bytes(make_authority("lab").pem())
     config = tmp_path / "c.config"

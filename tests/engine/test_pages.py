@@ -9,7 +9,8 @@ import pytest
 
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
-from tui.engine.model import FileState, FileStatus, Page, PageKind, PageOrder
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Page, PageKind, PageOrder
 from tui.engine.recording import pages
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.mock_broker import MockBroker
 from tests.waiting import wait_until
-from tui.engine.sending.heartbeats import HeartbeatThread, LogMessageThread, Surroundings
+from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender, PeriodicContext
 from tui.settings import PeriodicMessages
 
 TOPICS = ("--heartbeat_topic_name", "beats", "--log_topic_name", "logs",
@@ -28,9 +28,9 @@ def config_of(tmp_path: Path, sections: str) -> Path:
     return path
 
 
-def around(address: str = "") -> Surroundings:
-    return Surroundings(lambda text: text.replace("hunter2", "***"), lambda: address,
-                        lambda _name, _error: None)
+def context(address: str = "") -> PeriodicContext:
+    return PeriodicContext(lambda text: text.replace("hunter2", "***"), lambda: address,
+                           lambda _name, _error: None)
 
 
 def periodic(bootstrap: str, interval_seconds: float = 3600,
@@ -106,8 +106,8 @@ def test_their_failure_is_shown_and_stops_no_upload(tmp_path: Path, upload_dir: 
 def test_every_interval_brings_what_was_acknowledged_since_the_last(
         mock_broker: MockBroker) -> None:
     acknowledged = [0, 0]
-    thread = HeartbeatThread(periodic(mock_broker.bootstrap, 0.05),
-                             lambda: (acknowledged[0], acknowledged[1]), around())
+    thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05),
+                             lambda: (acknowledged[0], acknowledged[1]), context())
     thread.start()
     for n_messages, n_bytes in ((3, 300), (5, 500), (5, 500)):
         acknowledged[:] = n_messages, n_bytes
@@ -123,7 +123,7 @@ def test_every_interval_brings_what_was_acknowledged_since_the_last(
 
 
 def test_a_heartbeat_that_was_not_delivered_is_made_up_for() -> None:
-    thread = HeartbeatThread(periodic("127.0.0.1:1"), lambda: (7, 700), around())
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (7, 700), context())
     (contents,) = thread.contents()
     assert thread.n_waiting() == (0, 0)
     thread.not_delivered(contents)
@@ -148,7 +148,7 @@ class Lines:
 
 
 def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker) -> None:
-    thread = LogMessageThread(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), around())
+    thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), context())
     thread.start()
     wait_until(lambda: thread.status().n_sent == 2, "two messages")
     thread.stop()
@@ -158,7 +158,7 @@ def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker)
 
 def test_lines_of_a_message_that_was_not_delivered_are_counted() -> None:
     lines = Lines(["a", "b"])
-    thread = LogMessageThread(periodic("127.0.0.1:1"), lines, around())
+    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, context())
     (contents,) = thread.contents()
     thread.not_delivered(contents)
     assert lines.n_lost == 2
@@ -174,15 +174,15 @@ def kafka_log() -> Iterator[list[str]]:
             found.append(record.getMessage())
 
     handler = Collector()
-    logging.getLogger("tui.engine.sending.heartbeats").addHandler(handler)
+    logging.getLogger("tui.engine.sending.periodic_messages").addHandler(handler)
     yield found
-    logging.getLogger("tui.engine.sending.heartbeats").removeHandler(handler)
+    logging.getLogger("tui.engine.sending.periodic_messages").removeHandler(handler)
 
 
 def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None:
-    thread = HeartbeatThread(periodic("127.0.0.1:1", properties={
+    thread = HeartbeatSender(periodic("127.0.0.1:1", properties={
         "sasl.mechanism": "hunter2", "security.protocol": "sasl_plaintext"}), lambda: (0, 0),
-        around())
+        context())
     thread.start()
     thread.join(30)
     assert "***" in thread.status().last_outcome
@@ -192,8 +192,8 @@ def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None
 
 def test_a_forced_quit_does_not_wait_for_the_last_heartbeat(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.engine.sending.heartbeats._LAST_WORD_SECONDS", 3600.0)
-    thread = HeartbeatThread(periodic("127.0.0.1:1"), lambda: (0, 0), around())
+    monkeypatch.setattr("tui.engine.sending.periodic_messages._LAST_WORD_SECONDS", 3600.0)
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (0, 0), context())
     thread.start()
     wait_until(lambda: thread.status().last_sent is not None, "the first heartbeat")
     thread.hurry()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.finder import LAG_SECONDS, Finder
+from tests.engine.finder import LAG_SECONDS, RunningFinder
 from tests.waiting import wait_until
 from tui.engine.finding import settling as settling_module
-from tui.engine.finding.lags import LONGEST_SECONDS, Lags
-from tui.engine.model import EventKind, Observation
+from tui.engine.finding.lag import LONGEST_SECONDS, Lags
+from tui.engine.model.files import EventKind, Observation
 
 
 class Writer(threading.Thread):
@@ -39,7 +39,7 @@ class Writer(threading.Thread):
 
 def test_s19_an_empty_file_is_sent_and_again_when_it_is_filled_and_emptied(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         path = upload_dir / "a"
         for content in (b"", b"filled", b""):
@@ -52,12 +52,12 @@ def test_s19_an_empty_file_is_sent_and_again_when_it_is_filled_and_emptied(
 def test_s20_a_file_that_is_appended_to_is_queued_once_when_it_rests(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling_module, "_SAY_CHANGING_SECONDS", 0.5)
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         writer = Writer(upload_dir / "a")
         writer.start()
         finder.wait_log(r"^a is still changing since \d\d:\d\d; it is sent once it rests$")
-        finder.wait(lambda: (s := finder.finding.settling_status("a")) is not None
+        finder.wait(lambda: (s := finder.finder.settling_status("a")) is not None
                     and s.changing_since is not None, "it is shown as still changing")
         assert finder.queued() == set()
         writer.end()
@@ -68,29 +68,29 @@ def test_s20_a_file_that_is_appended_to_is_queued_once_when_it_rests(
 
 
 def test_s20_max_settle_seconds_sends_it_although_it_changes(upload_dir: Path) -> None:
-    with Finder(upload_dir, max_settle_seconds=1.0) as finder:
+    with RunningFinder(upload_dir, max_settle_seconds=1.0) as finder:
         finder.wait_scanned()
         writer = Writer(upload_dir / "a")
         writer.start()
         finder.wait_queued("a")
-        assert finder.finding.is_overdue("a")
+        assert finder.finder.is_overdue("a")
         writer.end()
 
 
 def test_each_modification_starts_the_lag_anew(upload_dir: Path) -> None:
-    with Finder(upload_dir, lag_seconds=30.0) as finder:
+    with RunningFinder(upload_dir, lag_seconds=30.0) as finder:
         finder.wait_scanned()
         path = upload_dir / "a"
         path.write_bytes(b"x")
-        finder.wait(lambda: finder.finding.settling_status("a"), "it settles")
+        finder.wait(lambda: finder.finder.settling_status("a"), "it settles")
 
         def seconds_left() -> float:
-            status = finder.finding.settling_status("a")
+            status = finder.finder.settling_status("a")
             assert status is not None
             return status.settles_in_seconds or 0.0
 
         finder.wait(lambda: seconds_left() < 29.0, "a second has passed")
-        finder.finding._settling.touch("a", EventKind.FOUND)
+        finder.finder._settling.touch("a", EventKind.FOUND)
         before = seconds_left()
         finder.wait(lambda: seconds_left() < before, "a scan that sees it once more does nothing")
         path.write_bytes(b"xy")
@@ -99,22 +99,22 @@ def test_each_modification_starts_the_lag_anew(upload_dir: Path) -> None:
 
 def test_s31_a_wall_clock_that_jumps_does_not_disturb_the_lag(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Finder(upload_dir, lag_seconds=1.0) as finder:
+    with RunningFinder(upload_dir, lag_seconds=1.0) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
-        finder.wait(lambda: finder.finding.settling_status("a"), "it settles")
+        finder.wait(lambda: finder.finder.settling_status("a"), "it settles")
         began = time.monotonic()
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() - 3600)
         (upload_dir / "b").write_bytes(b"x")
-        finder.wait(lambda: finder.finding.settling_status("b"), "it settles")
+        finder.wait(lambda: finder.finder.settling_status("b"), "it settles")
         monkeypatch.setattr(time, "time", lambda: real() + 86400)
         finder.wait_queued("a", "b")
         assert time.monotonic() - began > 0.5
 
 
 def test_s23_created_and_deleted_within_the_lag_sends_nothing(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         for i in range(50):
             (upload_dir / f"f{i}").write_bytes(b"x")
@@ -127,7 +127,7 @@ def test_s23_created_and_deleted_within_the_lag_sends_nothing(upload_dir: Path) 
 
 def test_s23_an_editor_that_writes_a_new_file_and_renames_it_over_sends_the_new_content(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"old")
         finder.wait_queued("a")
@@ -145,7 +145,7 @@ def test_s23_an_editor_that_writes_a_new_file_and_renames_it_over_sends_the_new_
 
 @pytest.mark.parametrize("how", ["replaced", "rewritten in place"])
 def test_s22_a_new_content_of_the_same_size_and_time_is_read(upload_dir: Path, how: str) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         path = upload_dir / "a"
         path.write_bytes(b"old")
@@ -164,7 +164,7 @@ def test_a_move_inside_sends_the_file_under_its_new_path(upload_dir: Path) -> No
     (upload_dir / "old").write_bytes(b"x")
     (upload_dir / "d").mkdir()
     (upload_dir / "d" / "f").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "old").rename(upload_dir / "new")
         finder.wait_queued("new")
@@ -175,7 +175,7 @@ def test_a_move_inside_sends_the_file_under_its_new_path(upload_dir: Path) -> No
 def test_s23_a_left_alone_file_that_was_moved_out_and_in_again_is_a_new_one(
         upload_dir: Path, tmp_path: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "a").rename(tmp_path / "a")
         (tmp_path / "a").rename(upload_dir / "a")
@@ -183,7 +183,7 @@ def test_s23_a_left_alone_file_that_was_moved_out_and_in_again_is_a_new_one(
 
 
 def test_a_deletion_sends_nothing_and_what_was_uploaded_stays_known(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait_queued("a")
@@ -204,7 +204,7 @@ def test_s24_a_directory_that_is_moved_in_is_found_whole_and_what_is_added_later
         path.write_bytes(b"x")
         os.utime(path, ns=(0, 0))
     names = {f"run/d{i % 7}/f{i}" for i in range(500)}
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         source.rename(upload_dir / "run")
         finder.wait(lambda: finder.queued() == names, "all are in line")
@@ -223,7 +223,7 @@ def test_s24_a_directory_that_is_copied_in_from_another_file_system_is_found_who
             path = source / f"d{i % 7}" / f"f{i}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"x")
-        with Finder(upload_dir) as finder:
+        with RunningFinder(upload_dir) as finder:
             finder.wait_scanned()
             shutil.move(source, upload_dir / "run")
             finder.wait(lambda: len(finder.queued()) == 500, "all are in line")
@@ -233,7 +233,7 @@ def test_s24_a_directory_that_is_copied_in_from_another_file_system_is_found_who
 
 def test_s25_nested_directories_filled_in_a_burst_are_found_without_a_periodic_scan(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         for i in range(5000):
             path = upload_dir / f"a{i % 10}" / f"b{i % 100}" / f"c{i % 1000}" / f"f{i}"
@@ -244,9 +244,9 @@ def test_s25_nested_directories_filled_in_a_burst_are_found_without_a_periodic_s
 
 def test_the_polling_observer_finds_the_same(upload_dir: Path, tmp_path: Path) -> None:
     (upload_dir / "old").write_bytes(b"x")
-    with Finder(upload_dir, use_polling_observer=True) as finder:
+    with RunningFinder(upload_dir, use_polling_observer=True) as finder:
         finder.wait_scanned()
-        assert finder.finding.freshness().observer == "polling"
+        assert finder.finder.freshness().observer == "polling"
         (upload_dir / "loop").symlink_to(".")
         (upload_dir / "loop2").symlink_to(".")
         (upload_dir / "new").write_bytes(b"x")
@@ -259,7 +259,7 @@ def test_the_polling_observer_finds_the_same(upload_dir: Path, tmp_path: Path) -
 
 def test_what_settles_is_in_the_ledger_on_the_disk_at_once(upload_dir: Path) -> None:
     """Nothing commits here but settling itself: a kill right after would forget nothing."""
-    with Finder(upload_dir, lag_seconds=60) as finder:
+    with RunningFinder(upload_dir, lag_seconds=60) as finder:
         finder.wait_scanned()
         finder.ledger.database.commit()
         (upload_dir / "a").write_bytes(b"x")
@@ -327,7 +327,7 @@ def test_another_file_in_its_place_has_to_rest_no_longer() -> None:
 
 def test_a_file_that_is_opened_for_appending_and_closed_again_and_again_is_queued(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         path = upload_dir / "a"
         path.write_bytes(b"x")
@@ -343,7 +343,7 @@ def test_a_file_that_is_opened_for_appending_and_closed_again_and_again_is_queue
 def test_the_default_regex_looks_beyond_a_newline(upload_dir: Path) -> None:
     (upload_dir / "n\nl").mkdir()
     (upload_dir / "n\nl" / ".hidden").mkdir()
-    with Finder(upload_dir, upload_existing=True) as finder:
+    with RunningFinder(upload_dir, upload_existing=True) as finder:
         for name in ("y\nz.log", "n\nl/x.log", "n\nl/.hidden/inside", "y\nz.dat", "n\nl/x.log\n"):
             (upload_dir / name).write_bytes(b"x")
         finder.wait(lambda: len(finder.queued()) >= 2, "the wanted ones are in line")
@@ -353,18 +353,18 @@ def test_the_default_regex_looks_beyond_a_newline(upload_dir: Path) -> None:
 
 def test_the_files_that_are_refused_may_be_asked_for_while_others_are_added(
         upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
-        finding = finder.finding
+    with RunningFinder(upload_dir) as running:
+        finder = running.finder
 
         def refuse() -> None:
             for number in range(3000):
-                finding._refuse(f"name {number}", "its name is not UTF-8")
-                finding._forget_refused({f"name {number}"})
+                finder._refuse(f"name {number}", "its name is not UTF-8")
+                finder._forget_refused({f"name {number}"})
 
         thread = threading.Thread(target=refuse)
         thread.start()
         while thread.is_alive():
-            assert len(finding.refused()) <= 2
+            assert len(finder.refused()) <= 2
         thread.join()
 
 
@@ -377,7 +377,7 @@ def test_the_second_change_while_it_is_sent_lengthens() -> None:
 
 
 def test_a_lengthened_lag_is_shown(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         path = upload_dir / "a"
         path.write_bytes(b"x")
@@ -386,5 +386,5 @@ def test_a_lengthened_lag_is_shown(upload_dir: Path) -> None:
             finder.upload("a")
             with path.open("ab") as file:  # never seen empty, as a file written anew may be
                 file.write(b"x")
-        finder.wait(lambda: (s := finder.finding.settling_status("a")) is not None
+        finder.wait(lambda: (s := finder.finder.settling_status("a")) is not None
                     and s.reason.startswith("it grew after it had come to rest"), "it is shown")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.finder import Finder, left_from_before
-from tui.engine.finding import finding as finding_module
+from tests.engine.finder import RunningFinder, left_from_before
+from tui.engine.finding import finder as finding_module
 
 HOUR_NS = 3_600_000_000_000
 NOW_NS = time.time_ns()
@@ -27,13 +27,13 @@ def put_with_time(path: Path, mtime_ns: int) -> None:
 def test_what_is_there_is_left_alone_and_counted_once(upload_dir: Path) -> None:
     for i in range(12):
         (upload_dir / f"f{i}").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_log("^12 files were here already and are left alone; "
                         "--upload_existing sends them$")
         finder.scan()
         assert len([x for x in finder.log if "left alone" in x]) == 1
     (upload_dir / "later").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_log("^13 files were here already and are left alone, 1 of them new since the "
                         "last run; --upload_existing sends them$")
         assert set(finder.states().values()) == {"left_alone"}
@@ -44,11 +44,11 @@ def test_what_is_there_is_left_alone_and_counted_once(upload_dir: Path) -> None:
     ids=["future", "epoch", "before", "far", "beyond"])
 def test_s31_an_odd_mtime_makes_no_file_new(upload_dir: Path, mtime_ns: int) -> None:
     put_with_time(upload_dir / "a", mtime_ns)
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         finder.scan()
         assert finder.states() == {"a": "left_alone"}
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         finder.wait_settled()
         assert finder.states() == {"a": "left_alone"}
@@ -57,7 +57,7 @@ def test_s31_an_odd_mtime_makes_no_file_new(upload_dir: Path, mtime_ns: int) -> 
 @pytest.mark.parametrize("mtime_ns", [NOW_NS + HOUR_NS, 0, -HOUR_NS, 2 ** 63 + 5],
                          ids=["future", "epoch", "before", "beyond"])
 def test_s31_a_new_file_with_an_odd_mtime_is_sent(upload_dir: Path, mtime_ns: int) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         put_with_time(upload_dir / "a", mtime_ns)
         finder.wait_queued("a")
@@ -72,7 +72,7 @@ def test_what_changed_between_start_and_the_first_look_is_sent(upload_dir: Path,
     if how == "modified":
         (upload_dir / "a").write_bytes(b"x")
     (upload_dir / "there").write_bytes(b"x")
-    finder = Finder(upload_dir)  # the start
+    finder = RunningFinder(upload_dir)  # the start
     if how in ("created", "modified"):
         (upload_dir / "a").write_bytes(b"changed")
     elif how == "moved in":
@@ -93,7 +93,7 @@ def test_a_left_alone_file_that_changes_is_sent_also_when_it_changed_in_downtime
     (upload_dir / "down").write_bytes(b"longer now")
     (upload_dir / "same size").write_bytes(b"new")
     os.utime(upload_dir / "only time", ns=(1, 1))
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_queued("down", "same size", "only time")
         (upload_dir / "now").write_bytes(b"new")
         finder.wait_queued("down", "same size", "only time", "now")
@@ -103,7 +103,7 @@ def test_an_uploaded_file_that_changed_in_downtime_is_sent(upload_dir: Path) -> 
     names = ("same", "grown", "emptied", "replaced", "gone", "time")
     for name in names:
         (upload_dir / name).write_bytes(b"old")
-    with Finder(upload_dir, upload_existing=True) as finder:
+    with RunningFinder(upload_dir, upload_existing=True) as finder:
         finder.wait_queued(*names)
         finder.upload(*names)
     before = (upload_dir / "replaced").stat()
@@ -114,7 +114,7 @@ def test_an_uploaded_file_that_changed_in_downtime_is_sent(upload_dir: Path) -> 
     (upload_dir / "emptied").write_bytes(b"")
     (upload_dir / "gone").unlink()
     os.utime(upload_dir / "time", ns=(1, 1))
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_queued("grown", "emptied", "replaced", "time")
         assert finder.states()["same"] == finder.states()["gone"] == "uploaded"
 
@@ -123,58 +123,58 @@ def test_with_upload_existing_what_is_there_is_sent_but_not_what_was_uploaded(
         upload_dir: Path) -> None:
     (upload_dir / "left").write_bytes(b"x")
     left_from_before(upload_dir)
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "sent").write_bytes(b"x")
         finder.wait_queued("sent")
         finder.upload("sent")
     (upload_dir / "arrived").write_bytes(b"x")
-    with Finder(upload_dir, upload_existing=True) as finder:
+    with RunningFinder(upload_dir, upload_existing=True) as finder:
         finder.wait_queued("left", "arrived")
         assert finder.states()["sent"] == "uploaded"
 
 
 def test_what_is_not_finished_stays_in_line(upload_dir: Path) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait_queued("a")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         assert finder.states() == {"a": "waiting"}
 
 
 def test_a_stop_forgets_nothing_not_even_what_no_event_has_told_of_yet(upload_dir: Path) -> None:
-    with Finder(upload_dir, lag_seconds=60) as finder:
+    with RunningFinder(upload_dir, lag_seconds=60) as finder:
         finder.wait_scanned()
         (upload_dir / "settling").write_bytes(b"x")
         finder.wait(lambda: finder.states() == {"settling": "settling"}, "it settles")
         (upload_dir / "just now").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_queued("settling", "just now")
 
 
 def test_a_file_that_settled_at_a_stop_and_is_gone_is_forgotten(upload_dir: Path) -> None:
-    with Finder(upload_dir, lag_seconds=60) as finder:
+    with RunningFinder(upload_dir, lag_seconds=60) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait(lambda: finder.states() == {"a": "settling"}, "it settles")
     (upload_dir / "a").unlink()
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_settled()
         assert finder.states() == {}
 
 
 def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) -> None:
     (upload_dir / "old").write_bytes(b"x")
-    finder = Finder(upload_dir)
+    finder = RunningFinder(upload_dir)
     since = finding_module.file_system_now_ns(finder.settings)
     finder.stop()
     (upload_dir / "new").write_bytes(b"x")
     for path in (upload_dir / "LOGS").iterdir():
         path.unlink()
-    finder = Finder(upload_dir)
-    finder.finding = finding_module.Finding(
+    finder = RunningFinder(upload_dir)
+    finder.finder = finding_module.Finder(
         finder.settings, finder.ledger.files, lambda n: None,
         lambda name, error: finder.deaths.append(name), new_since_ns=since)
     with finder:
@@ -190,13 +190,13 @@ def test_what_rested_long_before_the_start_goes_without_waiting_for_the_lag(
     monkeypatch.setattr(finding_module, "is_on_one_file_system", lambda _settings: has_one_clock)
     monkeypatch.setattr(finding_module, "file_system_now_ns",
                         lambda _settings: time.time_ns() + 620 * 10**9)
-    with Finder(upload_dir, lag_seconds=600.0, upload_existing=True) as finder:
+    with RunningFinder(upload_dir, lag_seconds=600.0, upload_existing=True) as finder:
         expected = "waiting" if has_one_clock else "settling"
         finder.wait(lambda: finder.states() == {"old": expected}, expected)
 
 
 def test_the_clock_of_the_file_system_is_later_than_everything_there(upload_dir: Path) -> None:
-    finder = Finder(upload_dir)
+    finder = RunningFinder(upload_dir)
     for i in range(20):
         path = upload_dir / f"f{i}"
         path.write_bytes(b"x")
@@ -210,7 +210,7 @@ def test_the_clock_of_the_file_system_is_later_than_everything_there(upload_dir:
 
 def test_what_is_left_alone_is_named_by_why(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         status = finder.ledger.files.status("a")
         assert status is not None
@@ -219,8 +219,8 @@ def test_what_is_left_alone_is_named_by_why(upload_dir: Path) -> None:
 
 def test_what_was_heard_of_before_the_scan_looked_is_not_left_alone(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
-    finder = Finder(upload_dir)
-    observation = finder.finding.observe("a")
+    finder = RunningFinder(upload_dir)
+    observation = finder.finder.observe("a")
     assert observation is not None
     finder.ledger.files.record_settling([observation], is_new=True)
     finder.ledger.files.record_left_alone([observation])

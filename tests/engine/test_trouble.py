@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 
-from tests.engine.finder import Finder
+from tests.engine.finder import RunningFinder
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
-from tui.engine import patience
-from tui.engine.finding import root as root_module
-from tui.engine.model import FileState, FileStatus
-from tui.engine.operating_system import Below
-from tui.engine.sending import reading
+from tui.engine.finding import upload_root as root_module
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.sending import source
+from tui.engine.system import guarded_calls
+from tui.engine.system.files import Below
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give calls that hang up soon."""
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(guarded_calls, "PATIENCE_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ def test_s28_a_large_file_that_hangs_while_it_is_sent_is_held_and_finished_later
         release: threading.Event) -> None:
     (upload_dir / "large").write_bytes(os.urandom(9_000_000))
     (upload_dir / "small").write_bytes(b"x")
-    original = reading.Source.read_slice
+    original = source.Source.read_slice
 
-    def read_slice(source: reading.Source, number: int) -> bytes:
+    def read_slice(source: source.Source, number: int) -> bytes:
         if number == 1:
             release.wait(120)
         return original(source, number)
 
-    monkeypatch.setattr(reading.Source, "read_slice", read_slice)
+    monkeypatch.setattr(source.Source, "read_slice", read_slice)
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         engine.wait_uploaded(1)
         engine.wait_log("large is held: it cannot be read: the file system does not answer")
@@ -128,7 +128,7 @@ def test_s28_a_large_file_that_hangs_while_it_is_sent_is_held_and_finished_later
 
 def test_s28_a_look_that_hangs_keeps_no_other_file_from_being_found(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch, release: threading.Event) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         monkeypatch.setattr(os, "lstat",
                             failing(os.lstat, "hang", lambda: release.wait(120)))
@@ -136,7 +136,7 @@ def test_s28_a_look_that_hangs_keeps_no_other_file_from_being_found(
         (upload_dir / "good").write_bytes(b"x")
         finder.wait_queued("good")
         finder.wait_log("hang is held: the file system does not answer")
-        assert any("hang" in p for p in finder.finding.problems())
+        assert any("hang" in p for p in finder.finder.problems())
         release.set()
         finder.wait_queued("good", "hang")
 
@@ -148,7 +148,7 @@ def test_s28_a_directory_that_hangs_keeps_no_other_from_being_scanned(
         (upload_dir / name / "f").write_bytes(b"x")
     monkeypatch.setattr(os, "scandir",
                         failing(os.scandir, "hang", lambda: release.wait(120)))
-    with Finder(upload_dir, upload_existing=True) as finder:
+    with RunningFinder(upload_dir, upload_existing=True) as finder:
         finder.wait_queued("a/f", "z/f")
         finder.wait_log("hang cannot be read: the file system does not answer")
         release.set()
@@ -163,13 +163,13 @@ def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir",
                       failing(os.scandir, "locked", refusing(errno.EACCES)))
-        finder = Finder(upload_dir, use_polling_observer=True)
-        finder.finding.start()
+        finder = RunningFinder(upload_dir, use_polling_observer=True)
+        finder.finder.start()
         finder.wait_log("^locked cannot be read: Permission denied; it is tried again with every "
                         "scan$")
         finder.wait_scanned()
         assert any(p.startswith("locked cannot be read: Permission denied")
-                   for p in finder.finding.problems())
+                   for p in finder.finder.problems())
         assert finder.states() == {}
         finder.scan()
         assert len([x for x in finder.log if x.startswith("locked cannot")]) == 1
@@ -178,13 +178,13 @@ def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_
     finder.wait_queued("locked/new")
     assert finder.states() == {"locked/new": "waiting", "locked/old": "left_alone",
                                "locked/sub/old": "left_alone"}
-    assert finder.finding.problems() == []
+    assert finder.finder.problems() == []
     finder.stop()
 
 
 def test_s28_a_file_that_cannot_be_looked_at_is_held_with_back_off(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Finder(upload_dir) as finder:
+    with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         with monkeypatch.context() as patch:
             patch.setattr(os, "lstat",
@@ -199,14 +199,14 @@ def test_s28_a_file_that_cannot_be_looked_at_is_held_with_back_off(
 
 def test_s27_a_root_that_is_renamed_and_made_again_is_watched_anew(upload_dir: Path,
                                                                    tmp_path: Path) -> None:
-    with Finder(upload_dir, state_dir=tmp_path / "state") as finder:
+    with RunningFinder(upload_dir, state_dir=tmp_path / "state") as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait_queued("a")
         finder.upload("a")
         upload_dir.rename(tmp_path / "old")
         finder.wait_log("source offline: .* nothing is taken for deleted")
-        assert finder.finding.freshness().source_offline
+        assert finder.finder.freshness().source_offline
         upload_dir.mkdir()
         finder.wait_log("can be seen again")
         (upload_dir / "b").write_bytes(b"x")
@@ -219,7 +219,7 @@ def test_s27_a_root_that_is_replaced_between_two_looks_is_watched_anew(
     new = tmp_path / "new"
     new.mkdir()
     (new / "b").write_bytes(b"x")
-    with Finder(upload_dir, state_dir=tmp_path / "state") as finder:
+    with RunningFinder(upload_dir, state_dir=tmp_path / "state") as finder:
         finder.wait_scanned()
         upload_dir.rename(tmp_path / "old")
         new.rename(upload_dir)
@@ -236,7 +236,7 @@ def test_s27_an_unmounted_root_is_offline_and_what_settles_is_not_forgotten(
     monkeypatch.setattr(root_module, "mount_point", lambda path: mounted[0])
     content, empty = tmp_path / "content", tmp_path / "empty"
     empty.mkdir()
-    with Finder(upload_dir, state_dir=tmp_path / "state", lag_seconds=1.0) as finder:
+    with RunningFinder(upload_dir, state_dir=tmp_path / "state", lag_seconds=1.0) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait(lambda: finder.states() == {"a": "settling"}, "it settles")
@@ -244,7 +244,7 @@ def test_s27_an_unmounted_root_is_offline_and_what_settles_is_not_forgotten(
         upload_dir.rename(content)
         empty.rename(upload_dir)
         finder.wait_log("source offline: no file system is mounted at .* any more")
-        assert finder.finding.problems()[0].startswith("source offline")
+        assert finder.finder.problems()[0].startswith("source offline")
         (upload_dir / "below the mount").write_bytes(b"x")
         upload_dir.rename(empty)
         content.rename(upload_dir)
@@ -297,7 +297,7 @@ def test_s20_a_file_that_never_rests_is_sent_after_max_settle_seconds_as_it_then
 
 def test_s31_a_wall_clock_set_back_does_not_put_off_what_is_held(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finder = Finder(upload_dir)
+    finder = RunningFinder(upload_dir)
     real = time.time
     finder.ledger.files.record_held("a", "a reason")
     assert finder.ledger.files.put_back_due() == 0
@@ -311,9 +311,9 @@ def test_what_cannot_be_read_is_tried_again_also_where_scans_are_off(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (upload_dir / "locked").mkdir()
     monkeypatch.setattr(os, "scandir", failing(os.scandir, "locked", refusing(errno.EACCES)))
-    with Finder(upload_dir, rescan_seconds=0.0, use_polling_observer=True) as finder:
+    with RunningFinder(upload_dir, rescan_seconds=0.0, use_polling_observer=True) as finder:
         finder.wait_scanned()
-        finder.wait(lambda: finder.finding.freshness().next_scan_seconds is not None,
+        finder.wait(lambda: finder.finder.freshness().next_scan_seconds is not None,
                     "another scan is planned")
         monkeypatch.undo()
 
@@ -322,8 +322,8 @@ def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPat
                                  release: threading.Event) -> None:
     for i in range(50):
         (upload_dir / f"d{i}").mkdir()
-    finder = Finder(upload_dir)
-    finder.finding.start()
+    finder = RunningFinder(upload_dir)
+    finder.finder.start()
     finder.wait_scanned()
     walked: list[str] = []
     real_scandir = os.scandir
@@ -335,9 +335,9 @@ def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPat
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", slow_scandir)
-        finder.finding._scanning.scan_soon("the test asks for it")
+        finder.finder._scanner.scan_soon("the test asks for it")
         wait_until(lambda: walked, "the scan has begun")
-        finder.finding.stop()
+        finder.finder.stop()
         assert len(walked) < 50
     finder.stop()
 
@@ -345,7 +345,7 @@ def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPat
 def test_s28_a_forced_quit_does_not_wait_for_what_hangs(
         upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         release: threading.Event) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 600)
+    monkeypatch.setattr(guarded_calls, "PATIENCE_SECONDS", 600)
     (upload_dir / "hang").write_bytes(b"x")
     reached = threading.Event()
 

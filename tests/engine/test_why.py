@@ -12,8 +12,8 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.commands import execute
-from tui.engine import operating_system
-from tui.engine.model import PageKind
+from tui.engine.model.snapshot import PageKind
+from tui.engine.system import files
 
 
 @pytest.fixture
@@ -87,14 +87,14 @@ def test_a_file_that_was_left_alone(tmp_path: Path, upload_dir: Path) -> None:
 def test_a_file_that_is_held_says_why_and_retry_tries_it_again(
         tmp_path: Path, upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     is_closed = [True]
-    real = operating_system.Below.open
+    real = files.Below.open
 
     def closed(*place: Any) -> int:
         if is_closed[0]:
             raise PermissionError(13, "Permission denied")
         return real(*place)
 
-    monkeypatch.setattr(operating_system.Below, "open", closed)
+    monkeypatch.setattr(files.Below, "open", closed)
     (upload_dir / "closed").write_bytes(b"x")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
         wait_why(engine, "closed", "held: ")

@@ -385,7 +385,7 @@ def test_s04_after_a_fatal_error_only_what_was_not_acknowledged_goes_again(
         made.append(Producer(*arguments, **more))
         return made[-1]
 
-    monkeypatch.setattr("tui.engine.sending.clients.Producer", build)
+    monkeypatch.setattr("tui.engine.sending.producer_pool.Producer", build)
     rng = random.Random(4)
     (upload_dir / "large").write_bytes(old := rng.randbytes(40_000_000))
     topic = make_topic(kafka.bootstrap)

@@ -253,9 +253,9 @@ def test_s15_a_second_instance_is_refused_and_a_dead_one_is_not_in_the_way(
 def test_s17_a_thread_that_dies_ends_the_program_with_status_1_and_a_traceback(
         upload_dir: Path) -> None:
     code = ("import sys\nfrom tui.cli import main\n"
-            "from tui.engine.sending.traffic import TrafficMeter\n"
+            "from tui.engine.sending.throughput import ThroughputMeter\n"
             "def fail(self): raise RuntimeError('injected')\n"
-            "TrafficMeter.tick = fail\nsys.exit(main())")
+            "ThroughputMeter.tick = fail\nsys.exit(main())")
     result = subprocess.run(
         [sys.executable, "-c", code, str(upload_dir), "--config", "demo", "--headless"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)

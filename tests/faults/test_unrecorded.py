@@ -87,7 +87,7 @@ def test_s34_files_found_while_the_ledger_cannot_be_written_are_found_again(
 
 
 def test_s34_files_that_came_just_before_a_kill_are_found_again(nowhere: Path,
-                                                               upload_dir: Path) -> None:
+                                                                upload_dir: Path) -> None:
     words = ("--config", str(nowhere), "--topic_name", "t", *QUICK)
     (upload_dir / "old").write_bytes(b"old")
     with Program(upload_dir, *words) as program:

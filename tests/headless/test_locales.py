@@ -52,7 +52,7 @@ def test_names_in_ascii(kafka: KafkaBroker, config: Path, upload_dir: Path) -> N
 
 
 def test_s44_names_in_latin_1(kafka: KafkaBroker, config: Path, upload_dir: Path,
-                          latin1: dict[str, str]) -> None:
+                              latin1: dict[str, str]) -> None:
     program = upload(kafka, config, upload_dir, latin1)
     # The test reads UTF-8, and what the program wrote is Latin-1.
     assert r"gr��e \u2603 uploaded" in program.text()

@@ -77,5 +77,5 @@ def test_a_name_that_is_unknown_lists_the_installed_ones(environment: Path, tmp_
 
 
 def test_the_console_can_be_imported(environment: Path, tmp_path: Path) -> None:
-    done = run([environment / "python", "-c", "import tui.console.life"], tmp_path)
+    done = run([environment / "python", "-c", "import tui.console.run"], tmp_path)
     assert done.returncode == 0, done.stderr

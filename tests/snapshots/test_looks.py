@@ -18,7 +18,8 @@ from tests import fakes
 from tests.console.conftest import painted, wait_for
 from tests.fakes import FakeEngine
 from tui.console.factory import make_app
-from tui.engine.model import Counts, FileState, FileStatus, Snapshot
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Counts, Snapshot
 from tui.settings import ConsoleSettings
 
 Compare = Callable[..., bool]

@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from tests.engine.finder import Finder
+from tests.engine.finder import RunningFinder
 from tests.engine.in_process import RunningEngine, settings_for
-from tui.engine.patience import HangError, Patient
+from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls
 
 
 def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b"):
         (upload_dir / name).write_bytes(b"x")
-    finder = Finder(upload_dir)
-    settling = finder.finding._settling
+    finder = RunningFinder(upload_dir)
+    settling = finder.finder._settling
 
     def given_up(call: Callable[[Callable[[str], None]], Any]) -> None:
         call(lambda _path: None)
-        raise HangError("b")
+        raise FileSystemHangError("b")
 
-    monkeypatch.setattr(settling._patient, "run", given_up)
+    monkeypatch.setattr(settling._calls, "run", given_up)
     found = settling._look_at(["a", "b"])
     assert [look[0] for look in found] == ["a", "b"]
     assert all(look[1] is not None for look in found)
@@ -34,14 +34,14 @@ def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
 def test_a_preparation_that_answers_as_it_is_given_up_ends_nothing(
         upload_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is dealt with, and none is held for a hang that was none."""
-    from tui.engine.sending import uploading
+    from tui.engine.sending import worker
 
-    class Answering(Patient):
+    class Answering(GuardedCalls):
         def run(self, work: Callable[[Callable[[str], None]], Any]) -> None:
             work(lambda _path: None)
-            raise HangError("b")
+            raise FileSystemHangError("b")
 
-    monkeypatch.setattr(uploading, "Patient", Answering)
+    monkeypatch.setattr(worker, "GuardedCalls", Answering)
     for name in ("a", "b"):
         (upload_dir / name).write_bytes(name.encode())
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from tests.engine.in_process import settings_for
-from tui.engine.model import BrokerState
+from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth
 
 

@@ -10,7 +10,8 @@ from tests import fakes
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, complete, execute
-from tui.engine.model import Counts, FileState, FileStatus, Snapshot, Traffic
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Counts, Snapshot, Traffic
 
 
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])

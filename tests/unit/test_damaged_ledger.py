@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
-from tests.unit.test_logs import settings_in
-from tui.engine.model import Delivery, FileState, PastVersion
+from tests.unit.test_log import settings_in
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import Delivery, PastVersion
 from tui.engine.recording import wal
 from tui.engine.recording.ledger import Ledger, ledger_path
-from tui.engine.recording.versions import mtime_seconds
+from tui.engine.recording.version_rows import mtime_seconds
 from tui.engine.tabulating import Tables
 from tui.engine.taking_over import new_since_ns, take_over_tables
 from tui.settings import Settings

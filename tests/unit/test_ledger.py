@@ -17,17 +17,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_logs import settings_in
+from tests.unit.test_log import settings_in
 from tests.waiting import wait_until
-from tui.engine.model import (
-    Delivery,
-    FileState,
-    FileVersion,
-    Observation,
-    OffsetRange,
-    VersionState,
-)
-from tui.engine.recording import copying
+from tui.engine.model.files import FileState, Observation
+from tui.engine.model.versions import Delivery, FileVersion, OffsetRange, VersionState
+from tui.engine.recording import database_copy
 from tui.engine.recording.ledger import Ledger, ledger_path
 from tui.engine.recording.pages import file_page, n_bytes_of_first
 from tui.engine.tabulating import Tables
@@ -221,7 +215,7 @@ def test_a_ledger_that_cannot_be_taken_as_it_is_made_anew_is_made_at_the_next_tr
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "take", refuse)
+        patch.setattr(database_copy, "take", refuse)
         with pytest.raises(LedgerError, match="disk I/O error"):
             ledger.database.commit()
     ledger.files.record_waiting([seen("b")])
@@ -381,7 +375,7 @@ def test_held_files_are_tried_again_when_due_and_failed_ones_when_asked(tmp_path
 def test_pages_are_searched_by_parts_of_the_path(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a_b/x%"), seen("aXb/y"), seen("Z")])
-    from tui.engine.paths import as_like
+    from tui.engine.system.paths import as_like
 
     for pattern, expected in (("a_b", ["a_b/x%"]), ("%", ["a_b/x%"]), ("*b/*", ["a_b/x%", "aXb/y"]),
                               ("z", ["Z"]), ("", ["a_b/x%", "aXb/y", "Z"])):

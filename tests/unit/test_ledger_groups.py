@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
-from tui.engine.model import Delivery, FileState, OffsetRange
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import Delivery, OffsetRange
 from tui.errors import StateDirectoryError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
-from tui.engine.model import Delivery, FileVersion
+from tui.engine.model.versions import Delivery, FileVersion
 from tui.engine.recording.ledger import Ledger
 
 

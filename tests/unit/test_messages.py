@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.consumer import Received, rebuild
-from tui.engine.model import FileVersion
+from tui.engine.model.versions import FileVersion
 from tui.engine.sending.messages import MessageMaker, count_chunks
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -15,10 +15,11 @@ import pytest
 
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program
-from tui.engine.model import FileState, VersionState
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import VersionState
 from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.recording.ledger_copy import LedgerCopy
 from tui.engine.recording.migrations import MIGRATIONS
-from tui.engine.recording.peeking import PeekedLedger
 from tui.engine.recording.schema import SCHEMA_VERSION
 from tui.errors import StateDirectoryError
 
@@ -92,7 +93,7 @@ def test_a_converted_ledger_is_like_a_new_one(upload_dir: Path, tmp_path: Path) 
             table: sorted(row[1:] for row in rows(ledger, f"PRAGMA table_info({table})"))
             for table in tables}
         found["rest"] = rows(ledger, "SELECT type, name, sql FROM sqlite_master "
-                                     "WHERE type <> 'table' ORDER BY name")
+                             "WHERE type <> 'table' ORDER BY name")
         found["version"] = rows(ledger, "PRAGMA user_version")
         return found
 
@@ -121,7 +122,7 @@ def test_a_copy_is_kept_until_a_clean_end(upload_dir: Path, caplog: pytest.LogCa
 
 
 def test_a_conversion_that_is_killed_anywhere_is_done_at_the_next_start(upload_dir: Path,
-                                                                       tmp_path: Path) -> None:
+                                                                        tmp_path: Path) -> None:
     n_statements = sum(map(len, MIGRATIONS.values())) + 4 * len(MIGRATIONS)
     for n_run in range(n_statements):
         victim = tmp_path / f"killed {n_run}"
@@ -165,7 +166,7 @@ def test_a_ledger_of_a_newer_program_is_refused_untouched(tmp_path: Path, is_in_
     shutil.copytree(up, killed)
     connection.close()
     before = content(killed / "LOGS")
-    for kind in (Ledger, PeekedLedger):
+    for kind in (Ledger, LedgerCopy):
         with pytest.raises(StateDirectoryError, match="format 99, this program reads formats 1 to"):
             kind(killed / "LOGS", "runs", killed, "all")
         assert content(killed / "LOGS") == before
@@ -173,7 +174,7 @@ def test_a_ledger_of_a_newer_program_is_refused_untouched(tmp_path: Path, is_in_
 
 def test_looking_ahead_converts_nothing(upload_dir: Path) -> None:
     before = content(upload_dir / "LOGS")
-    ledger = PeekedLedger(upload_dir / "LOGS", "runs", upload_dir, "all")
+    ledger = LedgerCopy(upload_dir / "LOGS", "runs", upload_dir, "all")
     assert ledger.versions.all_begun()[0].version.rel_path == "run 2/detector.raw"
     ledger.abandon()
     # The name of the owner goes with the ledger: that of a program which was killed.
@@ -182,7 +183,7 @@ def test_looking_ahead_converts_nothing(upload_dir: Path) -> None:
 
 @pytest.mark.xdist_group("kafka")
 def test_the_program_goes_on_where_1_0_0_was_stopped(kafka: KafkaBroker, config: Path,
-                                                    upload_dir: Path) -> None:
+                                                     upload_dir: Path) -> None:
     connection = sqlite3.connect(ledger_path(upload_dir / "LOGS", "runs"))
     connection.execute("DELETE FROM meta WHERE key IN ('cluster_id', 'topic_id')")
     # Closing this connection takes the log away, as an end does that could not record all.

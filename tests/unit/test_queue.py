@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.unit.test_messages import version_of
-from tui.engine.model import WaitingFile
-from tui.engine.sending.delivery import Sending
-from tui.engine.sending.gate import Gate
+from tui.engine.model.files import WaitingFile
+from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.transfer import Transfer
 
 
 class ListedFiles:
@@ -36,7 +36,7 @@ def take(queue: UploadQueue, timeout_seconds: float = 0.1) -> list[WaitingFile]:
 
 def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> None:
     line = ListedFiles(waiting(1))
-    queue = UploadQueue(line, 2, Gate(10**6))
+    queue = UploadQueue(line, 2, InFlightLimit(10**6))
     first, = take(queue)
     line.files.append(waiting(2))
     queue.wake()
@@ -48,7 +48,7 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
 
 
 def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, Gate(10**6))
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, InFlightLimit(10**6))
     first, = take(queue)
     queue.release(["a"])
     second, = take(queue)
@@ -71,7 +71,7 @@ class SlowLine(ListedFiles):
 
 def test_what_is_released_while_the_line_is_read_is_read_again() -> None:
     line = SlowLine(waiting(1))
-    queue = UploadQueue(line, 2, Gate(10**6))
+    queue = UploadQueue(line, 2, InFlightLimit(10**6))
     line.may_answer.set()
     take(queue)
     line.may_answer.clear()
@@ -111,28 +111,28 @@ def test_small_files_are_one_thread_s_work_unless_it_takes_long(
 
 
 def test_versions_count_as_uploading_until_they_have_ended() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, Gate(10**6))
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, InFlightLimit(10**6))
     for file in take(queue):
         version = version_of(b"x", file.rel_path, 10, 0.0)
-        queue.hold([Sending(version, file, MessageMaker(version), data=b"x")])
+        queue.hold([Transfer(version, file, MessageMaker(version), data=b"x")])
     assert queue.n_uploading == 2
-    assert len(queue.sendings(1)) == 1
+    assert len(queue.transfers(1)) == 1
     queue.ended("a")
     assert queue.n_uploading == 1
 
 
-def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, Gate]:
-    gate = Gate(max_bytes)
-    return UploadQueue(ListedFiles(*files), 2, gate), gate
+def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, InFlightLimit]:
+    in_flight = InFlightLimit(max_bytes)
+    return UploadQueue(ListedFiles(*files), 2, in_flight), in_flight
 
 
 def test_a_pause_stops_handing_out_and_producing_at_once() -> None:
-    queue, gate = queue_of(waiting(1))
+    queue, in_flight = queue_of(waiting(1))
     queue.pause()
-    while_paused = gate.is_shut, take(queue)
+    while_paused = in_flight.is_shut, take(queue)
     queue.resume()
     assert while_paused == (True, [])
-    assert gate.enter(1)
+    assert in_flight.enter(1)
     assert len(take(queue)) == 1
 
 
@@ -201,15 +201,15 @@ def test_while_everything_is_refused_one_version_goes_an_interval(
 
 def test_a_version_that_ended_in_line_is_passed_over_and_gives_up_its_bytes() -> None:
     queue, _ = queue_of(waiting(1, "dead", 10**9), waiting(2, "alive", 10**9))
-    sendings = []
+    transfers = []
     for rel_path in ("dead", "alive"):
         file, = take(queue)
         version = version_of(b"x" * 30, rel_path, 10, 0.0)
-        sendings.append(Sending(version, file, MessageMaker(version), data=b"x" * 30))
-    queue.hold(sendings)
-    for sending in sendings:
-        queue.give_back(sending)
-    dead, alive = sendings
+        transfers.append(Transfer(version, file, MessageMaker(version), data=b"x" * 30))
+    queue.hold(transfers)
+    for transfer in transfers:
+        queue.give_back(transfer)
+    dead, alive = transfers
     dead.refusal, dead.is_ended = "the broker will not have it", True
     dead.close()
     held = dead.data

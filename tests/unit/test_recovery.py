@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tests.consumer import Received
 from tests.deployed_consumer import DeployedConsumer
-from tui.engine.model import FileVersion, PastVersion, VersionState
+from tui.engine.model.versions import FileVersion, PastVersion, VersionState
 from tui.engine.sending.messages import MessageMaker
-from tui.engine.sending.planning import cut, is_sent_already, resumable
+from tui.engine.sending.version_plan import cut, is_sent_already, resumable
 
 FATES = ("complete", "complete", "crash", "abandon", "refused")
 BEGUN, COMPLETE = VersionState.BEGUN, VersionState.COMPLETE

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.consumer import Received
 from tests.deployed_consumer import DeployedConsumer
-from tui.engine.model import FileVersion, PastVersion, VersionState
+from tui.engine.model.versions import FileVersion, PastVersion, VersionState
 from tui.engine.sending.messages import MessageMaker
-from tui.engine.sending.planning import cut, is_sent_already, resumable
+from tui.engine.sending.version_plan import cut, is_sent_already, resumable
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _has(delivered: bytes, index: int) -> bool:
 @given(st.lists(attempts, max_size=7), attempts)
 @settings(max_examples=600, deadline=None)
 def test_what_is_not_doubted_is_rebuilt_whatever_went_before(before: list[Attempt],
-                                                            last: Attempt) -> None:
+                                                             last: Attempt) -> None:
     path = Path()
     for attempt in before:
         path.send(attempt)

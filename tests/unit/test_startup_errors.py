@@ -304,7 +304,7 @@ def test_the_size_that_is_counted_is_the_one_that_the_client_judges(
     from confluent_kafka import KafkaException, Producer
 
     from tests.engine.in_process import settings_for
-    from tui.engine.model import FileVersion
+    from tui.engine.model.versions import FileVersion
     from tui.engine.sending.messages import MessageMaker
 
     config = write(tmp_path, GOOD + f"message.max.bytes = {16384 + 246 + 2 * n_path_bytes}\n")

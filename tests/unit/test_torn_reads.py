@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from tui.engine.operating_system import Below, read_at
-from tui.engine.sending import reading
-from tui.engine.sending.reading import open_source
+from tui.engine.sending import source as source_module
+from tui.engine.sending.source import open_source
+from tui.engine.system.files import Below, read_at
 from tui.errors import SourceChangedError
 
 
@@ -38,7 +38,7 @@ def test_a_small_file_rewritten_while_it_is_read_is_noticed_though_its_time_is_r
         os.utime(old_file, ns=(before.st_atime_ns, before.st_mtime_ns))
         return data
 
-    monkeypatch.setattr(reading, "read_at", read_and_rewrite)
+    monkeypatch.setattr(source_module, "read_at", read_and_rewrite)
     with Below(old_file.parent) as below:
         source = open_source(below, "a", follow_symlinks=False)
     with pytest.raises(SourceChangedError):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.engine.finder import settings_for
 from tests.unit.test_ledger import open_ledger, seen, version_of
-from tui.engine.model import Delivery, FileState
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import Delivery
 from tui.engine.recording import values
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.legacy_tables import read_legacy
@@ -27,7 +28,7 @@ from tui.engine.recording.table_rows import (
     read_in_progress,
     read_uploaded,
 )
-from tui.engine.sending.planning import is_credible
+from tui.engine.sending.version_plan import is_credible
 from tui.engine.taking_over import take_over_tables
 
 SHA = "ab" * 64

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests import fakes
 from tui import wording
-from tui.engine.model import Counts, FileState, FileStatus, Snapshot
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Counts, Snapshot
 
 
 @pytest.mark.parametrize(("seconds", "words"), [

@@ -26,7 +26,7 @@ from tui.console.screens.draining import DrainingScreen
 from tui.console.screens.leaving import LeavingScreen
 from tui.console.screens.text import TextScreen
 from tui.console.texts import help_contents
-from tui.engine.model import PageKind, Phase, Snapshot
+from tui.engine.model.snapshot import PageKind, Phase, Snapshot
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -51,7 +51,7 @@ from tui.console.screens.text import TextScreen
 from tui.console.terminal import lasting_driver
 from tui.console.texts import detail_lines
 from tui.console.view import View, Wish
-from tui.engine.model import NoticeKind, Phase, Snapshot
+from tui.engine.model.snapshot import NoticeKind, Phase, Snapshot
 
 logger = logging.getLogger("tui.console")
 

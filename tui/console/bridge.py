@@ -15,16 +15,10 @@ from textual.message import Message
 
 from tui.commands import Answer, Engine, execute
 from tui.console.view import View, Wish
-from tui.engine.model import (
-    Explanation,
-    FileStatus,
-    Notice,
-    NoticeKind,
-    Page,
-    Phase,
-    VersionRecord,
-)
-from tui.engine.threads import StoppableThread
+from tui.engine.model.files import FileStatus
+from tui.engine.model.snapshot import Explanation, Notice, NoticeKind, Page, Phase
+from tui.engine.model.versions import VersionRecord
+from tui.engine.system.workers import Worker
 from tui.errors import UploadError
 
 logger = logging.getLogger("tui.console")
@@ -76,14 +70,14 @@ class TakenBack(Message):
 _Job = Callable[[Engine], Message | None]
 
 
-class Bridge(StoppableThread):
+class Bridge(Worker):
     """Asks the engine some times a second, and does what the operator wants, off the screen.
 
     Args:
         engine: the uploader.
         app: gets :class:`Tick`, :class:`Told` and the answers.
         refresh_hz: ticks a second.
-        on_death: see :class:`StoppableThread`.
+        on_death: see :class:`Worker`.
     """
 
     def __init__(self, engine: Engine, app: App[int], refresh_hz: float,

@@ -13,7 +13,7 @@ def make_app(engine: Engine, settings: ConsoleSettings) -> ConsoleApp:
 
     Args:
         engine: the uploader, or anything like it.
-        settings: looks and keys, as :func:`tui.console.configuration.check` allows them.
+        settings: looks and keys, as :func:`tui.console.check_config.check` allows them.
     """
     app = ConsoleApp(engine, settings.refresh_hz, settings.hidden_panes, settings.keymap)
     for own in theme.OWN:

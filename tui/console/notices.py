@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui import wording
-from tui.engine.model import Notice, NoticeKind, Phase, Snapshot
+from tui.engine.model.snapshot import Notice, NoticeKind, Phase, Snapshot
 
 Severity = Literal["information", "warning", "error"]
 

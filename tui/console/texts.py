@@ -10,7 +10,8 @@ from textual.content import Content
 
 from tui import wording
 from tui.commands import help_lines
-from tui.engine.model import Explanation, VersionRecord
+from tui.engine.model.snapshot import Explanation
+from tui.engine.model.versions import VersionRecord
 
 _STATES = (
     ("settling", "it changed a moment ago, and is queued once it rests"),

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.engine.model import (
-    ChunkMap,
-    FileStatus,
-    LogLine,
-    Page,
-    PageKind,
-    PageOrder,
-    Snapshot,
-    VersionRecord,
-)
+from tui.engine.model.files import FileStatus
+from tui.engine.model.snapshot import LogLine, Page, PageKind, PageOrder, Snapshot
+from tui.engine.model.versions import ChunkMap, VersionRecord
 
 #: A row of a long list.
 Row = FileStatus | VersionRecord

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka.admin import AdminClient
 
-from tui.engine.model import BrokerState, NoticeKind
+from tui.engine.model.snapshot import BrokerState, NoticeKind
 from tui.engine.recording.ledger import Ledger
+from tui.engine.sending.acknowledgement_watch import AcknowledgementWatch
 from tui.engine.sending.cluster import (
     NO_ID,
     Cluster,
@@ -23,9 +24,8 @@ from tui.engine.sending.cluster import (
 )
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.partition_ends import ends_of, lost_ends
-from tui.engine.sending.producing import ProducingThread
-from tui.engine.sending.unacknowledged import AcknowledgementWatch
-from tui.engine.threads import StoppableThread
+from tui.engine.sending.producer import ChunkProducer
+from tui.engine.system.workers import Worker
 from tui.errors import WrongClusterError
 from tui.settings import Settings
 
@@ -43,12 +43,12 @@ _SPREAD_SECONDS = 0.3
 _SURE_SECONDS = 2.0
 
 
-class ConnectingThread(StoppableThread):
+class ConnectingThread(Worker):
     """Asks the cluster for its ids until it answers, and opens the way for messages.
 
     Args:
         settings: the program's.
-        producing: whose connection is checked.
+        producer: whose connection is checked.
         ledger: which ids it speaks of.
         client_logger: for librdkafka's records.
         on_proof: the topic was seen to be the ledger's, after something was complete.
@@ -58,10 +58,10 @@ class ConnectingThread(StoppableThread):
         on_new: another cluster answers, and the ledger is to be begun anew for it: told whether
             cluster or topic differ, and the old id; returns whether that was done.
         notify: tells front ends that the broker is up or down.
-        on_death: see :class:`StoppableThread`.
+        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, settings: Settings, producing: ProducingThread, ledger: Ledger,
+    def __init__(self, settings: Settings, producer: ChunkProducer, ledger: Ledger,
                  client_logger: logging.Logger, on_proof: Callable[[], None],
                  on_lost: Callable[[int, int], None],
                  on_beginnings: Callable[[dict[int, int]], None],
@@ -70,7 +70,7 @@ class ConnectingThread(StoppableThread):
                  on_death: Callable[[str, BaseException], None]) -> None:
         super().__init__("connecting", on_death)
         self._settings = settings
-        self._producing = producing
+        self._producer = producer
         self._ledger = ledger
         self._client_logger = client_logger
         self._on_proof = on_proof
@@ -85,26 +85,26 @@ class ConnectingThread(StoppableThread):
         self._last_sign = self._last_look = 0.0
         self._admin: AdminClient | None = None  #: asks; None with the embedded broker
         self._topic_id = ""
-        self._watch = AcknowledgementWatch(settings, producing)
+        self._watch = AcknowledgementWatch(settings, producer)
         self._n_brokers = 1
         self.n_partitions = 1
 
     def work(self) -> None:
         n_failures = 0
         while not self.stopping.is_set():
-            if self._producing.trusted.is_set():
-                self._producing.attention.wait(0.5)
-                self._producing.attention.clear()
-                if not self._producing.lost.is_set():
+            if self._producer.trusted.is_set():
+                self._producer.attention.wait(0.5)
+                self._producer.attention.clear()
+                if not self._producer.lost.is_set():
                     self._look()
                     self._watch.look(self._admin)
                 continue
-            self._producing.lost.clear()
+            self._producer.lost.clear()
             try:
                 # Made anew each time: certificates are read as a client is made.
-                self._admin = admin_client(self._producing.clients.config, self._client_logger)
-                cluster = ask(self._producing.clients.first, self._admin,
-                              self._settings.topic_name, self._producing.principal,
+                self._admin = admin_client(self._producer.clients.config, self._client_logger)
+                cluster = ask(self._producer.clients.first, self._admin,
+                              self._settings.topic_name, self._producer.principal,
                               self._client_logger,
                               _FIRST_ASK_SECONDS if not n_failures else _ASK_SECONDS)
             except NotConnectedError as error:
@@ -116,10 +116,10 @@ class ConnectingThread(StoppableThread):
             n_failures = 0
             if not self._check(cluster):
                 return
-            self._producing.fit(cluster.max_request_bytes, cluster.round_trip_seconds)
+            self._producer.fit(cluster.max_request_bytes, cluster.round_trip_seconds)
             self._was_connected = True
             self._n_brokers, self._topic_id = cluster.n_brokers, cluster.topic_id
-            self._producing.can_prove = cluster.topic_id != NO_ID
+            self._producer.can_prove = cluster.topic_id != NO_ID
             self._see_ends()
             self._connected(cluster)
 
@@ -130,53 +130,53 @@ class ConnectingThread(StoppableThread):
 
     def stop(self) -> None:
         super().stop()
-        self._producing.attention.set()
+        self._producer.attention.set()
 
     def _look(self) -> None:
         """See that the topic is the ledger's still: idle or busy, it may be made anew."""
-        if self._admin is None or not self._producing.can_prove:
+        if self._admin is None or not self._producer.can_prove:
             self._ask_for_a_sign()
             return
-        is_wanted = self._producing.is_proof_wanted
+        is_wanted = self._producer.is_proof_wanted
         rest = _LEAST_LOOK_SECONDS if is_wanted else _IDLE_LOOK_SECONDS
         wait = self._last_look + rest - time.monotonic()
         if wait > _LEAST_LOOK_SECONDS or self.stopping.wait(max(0.0, wait)):
             return
-        self._producing.is_proof_wanted = False  # what is complete from now on asks again
+        self._producer.is_proof_wanted = False  # what is complete from now on asks again
         asked = time.monotonic()
         try:
             found = look_at_topic(self._admin, self._settings.topic_name, self._client_logger,
                                   _ASK_SECONDS)
         except TopicGoneError as error:
             logger.warning("%s any more", error.what)
-            self._producing.distrust()
+            self._producer.distrust()
             return
         except NotConnectedError:
             # A line that is full of messages may be slow to answer.
-            if (self._producing.traffic.last_acknowledgement or 0.0) < asked:
-                self._producing.distrust()
+            if (self._producer.traffic.last_acknowledgement or 0.0) < asked:
+                self._producer.distrust()
             return
         finally:
             self._last_look = time.monotonic()
         if found is None:
-            self._producing.can_prove = False
+            self._producer.can_prove = False
         elif found[0] != self._topic_id or found[1] < self.n_partitions:
-            self._producing.distrust()
+            self._producer.distrust()
         else:
-            self._producing.prove(asked if self._n_brokers == 1 else asked - _SPREAD_SECONDS)
+            self._producer.prove(asked if self._n_brokers == 1 else asked - _SPREAD_SECONDS)
             if is_wanted:
                 self._on_proof()
             else:
                 self._see_ends()
             # The producers look by themselves only every few minutes.
-            if found[1] > self.n_partitions and self._producing.clients.know_partitions(
+            if found[1] > self.n_partitions and self._producer.clients.know_partitions(
                     self._settings.topic_name, found[1], _ASK_SECONDS):
                 logger.info("the topic has %d partitions now", found[1])
                 self.n_partitions = found[1]
 
     def _see_ends(self) -> None:
         """See that what was acknowledged is still on the topic, from its beginning to its end."""
-        latest = self._producing.ends.by_partition()
+        latest = self._producer.ends.by_partition()
         if self._admin is None or not latest:
             return
         lost = lost_ends(latest, self._ends_of(latest))
@@ -184,7 +184,7 @@ class ConnectingThread(StoppableThread):
             # Once more: a new leader may not know yet how far the others are.
             lost = lost_ends({partition: latest[partition] for partition in lost},
                              self._ends_of(lost))
-            self._producing.ends.forget(lost)
+            self._producer.ends.forget(lost)
             for partition, offset in lost.items():
                 self._on_lost(partition, offset)
         self._on_beginnings(self._ends_of(latest, beginnings=True))
@@ -196,22 +196,22 @@ class ConnectingThread(StoppableThread):
 
     def _ask_for_a_sign(self) -> None:
         """Ask an idle cluster for a sign of life: a frozen one does not say that it is gone."""
-        last = self._producing.traffic.last_acknowledgement or 0.0
+        last = self._producer.traffic.last_acknowledgement or 0.0
         now = time.monotonic()
-        if self._producing.gate.n_messages or now - max(last, self._last_sign) < _QUIET_SECONDS:
+        if self._producer.in_flight.n_messages or now - max(last, self._last_sign) < _QUIET_SECONDS:
             return
-        if is_alive(self._producing.clients.first, self._settings.topic_name, _ASK_SECONDS):
+        if is_alive(self._producer.clients.first, self._settings.topic_name, _ASK_SECONDS):
             self._last_sign = now
         else:
-            self._producing.distrust()
+            self._producer.distrust()
 
     def _not_connected(self, error: NotConnectedError) -> None:
-        health = self._producing.health
+        health = self._producer.health
         reason = self._settings.redact(str(error))
         if not error.remedy:
             if health.trouble != self._diagnosed[0] or not self._diagnosed[1]:
                 self._diagnosed = (health.trouble,
-                                   diagnose(health.trouble, self._producing.clients.config))
+                                   diagnose(health.trouble, self._producer.clients.config))
             reason = self._diagnosed[1] or reason
         is_new = health.enter(BrokerState.UNREACHABLE, reason)
         if is_new or reason not in self._said:
@@ -225,13 +225,13 @@ class ConnectingThread(StoppableThread):
         self.n_partitions = cluster.n_partitions
         self._was_connected = True
         self._last_sign = time.monotonic()
-        if not self._producing.trust():
+        if not self._producer.trust():
             # Lost again meanwhile, or there is no producer to send with.
-            if not self._producing.lost.is_set():
+            if not self._producer.lost.is_set():
                 self.stopping.wait(_NO_PRODUCER_SECONDS)
             return
-        if self._producing.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
-                                        cluster.n_brokers):
+        if self._producer.health.enter(BrokerState.CONNECTED, "", cluster.cluster_id,
+                                       cluster.n_brokers):
             logger.info("connected to %s: cluster %s, topic %s with %d partitions",
                         self._settings.broker_address, cluster.cluster_id,
                         self._settings.topic_name, cluster.n_partitions)
@@ -261,7 +261,7 @@ class ConnectingThread(StoppableThread):
         return True
 
     def _wrong(self, name: str, recorded: str, found: str) -> None:
-        self._producing.health.enter(BrokerState.REFUSED, f"another {name}")
+        self._producer.health.enter(BrokerState.REFUSED, f"another {name}")
         self._on_wrong(WrongClusterError(
             f"the ledger speaks of the {name} {recorded}, but {self._settings.broker_address} "
             f"answers as {name} {found}: "

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from tui.engine.model import FileState
-from tui.engine.recording.files import TableFile
+from tui.engine.model.files import FileState
+from tui.engine.recording.file_rows import TableFile
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.ranges import format_ranges
 from tui.engine.recording.table_rows import InProgressRow, iso_time
 from tui.engine.recording.tables import InProgressTable, UploadedTables
+from tui.engine.system.workers import Worker
 from tui.engine.taking_over import add_untabulated, note_own_table
-from tui.engine.threads import StoppableThread
 from tui.errors import LedgerError
 from tui.settings import Settings
 
@@ -139,12 +139,12 @@ class Tables:
                     "", file.n_bytes, file.mtime_ns, 0, file.partition, "")
 
 
-class TabulatingThread(StoppableThread):
+class TabulatingThread(Worker):
     """Writes the tables, at most five seconds behind the ledger.
 
     Args:
         tables: what it writes.
-        on_death: see :class:`StoppableThread`.
+        on_death: see :class:`Worker`.
     """
 
     def __init__(self, tables: Tables, on_death: Callable[[str, BaseException], None]) -> None:

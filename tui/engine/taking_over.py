@@ -6,9 +6,9 @@ import logging
 import os
 from pathlib import Path
 
-from tui.engine.finding.finding import is_on_one_file_system
-from tui.engine.model import FileState, Observation, VersionRecord
-from tui.engine.operating_system import change_time_ns, mtime_in_64_bits
+from tui.engine.finding.finder import is_on_one_file_system
+from tui.engine.model.files import FileState, Observation
+from tui.engine.model.versions import VersionRecord
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.legacy_tables import (
@@ -30,6 +30,7 @@ from tui.engine.recording.table_rows import (
     read_uploaded,
 )
 from tui.engine.recording.tables import InProgressTable, UploadedTables, say_bad, stamp_of
+from tui.engine.system.file_status import change_time_ns, mtime_in_64_bits
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tui.engine.answering import explain, page_of, reupload
-from tui.engine.finding.finding import Finding
-from tui.engine.logs import Log
-from tui.engine.model import (
-    ChunkMap,
+from tui.engine.finding.finder import Finder
+from tui.engine.log import Log
+from tui.engine.model.files import FileStatus
+from tui.engine.model.snapshot import (
     Explanation,
-    FileStatus,
     LogLine,
     Notice,
     NoticeKind,
@@ -23,14 +21,15 @@ from tui.engine.model import (
     PageOrder,
     Phase,
     Snapshot,
-    VersionRecord,
 )
-from tui.engine.parts import Parts
-from tui.engine.paths import is_utf8, relative
+from tui.engine.model.versions import ChunkMap, VersionRecord
+from tui.engine.pipeline import Pipeline
+from tui.engine.queries import explain, page_of, reupload
 from tui.engine.recording.ledger import Ledger
 from tui.engine.reporting import Reporting
 from tui.engine.sending.queue import UploadQueue
-from tui.engine.stopping import StoppingThread
+from tui.engine.supervisor import Supervisor
+from tui.engine.system.paths import is_utf8, relative
 from tui.engine.taking_over import files_new_since_ns, take_over_tables
 from tui.errors import LedgerError, StartupError, StateDirectoryError
 from tui.settings import Settings
@@ -82,7 +81,7 @@ class Uploader:
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
             ledger.note_chunk_size(settings.chunk_size)
-            self._parts = Parts(settings, self._log, ledger, self, since_ns)
+            self._parts = Pipeline(settings, self._log, ledger, self, since_ns)
         except LedgerError as error:
             ledger.abandon()
             raise StateDirectoryError(
@@ -115,7 +114,7 @@ class Uploader:
                 self._phase = Phase.RUNNING
         if self._must_quit_at_once:
             self.quit()
-        StoppingThread(self, self.died).start()
+        Supervisor(self, self.died).start()
 
     @property
     def ledger(self) -> Ledger:
@@ -128,9 +127,9 @@ class Uploader:
         return self._parts.queue
 
     @property
-    def finding(self) -> Finding:
+    def finder(self) -> Finder:
         """Watcher, scan and settling."""
-        return self._parts.finding
+        return self._parts.finder
 
     def quit(self) -> bool:
         """Stop watching, send what is queued, then leave; returns at once.
@@ -185,7 +184,7 @@ class Uploader:
             return EXIT_UNFINISHED
         if self._was_started:
             counts = self.ledger.files.counts()[0]
-            if counts.held or counts.failed or self.finding.refused() or self.finding.n_unreadable \
+            if counts.held or counts.failed or self.finder.refused() or self.finder.n_unreadable \
                     or self._parts.books.n_may_not_rebuild:
                 return EXIT_UNFINISHED
         return 0
@@ -255,8 +254,8 @@ class Uploader:
         except Exception:  # the end of the program: say it, and leave all the same
             logger.exception("the program could not end cleanly")
             self._is_broken = True
-        if self.finding.n_unreadable:
-            n = self.finding.n_unreadable
+        if self.finder.n_unreadable:
+            n = self.finder.n_unreadable
             logger.error("%s cannot be read: what is in there is not sent",
                          "1 file or directory" if n == 1 else f"{n:,} files or directories")
         if self._n_left:
@@ -308,11 +307,11 @@ class Uploader:
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
              order: PageOrder = PageOrder.LINE) -> Page:
         """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
-        return page_of(self.ledger, self.finding, self.queue, kind, offset, n_rows, pattern, order)
+        return page_of(self.ledger, self.finder, self.queue, kind, offset, n_rows, pattern, order)
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""
-        found = explain(self.ledger, self.finding, self.queue, self._clean(rel_path))
+        found = explain(self.ledger, self.finder, self.queue, self._clean(rel_path))
         source = self._parts.hashing.get(found.rel_path)
         if source is None:
             return found
@@ -329,8 +328,8 @@ class Uploader:
 
     def chunk_map(self, rel_path: str) -> ChunkMap | None:
         """Return the chunks of a path that is being sent."""
-        sending = self.queue.sending_of(rel_path)
-        return None if sending is None else sending.chunk_map()
+        transfer = self.queue.transfer_of(rel_path)
+        return None if transfer is None else transfer.chunk_map()
 
     def log_lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]:
         """Return log lines whose number is higher than ``after``."""
@@ -374,7 +373,7 @@ class Uploader:
         Raises:
             UploadError: it cannot be uploaded.
         """
-        reupload(self.ledger, self.finding, self._clean(rel_path))
+        reupload(self.ledger, self.finder, self._clean(rel_path))
         self.queue.wake()
 
     def _clean(self, typed: str) -> str:

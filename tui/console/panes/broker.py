@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part, cells
 from tui.console.view import View
-from tui.engine.model import BrokerState, BrokerStatus
+from tui.engine.model.snapshot import BrokerState, BrokerStatus
 
 
 class Broker(Pane):

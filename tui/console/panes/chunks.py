@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part
 from tui.console.view import View
-from tui.engine.model import ChunkMap
+from tui.engine.model.versions import ChunkMap
 
 _STYLES = {"■": "$success", "□": "$warning", "·": "$rule"}
 _LEGEND = (("■", " acknowledged"), ("□", " in flight"), ("·", " to send"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Pane, Part, table
 from tui.console.view import View
-from tui.engine.model import FileState, FileStatus, VersionRecord, VersionState
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.versions import VersionRecord, VersionState
 
 _STYLES = {FileState.HELD: "$error", FileState.FAILED: "$error", FileState.UPLOADED: "$success",
            FileState.SETTLING: "$warning"}

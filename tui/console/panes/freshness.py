@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
-from tui.engine.model import Freshness, Snapshot
+from tui.engine.model.snapshot import Freshness, Snapshot
 
 #: Ages in seconds from which on they are in the warning colour and marked.
 OLD_SCAN_SECONDS = 300.0

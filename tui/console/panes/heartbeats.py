@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part
 from tui.console.view import View
-from tui.engine.model import PeriodicStatus
+from tui.engine.model.snapshot import PeriodicStatus
 
 _LABEL_CELLS = 10
 _GOOD_OUTCOMES = ("delivered", "on its way", "")

@@ -6,7 +6,8 @@ from tui import wording
 from tui.console.panes.listing import Cell, Column
 from tui.console.panes.paged import PagedList
 from tui.console.view import Row
-from tui.engine.model import PageKind, PageOrder, VersionRecord
+from tui.engine.model.snapshot import PageKind, PageOrder
+from tui.engine.model.versions import VersionRecord
 
 
 class History(PagedList):

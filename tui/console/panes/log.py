@@ -19,7 +19,7 @@ from textual.strip import Strip
 from tui import wording
 from tui.console.bindings import key_word
 from tui.console.view import View
-from tui.engine.model import LogLine
+from tui.engine.model.snapshot import LogLine
 
 _MOST_LINES = 5000
 _MOST_ROWS = 10_000

@@ -10,7 +10,8 @@ from tui import wording
 from tui.console.bindings import key_word
 from tui.console.panes.listing import Cell, Column, Listing
 from tui.console.view import Row, View
-from tui.engine.model import Counts, PageKind, PageOrder, Snapshot, VersionRecord
+from tui.engine.model.snapshot import Counts, PageKind, PageOrder, Snapshot
+from tui.engine.model.versions import VersionRecord
 
 #: The lists in the order of their keys.
 KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED)

@@ -6,7 +6,9 @@ from tui import wording
 from tui.console.panes.listing import Cell, Column
 from tui.console.panes.paged import PagedList
 from tui.console.view import Row
-from tui.engine.model import FileState, PageKind, VersionRecord
+from tui.engine.model.files import FileState
+from tui.engine.model.snapshot import PageKind
+from tui.engine.model.versions import VersionRecord
 
 _STYLES = {
     FileState.SETTLING: "listing--accent", FileState.WAITING: "listing--plain",

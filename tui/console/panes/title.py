@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
-from tui.engine.model import BrokerState, Phase, Snapshot
+from tui.engine.model.snapshot import BrokerState, Phase, Snapshot
 
 _NAME = "DataFileUploadDirectory"
 

@@ -24,7 +24,7 @@ class Totals(Pane):
         def row(n_left: int, word: str, style: str, n_right: int, other: str,
                 other_style: str) -> Line:
             return [*_cell(n_left, left, word, 9, style), *_cell(n_right, right, other, 7,
-                                                                other_style)]
+                                                                 other_style)]
 
         lines = (
             row(counts.uploading, "uploading", "$secondary", counts.waiting, "waiting",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.listing import Bar, Cell, Column, Listing
 from tui.console.view import View
-from tui.engine.model import FileStatus
+from tui.engine.model.files import FileStatus
 
 
 class Uploading(Listing):

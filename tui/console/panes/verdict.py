@@ -6,7 +6,7 @@ from tui import wording
 from tui.console.panes.freshness import is_acknowledgement_old
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
-from tui.engine.model import BrokerState, Phase, Snapshot
+from tui.engine.model.snapshot import BrokerState, Phase, Snapshot
 
 _WIDE = 110
 _Sentence = tuple[str, str, str]

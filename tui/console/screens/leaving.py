@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 
 from tui import wording
 from tui.console.bindings import key_word
-from tui.engine.model import Snapshot
+from tui.engine.model.snapshot import Snapshot
 
 
 class LeavingScreen(ModalScreen[str]):

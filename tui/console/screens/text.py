@@ -44,7 +44,7 @@ class TextScreen(ModalScreen[None]):
             frame.border_subtitle = f"[@click=screen.dismiss]{key} closes[/]"
             yield Static(Content("\n").join(
                 line if isinstance(line, Content) else Content(line) for line in self._lines),
-                id="text", markup=False)
+                         id="text", markup=False)
 
     def action_scroll(self, way: str) -> None:
         """Scroll by a line."""

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from tui.engine.file_systems import file_system_kind, keeps_file_numbers
-from tui.engine.finding.matching import PathRegex, TooLongError
-from tui.engine.model import FileState, KnownFile, Observation, is_ledger_name
-from tui.engine.operating_system import change_time_ns, is_link, mtime_in_64_bits
+from tui.engine.finding.path_regex import PathRegex, TooLongError
+from tui.engine.model.files import FileState, KnownFile, Observation, is_ledger_name
+from tui.engine.system.file_status import change_time_ns, is_link, mtime_in_64_bits
+from tui.engine.system.mounts import file_system_kind, keeps_file_numbers
 from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK,
 _LIST_AGAIN_SECONDS = 0.5
 
 
-class FileLedger(Protocol):
+class FileRecords(Protocol):
     """What finding needs of the ledger."""
 
     is_new: bool

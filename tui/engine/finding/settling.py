@@ -9,18 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui.engine.finding.lags import Lags
+from tui.engine.finding.lag import Lags
 from tui.engine.finding.selection import (
     NOT_UTF8,
-    FileLedger,
+    FileRecords,
     Selection,
     has_other_ctime,
     is_replaced,
 )
-from tui.engine.model import EventKind, FileState, FileStatus, KnownFile, Observation
-from tui.engine.paths import is_utf8, matches
-from tui.engine.patience import At, HangError, Patient
-from tui.engine.threads import StoppableThread
+from tui.engine.model.files import EventKind, FileState, FileStatus, KnownFile, Observation
+from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.paths import is_utf8, matches
+from tui.engine.system.workers import Worker
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class _Heard:
 
 
 @dataclass(slots=True)
-class _Settling:
+class _Unsettled:
     """A file that was seen to change. Times are monotonic seconds, but for ``since``."""
 
     observation: Observation
@@ -62,7 +62,7 @@ class _Settling:
     said: float = 0.0
 
 
-class SettlingThread(StoppableThread):
+class Settling(Worker):
     """Queues files once they have been unmodified for the lag time.
 
     Args:
@@ -74,10 +74,10 @@ class SettlingThread(StoppableThread):
         ask_for_scan: too much came at once; a scan has to find it again.
         on_refused: told a path and why it can never be uploaded.
         why_offline: asked before a file is taken for gone; empty where the directory is there.
-        on_death: see :class:`StoppableThread`.
+        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, settings: Settings, selection: Selection, ledger: FileLedger, lags: Lags,
+    def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords, lags: Lags,
                  on_queued: Callable[[int], None], ask_for_scan: Callable[[str], None],
                  on_refused: Callable[[str, str], None], why_offline: Callable[[], str],
                  on_death: Callable[[str, BaseException], None]) -> None:
@@ -90,11 +90,11 @@ class SettlingThread(StoppableThread):
         self._ask_for_scan = ask_for_scan
         self._on_refused = on_refused
         self._why_offline = why_offline
-        self._patient = Patient("settling", lambda path: self.touch(path, EventKind.FOUND),
-                                self.stopping.is_set)
+        self._calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
+                                   self.stopping.is_set)
         self._changed = threading.Condition()
         self._intake: dict[str, _Heard] = {}
-        self._settling: dict[str, _Settling] = {}
+        self._settling: dict[str, _Unsettled] = {}
         self._heap: list[tuple[float, str]] = []
         self._committed = 0.0
         self._is_uncommitted = False
@@ -148,8 +148,8 @@ class SettlingThread(StoppableThread):
 
     @property
     def hanging(self) -> list[tuple[str, float]]:
-        """See :attr:`Patient.hanging`."""
-        return self._patient.hanging
+        """See :attr:`GuardedCalls.hanging`."""
+        return self._calls.hanging
 
     def status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands, if it is settling."""
@@ -166,7 +166,7 @@ class SettlingThread(StoppableThread):
             return len(items), tuple(
                 self._status(path, self._settling[path]) for _, path in first)
 
-    def _status(self, rel_path: str, entry: _Settling) -> FileStatus:
+    def _status(self, rel_path: str, entry: _Unsettled) -> FileStatus:
         now = time.monotonic()
         is_restless = entry.n_changes > 0 and now - entry.first > 3 * max(1.0, self._lags.common)
         return FileStatus(
@@ -185,7 +185,7 @@ class SettlingThread(StoppableThread):
             self._make_durable()
             self._settle()
         self._take_in()  # what was heard of last is recorded, too
-        self._patient.stop()
+        self._calls.stop()
 
     def stop(self) -> None:
         super().stop()
@@ -227,15 +227,16 @@ class SettlingThread(StoppableThread):
             found: list[_Look] = []
             rest = rel_paths[len(looks):]
 
-            def look(at: At, rest: Sequence[str] = rest, found: list[_Look] = found) -> None:
+            def look(touching: Touching, rest: Sequence[str] = rest,
+                     found: list[_Look] = found) -> None:
                 for rel_path in rest:
-                    found.append(self._look_at_one(rel_path, at))
+                    found.append(self._look_at_one(rel_path, touching))
 
             try:
-                self._patient.run(look)
+                self._calls.run(look)
                 looks += found
                 return looks
-            except HangError as error:
+            except FileSystemHangError as error:
                 answered = list(found)  # the call that was left behind may go on adding to it
                 if len(answered) == len(rest):  # it answered in the moment it was given up
                     return looks + answered
@@ -244,16 +245,16 @@ class SettlingThread(StoppableThread):
                 looks += [*answered, (hung, None, error.what)]
         return looks
 
-    def _look_at_one(self, rel_path: str, at: At) -> _Look:
+    def _look_at_one(self, rel_path: str, touching: Touching) -> _Look:
         try:
-            at(rel_path)
+            touching(rel_path)
             excluded = self._selection.why_not_directory(rel_path.rpartition("/")[0])
             if excluded:
                 return rel_path, None, excluded
             return (rel_path, *self._selection.observe(rel_path))
         except OSError as error:
             reason = f"it cannot be looked at: {error.strerror or error}"
-        except HangError as error:
+        except FileSystemHangError as error:
             reason = error.what
         self._hold(rel_path, reason)
         return rel_path, None, reason
@@ -330,12 +331,12 @@ class SettlingThread(StoppableThread):
         now = time.monotonic()
         due = self._due(rel_path, now)
         with self._changed:
-            self._settling[rel_path] = _Settling(observation, due, now, time.time(),
-                                                 heard.is_forced)
+            self._settling[rel_path] = _Unsettled(observation, due, now, time.time(),
+                                                  heard.is_forced)
             heapq.heappush(self._heap, (due, rel_path))
         return True
 
-    def _begin_anew(self, entry: _Settling, observation: Observation, heard: _Heard) -> None:
+    def _begin_anew(self, entry: _Unsettled, observation: Observation, heard: _Heard) -> None:
         if entry.observation != observation:
             entry.n_changes += 1
         elif not heard.is_forced:
@@ -353,7 +354,7 @@ class SettlingThread(StoppableThread):
         due = now + self._lags.of(rel_path)
         return due if self._max_settle <= 0 else min(due, max(now, first + self._max_settle))
 
-    def _say_changing(self, rel_path: str, entry: _Settling) -> None:
+    def _say_changing(self, rel_path: str, entry: _Unsettled) -> None:
         now = time.monotonic()
         if entry.n_changes and now - max(entry.first, entry.said) >= _SAY_CHANGING_SECONDS:
             entry.said = now
@@ -365,11 +366,11 @@ class SettlingThread(StoppableThread):
 
     def _settle(self) -> None:
         """Look at every file whose time has come."""
-        due: dict[str, _Settling] = {}
+        due: dict[str, _Unsettled] = {}
         while self._heap and self._heap[0][0] <= time.monotonic() and len(due) < _BATCH_PATHS:
-            at, rel_path = heapq.heappop(self._heap)
+            due_at, rel_path = heapq.heappop(self._heap)
             entry = self._settling.get(rel_path)
-            if entry is not None and entry.due == at:  # else it began anew since
+            if entry is not None and entry.due == due_at:  # else it began anew since
                 due[rel_path] = entry
         if not due:
             return
@@ -395,7 +396,7 @@ class SettlingThread(StoppableThread):
         if queued:
             self._on_queued(len(queued))
 
-    def _end(self, entry: _Settling, observation: Observation, queued: list[Observation],
+    def _end(self, entry: _Unsettled, observation: Observation, queued: list[Observation],
              unchanged: list[str], in_doubt: list[str]) -> None:
         known = None if entry.is_forced else self._ledger.known(observation.rel_path)
         if known is not None and is_as_at_rest(known, observation):
@@ -410,14 +411,14 @@ class SettlingThread(StoppableThread):
             self._overdue.discard(observation.rel_path)
         queued.append(observation)
 
-    def _wait_for_source(self, rel_path: str, entry: _Settling) -> None:
+    def _wait_for_source(self, rel_path: str, entry: _Unsettled) -> None:
         """Come back later to a file that is not taken for gone."""
         with self._changed:
             if rel_path in self._settling:
                 entry.due = time.monotonic() + max(1.0, self._lags.of(rel_path))
                 heapq.heappush(self._heap, (entry.due, rel_path))
 
-    def _is_long_enough(self, entry: _Settling) -> bool:
+    def _is_long_enough(self, entry: _Unsettled) -> bool:
         return 0 < self._max_settle <= time.monotonic() - entry.first
 
 

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.engine.operating_system import rename_to_free_name, why_not_lockable
-from tui.engine.recording import copying, migrations, wal
+from tui.engine.recording import database_copy, migrations, wal
 from tui.engine.recording.owner import already_running, owner_path, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
 from tui.engine.recording.sqlite_errors import NotInPlaceError, code_of, is_held
 from tui.engine.recording.values import why_incredible
+from tui.engine.system.files import rename_to_free_name
+from tui.engine.system.locks import why_not_lockable
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)
@@ -347,7 +348,7 @@ class Database:
     def _make_anew(self) -> None:
         """Write what the open file holds into a new one, under the name of the ledger."""
         device = None if self._identity is None else self._identity[0]
-        growing, copy = copying.copy_beside(self._connection, self.path, device)
+        growing, copy = database_copy.copy_beside(self._connection, self.path, device)
         # Closing takes the log of the name away, which must not be that of the new file.
         old, self._connection = self._connection, copy
         old.close()
@@ -356,7 +357,7 @@ class Database:
         finally:
             growing.unlink(missing_ok=True)
         try:
-            self._connection = copying.take(self._open(), _PRAGMAS)
+            self._connection = database_copy.take(self._open(), _PRAGMAS)
         except sqlite3.Error as error:
             if not is_held(error):
                 self.path.unlink(missing_ok=True)  # or the next try would take it for another's
@@ -399,7 +400,7 @@ class Database:
         """
         with self._lock:
             try:
-                copying.copy_to(self._connection, path)
+                database_copy.copy_to(self._connection, path)
             except sqlite3.Error as error:
                 raise LedgerError(f"the ledger cannot be copied: {error}",
                                   where=str(path)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.engine.model import FileState
+from tui.engine.model.files import FileState
 
 _SEEN = """INSERT INTO files (directory, name, n_bytes, mtime_ns, inode, ctime_ns, since, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, {state}) ON CONFLICT (directory, name) DO UPDATE SET

@@ -7,14 +7,15 @@ import math
 import os
 from pathlib import Path
 
-from tui.engine.model import FileState, VersionState
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import VersionState
 from tui.engine.recording.database import Database
-from tui.engine.recording.files import COVERS_KEY, FileRows
+from tui.engine.recording.file_rows import COVERS_KEY, FileRows
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.schema import UNFINISHED
 from tui.engine.recording.table_rows import is_ours
 from tui.engine.recording.tables import InProgressTable
-from tui.engine.recording.versions import VersionRows
+from tui.engine.recording.version_rows import VersionRows
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
 logger = logging.getLogger(__name__)

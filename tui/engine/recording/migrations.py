@@ -19,7 +19,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from tui.engine.recording import copying, wal
+from tui.engine.recording import database_copy, wal
 from tui.engine.recording.keeping import growing_name
 from tui.engine.recording.schema import FILES_IN_DOUBT, SCHEMA_VERSION
 from tui.errors import StateDirectoryError
@@ -121,7 +121,7 @@ def keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
         if room < n_bytes * _ROOM_FACTOR:
             raise _no_copy(path, f"{n_bytes * _ROOM_FACTOR / 1e6:,.0f} MB are needed beside it, "
                            f"and {room / 1e6:,.0f} MB are free")
-        copying.copy_to(connection, growing)
+        database_copy.copy_to(connection, growing)
         with growing.open("rb+") as file:
             os.fsync(file.fileno())
         growing.replace(target)

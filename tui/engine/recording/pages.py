@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.engine.model import FileState, FileStatus, PageOrder
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import PageOrder
 from tui.engine.recording.database import Database
-from tui.engine.recording.files import STATUS_COLUMNS, status_of_row
+from tui.engine.recording.file_rows import STATUS_COLUMNS, status_of_row
 from tui.engine.recording.schema import UNFINISHED
 
 #: Sorting reads every row; beyond so many the order of the line, which has an index, is kept.

@@ -6,7 +6,8 @@ import functools
 import json
 import re
 
-from tui.engine.model import FileState, OffsetRange
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import OffsetRange
 
 #: What the index of unfinished files holds. SQLite uses it only for a query that says just this,
 #: word for word; any other one reads every file that was ever uploaded.

@@ -19,9 +19,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from tui.engine.operating_system import fsync_directory, replace_file
 from tui.engine.recording.keeping import growing_name
 from tui.engine.recording.ranges import parse_ranges
+from tui.engine.system.files import fsync_directory, replace_file
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tui.engine.operating_system import replace_file
 from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.table_rows import (
     IN_PROGRESS_HEADER,
@@ -26,6 +25,7 @@ from tui.engine.recording.table_rows import (
     uploaded_cells,
     write_table,
 )
+from tui.engine.system.files import replace_file
 
 logger = logging.getLogger(__name__)
 

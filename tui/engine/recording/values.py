@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from tui.engine.model import FileState, VersionState
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import VersionState
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED
 
 #: Years 1 to 9999, as seconds since the epoch: what a calendar can show.

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from tui.engine.model import BrokerState, BrokerStatus
+from tui.engine.model.snapshot import BrokerState, BrokerStatus
 from tui.settings import Settings
 
 logger = logging.getLogger(__name__)

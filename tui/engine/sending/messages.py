@@ -11,7 +11,7 @@ import hashlib
 
 import ormsgpack
 
-from tui.engine.model import FileVersion
+from tui.engine.model.versions import FileVersion
 
 
 def count_chunks(n_bytes: int, chunk_size: int) -> int:

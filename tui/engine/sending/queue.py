@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from tui.engine.model import WaitingFile
-from tui.engine.sending.delivery import Sending
-from tui.engine.sending.gate import Gate
-from tui.engine.sending.reading import SLICE_BYTES
+from tui.engine.model.files import WaitingFile
+from tui.engine.sending.in_flight import InFlightLimit
+from tui.engine.sending.source import SLICE_BYTES
+from tui.engine.sending.transfer import Transfer
 
 _WINDOW_FILES = 4096
 _LARGE_FILES = 1024
@@ -48,22 +48,22 @@ class UploadQueue:
     Args:
         line: the waiting files.
         n_threads: number of uploading threads.
-        gate: is shut while paused, so that a thread in the middle of a version stops as well.
+        in_flight: is shut while paused, so that a thread in the middle of a version stops as well.
     """
 
-    def __init__(self, line: Line, n_threads: int, gate: Gate) -> None:
+    def __init__(self, line: Line, n_threads: int, in_flight: InFlightLimit) -> None:
         self._line = line
         self._n_large_allowed = n_threads + 2
-        self._gate = gate
+        self._in_flight = in_flight
         self._changed = threading.Condition()
         self._window: deque[WaitingFile] = deque()
         self._large: deque[WaitingFile] = deque()
         self._listed: set[str] = set()  #: paths with a row in the window, or among the large
         self._parked: dict[str, WaitingFile] = {}
-        self._ready: deque[Sending] = deque()
-        self._later: list[tuple[float, int, Sending]] = []
+        self._ready: deque[Transfer] = deque()
+        self._later: list[tuple[float, int, Transfer]] = []
         self._numbers = itertools.count()
-        self._in_hand: dict[str, Sending | None] = {}
+        self._in_hand: dict[str, Transfer | None] = {}
         self._large_in_hand: set[str] = set()
         self._held_bytes: dict[str, int] = {}
         self._n_held_bytes = 0
@@ -91,13 +91,13 @@ class UploadQueue:
         """Hand out nothing until :meth:`resume`."""
         with self._changed:
             self.is_paused = True
-            self._gate.shut(_PAUSED)
+            self._in_flight.shut(_PAUSED)
 
     def resume(self) -> None:
         """Hand out work again."""
         with self._changed:
             self.is_paused = False
-            self._gate.open(_PAUSED)
+            self._in_flight.open(_PAUSED)
             self._changed.notify_all()
 
     def refused(self, seconds: float | None) -> None:
@@ -115,11 +115,11 @@ class UploadQueue:
     def doubt(self) -> None:
         """Note that what is in flight just now may reach the topic twice."""
         with self._changed:
-            for sending in self._in_hand.values():
-                if sending is not None and sending.n_in_flight:
-                    sending.sent_twice = True
+            for transfer in self._in_hand.values():
+                if transfer is not None and transfer.n_in_flight:
+                    transfer.sent_twice = True
 
-    def take(self, timeout_seconds: float) -> Sending | list[WaitingFile] | None:
+    def take(self, timeout_seconds: float) -> Transfer | list[WaitingFile] | None:
         """Return a large version to go on with, or files to begin; None where there is nothing.
 
         The files are either one large one or a batch of small ones; the paths are in hand until
@@ -147,7 +147,7 @@ class UploadQueue:
                     left = min(left, self._small_alone_until - now)
                 self._changed.wait(left)
 
-    def _choose_if_accepted(self) -> Sending | list[WaitingFile] | None:
+    def _choose_if_accepted(self) -> Transfer | list[WaitingFile] | None:
         if self._refusal_seconds is None:
             return self._choose(_BATCH_FILES)
         if time.monotonic() < self._next_attempt:
@@ -157,7 +157,7 @@ class UploadQueue:
             self._next_attempt = time.monotonic() + self._refusal_seconds
         return work
 
-    def _choose(self, n_files: int) -> Sending | list[WaitingFile] | None:
+    def _choose(self, n_files: int) -> Transfer | list[WaitingFile] | None:
         while self._later and self._later[0][0] <= time.monotonic():
             self._ready.append(heapq.heappop(self._later)[2])
         self._large_turn = not self._large_turn
@@ -166,7 +166,7 @@ class UploadQueue:
             return self._choose_large() or self._choose_small(n_files) or self._choose_large()
         return self._choose_small(n_files) or self._choose_large()
 
-    def _choose_large(self) -> Sending | list[WaitingFile] | None:
+    def _choose_large(self) -> Transfer | list[WaitingFile] | None:
         if self._large and len(self._large_in_hand) < self._n_large_allowed:
             file = self._large.popleft()
             self._listed.discard(file.rel_path)
@@ -178,10 +178,10 @@ class UploadQueue:
                 return [file]
         self._is_short_of_room |= bool(self._large)
         while self._ready:
-            sending = self._ready.popleft()
-            if _goes_on(sending):
-                return sending
-            self.give_back(sending)  # it has ended since it was put in line
+            transfer = self._ready.popleft()
+            if _goes_on(transfer):
+                return transfer
+            self.give_back(transfer)  # it has ended since it was put in line
         return None
 
     def _choose_small(self, n_files: int) -> list[WaitingFile] | None:
@@ -221,7 +221,7 @@ class UploadQueue:
         if len(self._in_hand) >= _MOST_IN_HAND:
             return False
         return not self._n_held_bytes or \
-            self._n_held_bytes + file.n_bytes <= self._gate.max_bytes
+            self._n_held_bytes + file.n_bytes <= self._in_flight.max_bytes
 
     def _needs_more(self) -> bool:
         return self._may_have_more and not self._is_refilling \
@@ -260,12 +260,12 @@ class UploadQueue:
         """Put a row aside until the path's version in hand is recorded."""
         self._parked[file.rel_path] = file._replace(is_stale=True)
 
-    def hold(self, sendings: Iterable[Sending]) -> None:
+    def hold(self, transfers: Iterable[Transfer]) -> None:
         """Note the versions that paths in hand have become."""
         with self._changed:
-            for sending in sendings:
-                sending.is_in_hand = True
-                self._in_hand[sending.version.rel_path] = sending
+            for transfer in transfers:
+                transfer.is_in_hand = True
+                self._in_hand[transfer.version.rel_path] = transfer
                 self._n_uploading += 1
 
     def ended(self, rel_path: str) -> None:
@@ -275,30 +275,30 @@ class UploadQueue:
             self._give_room(rel_path)  # others may begin before it is recorded
             self._tell_takers()
 
-    def give_back(self, sending: Sending) -> None:
+    def give_back(self, transfer: Transfer) -> None:
         """End an uploading thread's turn with a version; it goes on later if there is more."""
         # First, and without the lock: what fails from here on is put in line by its report.
-        sending.is_in_hand = False
-        if sending.is_ended:
-            sending.close()
-        elif not sending.is_produced:
-            self.again(sending)
+        transfer.is_in_hand = False
+        if transfer.is_ended:
+            transfer.close()
+        elif not transfer.is_produced:
+            self.again(transfer)
 
-    def again(self, sending: Sending) -> None:
+    def again(self, transfer: Transfer) -> None:
         """Note that a version has chunks to be produced again."""
         with self._changed:
-            if not sending.is_in_hand and _goes_on(sending):
-                self._put_in_line(sending)
+            if not transfer.is_in_hand and _goes_on(transfer):
+                self._put_in_line(transfer)
 
-    def _put_in_line(self, sending: Sending) -> None:
-        sending.is_in_hand = True
-        if sending.again:
-            sending.n_failures += 1
-            seconds = min(_LONGEST_BACK_OFF_SECONDS, 0.25 * 2 ** min(sending.n_failures, 10))
+    def _put_in_line(self, transfer: Transfer) -> None:
+        transfer.is_in_hand = True
+        if transfer.again:
+            transfer.n_failures += 1
+            seconds = min(_LONGEST_BACK_OFF_SECONDS, 0.25 * 2 ** min(transfer.n_failures, 10))
             due = time.monotonic() + seconds * random.uniform(0.5, 1.0)
-            heapq.heappush(self._later, (due, next(self._numbers), sending))
+            heapq.heappush(self._later, (due, next(self._numbers), transfer))
         else:
-            self._ready.append(sending)
+            self._ready.append(transfer)
         self._changed.notify_all()
 
     def release(self, rel_paths: Iterable[str]) -> None:
@@ -324,13 +324,13 @@ class UploadQueue:
             self._is_short_of_room = False
             self._changed.notify_all()
 
-    def sendings(self, n_most: int | None = None) -> list[Sending]:
+    def transfers(self, n_most: int | None = None) -> list[Transfer]:
         """Return the versions in hand, or the first of them, in the order of their taking."""
         with self._changed:
-            found = (sending for sending in self._in_hand.values() if sending is not None)
+            found = (transfer for transfer in self._in_hand.values() if transfer is not None)
             return list(itertools.islice(found, n_most))
 
-    def sending_of(self, rel_path: str) -> Sending | None:
+    def transfer_of(self, rel_path: str) -> Transfer | None:
         """Return the version of a path that is in hand."""
         with self._changed:
             return self._in_hand.get(rel_path)
@@ -346,5 +346,5 @@ class UploadQueue:
         return len(self._in_hand)
 
 
-def _goes_on(sending: Sending) -> bool:
-    return not (sending.is_ended or sending.is_abandoned or sending.refusal)
+def _goes_on(transfer: Transfer) -> bool:
+    return not (transfer.is_ended or transfer.is_abandoned or transfer.refusal)

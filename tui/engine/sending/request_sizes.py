@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tui.engine.sending.clients import Config
+from tui.engine.sending.producer_pool import Config
 
 #: So long a limit is believed that was asked for because a request was too large.
 _BELIEVED_SECONDS = 30.0

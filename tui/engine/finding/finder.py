@@ -1,0 +1,274 @@
+"""Finding as a whole: watcher, settling and scan, and what people ask about them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+from tui.engine.finding.changes import (
+    AT_REST_BY_ONE_CLOCK_SECONDS,
+    AT_REST_BY_TWO_CLOCKS_SECONDS,
+    Comparison,
+)
+from tui.engine.finding.lag import Lags
+from tui.engine.finding.scanner import Scanner
+from tui.engine.finding.selection import TOO_LONG, FileRecords, Selection
+from tui.engine.finding.settling import Settling
+from tui.engine.finding.upload_root import UploadRoot
+from tui.engine.finding.watcher import Watcher
+from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
+from tui.engine.model.snapshot import Freshness
+from tui.engine.system.file_status import last_change_ns
+from tui.engine.system.paths import leads_out
+from tui.engine.system.workers import Worker
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_MOST_REFUSED = 10_000
+_LONGEST_STEP_SECONDS = 0.05
+
+
+class Finder:
+    """Finds files, from :meth:`start` to :meth:`stop`; may be started again.
+
+    Args:
+        settings: the program's.
+        ledger: where what is found is recorded.
+        on_queued: told how many files were put in line.
+        on_death: see :class:`Worker`.
+        new_since_ns: files changed after this time are new, although the program was not there:
+            when the tables of a lost ledger were written.
+    """
+
+    def __init__(self, settings: Settings, ledger: FileRecords, on_queued: Callable[[int], None],
+                 on_death: Callable[[str, BaseException], None], *,
+                 new_since_ns: int | None = None) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._on_queued = on_queued
+        self._on_death = on_death
+        self._selection = Selection(settings)
+        self._root = UploadRoot(settings.upload_dir,
+                                settings.upload_dir_given or settings.upload_dir)
+        self._lags = Lags(settings.lag_seconds)
+        self._refused: dict[str, FileStatus] = {}
+        self._refusing = threading.Lock()
+        self._is_running = False
+        self._knew_files = not ledger.is_new
+        self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
+        self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
+        # Durable before anything is watched: a kill at once must not make old files new ones.
+        ledger.record_covered(self._start_ns, is_seen=False)
+        self._scanned_before = False
+        self._make()
+
+    def _make(self) -> None:
+        settings, selection = self._settings, self._selection
+        self._settling = Settling(
+            settings, selection, self._ledger, self._lags, self._on_queued, self._scan_soon,
+            self._refuse, self._root.why_offline, self._on_death)
+        self._watcher = Watcher(settings, self._heard, self._scan_soon,
+                                self._heard_of_directory)
+        comparison = Comparison(
+            settings, selection, self._ledger, self._settling.touch, self._on_queued,
+            self._start_ns, AT_REST_BY_ONE_CLOCK_SECONDS if self._has_one_clock
+            else AT_REST_BY_TWO_CLOCKS_SECONDS)
+        self._scanner = Scanner(
+            settings, selection, comparison, self._root, self._watcher, self._settling.has_room,
+            self._refuse, self._forget_refused, lambda: file_system_now_ns(settings),
+            self._settling.cover, self._on_death, knew_files=self._knew_files,
+            is_first=not self._scanned_before)
+
+    def start(self) -> None:
+        """Start the watcher first and the scan second, so that nothing falls between them."""
+        if self._is_running:
+            return
+        if self._settling.stopping.is_set():
+            self._make()
+        self._is_running = True
+        self._settling.start()
+        self._scanner.start()
+
+    def stop(self, *, last_scan: bool = False) -> None:
+        """Stop and join; what settles stays recorded.
+
+        Args:
+            last_scan: look once more, for what no event has told of yet.
+        """
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._watcher.stop()
+        self._scanner.stop(last_scan=last_scan)
+        self._scanner.join(10)
+        self._settling.stop()
+        self._settling.join(10)
+        self._scanned_before = not self._scanner.is_first
+
+    def threads(self) -> list[Worker]:
+        """Return the threads without which files would be missed."""
+        return [self._settling, self._scanner]
+
+    def _scan_soon(self, why: str) -> None:
+        self._scanner.scan_soon(why)
+
+    def _heard(self, rel_path: str, kind: EventKind) -> None:
+        reason = self._selection.why_not_path(rel_path)
+        if reason == TOO_LONG:
+            self._refuse(rel_path, reason)
+        elif not reason:
+            sure = self._watcher.is_sure(kind)
+            self._settling.touch(rel_path, kind if sure else EventKind.FOUND)
+
+    def _heard_of_directory(self, rel_path: str) -> None:
+        self._scanner.look_into(rel_path)
+
+    def touch(self, rel_path: str) -> None:
+        """Say that the content of a path was found to be another."""
+        self._settling.touch(rel_path, EventKind.MODIFIED)
+
+    def touch_again(self, rel_path: str) -> None:
+        """Say that a path changed while it was sent."""
+        self._settling.touch_again(rel_path)
+
+    def is_overdue(self, rel_path: str) -> bool:
+        """Return whether a path is to be sent although it has not come to rest."""
+        return self._settling.is_overdue(rel_path)
+
+    def why_offline(self) -> str:
+        """Look, and return why the upload directory cannot be seen; empty where it can."""
+        return self._root.why_offline()
+
+    def _refuse(self, rel_path: str, reason: str) -> None:
+        with self._refusing:
+            if rel_path in self._refused or len(self._refused) > _MOST_REFUSED:
+                return
+            n_before = len(self._refused)
+            self._refused[rel_path] = FileStatus(
+                rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
+                reason=reason if reason == TOO_LONG else f"{reason}. Rename it")
+        if n_before == _MOST_REFUSED:
+            logger.error("more than %d files cannot be uploaded; no more of them are named",
+                         _MOST_REFUSED)
+        logger.error("%s cannot be uploaded: %s", rel_path, reason)
+
+    def _forget_refused(self, still_there: set[str]) -> None:
+        with self._refusing:
+            for rel_path in [path for path in self._refused if path not in still_there]:
+                del self._refused[rel_path]
+
+    # What people ask.
+
+    def refused(self) -> tuple[FileStatus, ...]:
+        """Return the files that can never be uploaded, as they are."""
+        with self._refusing:
+            return tuple(self._refused.values())
+
+    @property
+    def can_see_all(self) -> bool:
+        """Whether the last scan could look at everything."""
+        return not self._scanner.n_unreadable and not self._scanner.source_offline
+
+    @property
+    def n_unreadable(self) -> int:
+        """Number of files and directories that the last scan could not look at."""
+        return self._scanner.n_unreadable
+
+    @property
+    def n_settling(self) -> int:
+        """Number of files that have not come to rest."""
+        return self._settling.n_settling
+
+    def settling_status(self, rel_path: str) -> FileStatus | None:
+        """Return where a path stands, if it is settling."""
+        return self._settling.status(rel_path)
+
+    def settling_page(self, offset: int, n_rows: int, pattern: str) \
+            -> tuple[int, tuple[FileStatus, ...]]:
+        """Return how many files settle, and some of them."""
+        return self._settling.page(offset, n_rows, pattern)
+
+    def why_excluded(self, rel_path: str) -> str:
+        """Return why a path is not uploaded whatever happens; empty where it may be."""
+        if leads_out(rel_path):
+            return "it is outside the upload directory"
+        reason = self._selection.why_not_name(rel_path)
+        if reason:
+            return reason
+        try:
+            return self._selection.observe(rel_path)[1]
+        except (OSError, ValueError):
+            return ""
+
+    def why_unknown(self, rel_path: str) -> str:
+        """Return what there is to say of a path that was never seen."""
+        try:
+            if self._selection.observe(rel_path)[0] is None:
+                return "there is no such file in the upload directory"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            return f"it cannot be looked at: {reason}"
+        return "it is there, and the next scan will find it"
+
+    def observe(self, rel_path: str) -> Observation | None:
+        """Return what is on the disk; None where there is no regular file."""
+        try:
+            return self._selection.observe(rel_path)[0]
+        except (OSError, ValueError):
+            return None
+
+    def problems(self) -> list[str]:
+        """Return what keeps files from being found, one sentence each."""
+        found = self._scanner.problems() + self._watcher.problems()
+        for path, seconds in self._settling.hanging[:1]:
+            found.append(f"the file system has not answered about {path} for {seconds:.0f} s")
+        return found
+
+    def freshness(self) -> Freshness:
+        """Return when what was last heard and looked at."""
+        return Freshness(
+            last_event_age=self._watcher.last_event_age, last_scan_age=self._scanner.last_age,
+            last_scan_seconds=self._scanner.last_seconds,
+            last_scan_n_missed=self._scanner.n_missed, n_unreadable=self.n_unreadable,
+            next_scan_seconds=self._scanner.next_seconds, observer=self._watcher.name,
+            source_offline=self._scanner.source_offline,
+            n_overflows=self._watcher.n_overflows)
+
+
+def is_on_one_file_system(settings: Settings) -> bool:
+    """Return whether the clock of the upload directory's file system can be read."""
+    try:
+        return os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def file_system_now_ns(settings: Settings) -> int:
+    """Return the time by the clock of the file system, which may be another machine's.
+
+    That clock may move in steps. The next one is waited for, so that nothing that was there before
+    bears the same time; at most some hundredths of a second.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".clock-", dir=settings.state_dir) as file:
+            if is_on_one_file_system(settings):
+                first = now = _last_change_ns(file.fileno())
+                deadline = time.monotonic() + _LONGEST_STEP_SECONDS
+                while now == first and time.monotonic() < deadline:
+                    file.write(b".")
+                    file.flush()
+                    now = _last_change_ns(file.fileno())
+                return now
+    except OSError as error:
+        logger.debug("the file system's clock cannot be read: %s", error)
+    return time.time_ns()
+
+
+def _last_change_ns(descriptor: int) -> int:
+    return last_change_ns(os.fstat(descriptor), sys.maxsize)

@@ -1,0 +1,445 @@
+"""Hands chunks to librdkafka's producers, and delivery reports to the versions they belong to."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from tui.engine.model.snapshot import BrokerState
+from tui.engine.sending.broker_health import BrokerHealth, parse_statistics
+from tui.engine.sending.in_flight import InFlightLimit
+from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
+from tui.engine.sending.partition_ends import PartitionEnds
+from tui.engine.sending.producer_pool import WITHOUT_IDEMPOTENCE, ProducerPool
+from tui.engine.sending.request_sizes import TopicLimit, fit_requests
+from tui.engine.sending.throughput import ThroughputMeter
+from tui.engine.sending.transfer import Transfer
+from tui.engine.system.workers import Worker
+from tui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_Report = tuple[Transfer, int, int, int, int, int]
+_UNCHECKED, _STOPPED = "the cluster is not checked", "the program stops"
+
+#: Reported by the client itself: the connection was lost, or never was.
+_LOSSES = frozenset({
+    KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE,
+    KafkaError._AUTHENTICATION, KafkaError._SSL})
+
+#: From this round trip on, one idempotent producer with its five requests leaves the line idle.
+_FAR_SECONDS = 0.02
+_N_CLIENTS_WHEN_FAR = 8
+_REBUILD_SECONDS = 1.0
+
+
+class ChunkProducer(Worker):
+    """Owns the clients and polls them: delivery reports, errors and statistics arrive only here.
+
+    Nothing is produced until :meth:`trust` says that the cluster is the ledger's own; after a lost
+    connection acknowledgements wait until that is known again.
+
+    Args:
+        settings: which topic, which properties.
+        in_flight: bounds the bytes on their way.
+        client_logger: for librdkafka's own records.
+        on_over: called when nothing more will happen to a version.
+        on_again: called when a version has chunks to be produced again.
+        on_refusal: called with the time to the next attempt, in seconds, when the broker refuses
+            what it would refuse any other version as well; with None when it accepts again.
+        on_doubt: called when what is in flight may reach the topic twice.
+        on_death: see :class:`Worker`.
+    """
+
+    def __init__(self, settings: Settings, in_flight: InFlightLimit, client_logger: logging.Logger,
+                 on_over: Callable[[Transfer], None], on_again: Callable[[Transfer], None],
+                 on_refusal: Callable[[float | None], None], on_doubt: Callable[[], None],
+                 on_death: Callable[[str, BaseException], None]) -> None:
+        super().__init__("producing", on_death)
+        self._topic = settings.topic_name
+        self._redact = settings.redact
+        self.principal = principal_of(settings.producer_config, settings.redact)
+        self._on_over = on_over
+        self._on_again = on_again
+        self._on_refusal = on_refusal
+        self._on_doubt = on_doubt
+        self.in_flight = in_flight
+        self.traffic = ThroughputMeter()
+        self.health = BrokerHealth(settings)
+        self.trusted = threading.Event()  #: the cluster is known to be the ledger's
+        self.lost = threading.Event()  #: the connection was lost since it was last checked
+        self._trust_lock = threading.Lock()
+        #: Set when the connecting thread should look at once: distrust, or something to prove.
+        self.attention = threading.Event()
+        self._unverified: deque[_Report] = deque()  # only this thread touches it
+        self._proved_until = 0.0
+        self.is_proof_wanted = False  #: whether something complete waits for a look at the topic
+        self.ends = PartitionEnds()
+        self.can_prove = False  #: whether the cluster tells the topic's id
+        self._refused = False
+        self._said_again: set[str] = set()
+        self._largest_accepted = 0
+        self._was_trusted = False
+        self._limit = TopicLimit()
+        self._is_far = False
+        self.is_hurried = False  #: whether nothing is to wait for company (``linger.ms``)
+        self._must_go_alone = self._must_replace = False
+        self._said_unreadable = False
+        self._next_build = 0.0
+        self.is_idempotent = settings.idempotent
+        in_flight.shut(_UNCHECKED)
+        self.clients = ProducerPool(dict(settings.producer_config), client_logger, self._on_error,
+                                    self._on_statistics)
+
+    def work(self) -> None:
+        while not self.stopping.is_set():
+            fatal = self.clients.poll(0.1, is_hurried=self.is_hurried)
+            self.traffic.tick()
+            if fatal is not None:
+                self._rebuild(fatal)
+            if self._must_go_alone:
+                self._send_alone()
+            if self._must_replace and time.monotonic() >= self._next_build:
+                self._replace()
+            while self._unverified and self.trusted.is_set():
+                self._acknowledged(self._unverified.popleft())
+
+    # Producing, on the uploading threads.
+
+    def produce(self, transfer: Transfer, index: int, data: bytes | memoryview) -> bool:
+        """Produce one chunk, waiting for room.
+
+        Args:
+            transfer: whose chunk.
+            index: from 0.
+            data: all bytes of the chunk.
+
+        Returns:
+            False where nothing more of this version may be produced for now.
+        """
+        if len(data) < transfer.version.chunk_size and not self._are_longer_taken(transfer):
+            return False
+        value = transfer.maker.value(index, data, transfer.digest_of(index))
+        key = transfer.maker.key(index)
+        if index or not transfer.version.is_recovery:
+            return self._produce_one(transfer, index, key, value, len(data))
+        # Consumers drop what makes them let go of an older version. That must be a copy of the
+        # first chunk, so no other chunk goes before both of its copies are acknowledged.
+        if not self._wait_for_reports(transfer):
+            return False
+        if transfer.is_delivered(index):
+            return True
+        for _ in range(transfer.n_copies(index)):
+            if not self._produce_one(transfer, index, key, value, len(data)):
+                return False
+        return self._wait_for_reports(transfer) and transfer.is_delivered(index)
+
+    def _are_longer_taken(self, transfer: Transfer) -> bool:
+        """Wait until the broker is known to take chunks of a full length.
+
+        Of a version with chunks that are too long for the topic nothing may be accepted, or it
+        could not be cut smaller any more: so its short last chunk does not go first.
+        """
+        def are_taken() -> bool:
+            return transfer.version.n_chunks == 1 or transfer.n_delivered > 0 \
+                or transfer.version.chunk_size <= self._largest_accepted
+
+        has_reported_all = self._wait_for_reports(transfer, are_taken)
+        return are_taken() or (has_reported_all and not transfer.refusal)
+
+    def _wait_for_reports(self, transfer: Transfer,
+                          is_enough: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until nothing is in flight, or enough is known; True where nothing is."""
+        while transfer.n_in_flight and not is_enough() and not self.in_flight.is_shut:
+            self.in_flight.wait_for_room(0.1)
+        return transfer.n_in_flight == 0
+
+    def _produce_one(self, transfer: Transfer, index: int, key: bytes, value: bytes,
+                     n_bytes: int) -> bool:
+        if not self.in_flight.enter(n_bytes):
+            return False
+        transfer.launch()
+        if transfer.refusal or transfer.is_ended:  # while this chunk waited for room
+            transfer.take_back()
+            self.in_flight.leave(n_bytes)
+            return False
+        arguments = self._arguments(transfer)
+        while True:
+            client = self.clients.of(transfer)
+            try:
+                client.produce(self._topic, value, key, **arguments)
+            except BufferError:
+                if not self.in_flight.is_shut:
+                    self.in_flight.wait_for_room(0.1)
+                    continue
+            except KafkaException as error:
+                if not self._is_poisoned(error):
+                    self._not_taken(transfer, index, n_bytes, error)
+                    return True
+                self.distrust()
+            else:
+                if client is not self.clients.of(transfer):
+                    self.clients.retire(client)  # replaced in this very moment
+                return True
+            transfer.take_back()
+            self.in_flight.leave(n_bytes)
+            return False
+
+    def _arguments(self, transfer: Transfer) -> dict[str, Any]:
+        if transfer.on_delivery is None:
+            transfer.on_delivery = functools.partial(self._on_delivery, transfer)
+        arguments: dict[str, Any] = {"on_delivery": transfer.on_delivery}
+        if transfer.version.partition >= 0:
+            arguments["partition"] = transfer.version.partition
+        return arguments
+
+    def _is_poisoned(self, error: KafkaException) -> bool:
+        """Return whether the client, not the message, is the trouble: it is replaced soon."""
+        cause = error.args[0]
+        return isinstance(cause, KafkaError) and (
+            cause.fatal() or cause.code() == KafkaError._FATAL)
+
+    def _not_taken(self, transfer: Transfer, index: int, n_bytes: int,
+                   error: KafkaException) -> None:
+        """The client refuses the message itself: the same as a delivery that failed."""
+        self.in_flight.leave(n_bytes)
+        cause = error.args[0]
+        code = cause.code() if isinstance(cause, KafkaError) else KafkaError._FAIL
+        text = cause.str() if isinstance(cause, KafkaError) else str(cause)
+        self._failed(transfer, index, code, text, was_sent=False)
+
+    # Delivery reports, on this thread.
+
+    def _on_delivery(self, transfer: Transfer, error: KafkaError | None, message: Message) -> None:
+        index = transfer.maker.index_of(message.key() or b"")
+        n_bytes = transfer.version.n_bytes_of(index)
+        if error is not None:
+            self._failed(transfer, index, error.code(), error.str(), was_sent=True)
+            self.in_flight.leave(n_bytes)
+            return
+        partition, offset = message.partition(), message.offset()
+        report = (transfer, index, n_bytes, len(message), -1 if partition is None else partition,
+                  -1 if offset is None else offset)
+        if self.trusted.is_set():
+            self._acknowledged(report)
+        else:
+            self._unverified.append(report)
+
+    def _acknowledged(self, report: _Report) -> None:
+        transfer, index, n_bytes, n_value_bytes, partition, offset = report
+        transfer.acknowledge(index, partition, offset)
+        self.in_flight.leave(n_bytes)
+        self._largest_accepted = max(self._largest_accepted, n_bytes)
+        self.traffic.count(n_bytes, n_value_bytes)
+        self.traffic.last_acknowledgement = time.monotonic()
+        if self._refused:
+            self._refused = False
+            self.health.enter(BrokerState.CONNECTED)
+            self._on_refusal(None)
+        self._look_at_offset(transfer, partition, offset)
+        if transfer.is_over:
+            self._on_over(transfer)
+
+    def _look_at_offset(self, transfer: Transfer, partition: int, offset: int) -> None:
+        """Have the topic checked where an offset comes that was given before."""
+        if offset < 0:
+            return
+        latest = self.ends.note(transfer.client_number or 0, partition, offset)
+        if latest is not None and self.can_prove:
+            logger.debug("partition %d gave the offset %d after %d: the topic is looked at again",
+                         partition, offset, latest)
+            self.distrust()
+
+    def ask_for_proof(self) -> None:
+        """Have the topic looked at soon: a version is complete, and counts only after that."""
+        self.is_proof_wanted = True
+        self.attention.set()
+
+    def prove(self, until: float) -> None:
+        """Say that the topic was the ledger's at a monotonic time, and so at all times before."""
+        self._proved_until = max(self._proved_until, until)
+
+    def is_proved(self, at: float) -> bool:
+        """Return whether what was acknowledged at a monotonic time is on the ledger's topic.
+
+        True of everything where the cluster does not tell the topic's id.
+        """
+        return not self.can_prove or at < self._proved_until
+
+    def _failed(self, transfer: Transfer, index: int, code: int, text: str, *,
+                was_sent: bool) -> None:
+        verdict = self._judge(code, was_sent=was_sent)
+        if verdict.cure is Cure.AGAIN:
+            transfer.send_again(index, may_have_arrived=was_sent and verdict.may_have_arrived)
+            self.health.n_retried_chunks += 1
+            self._say_again(text)
+        else:
+            remedy = verdict.remedy.format(principal=self.principal, topic=self._topic)
+            transfer.refuse(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
+        if verdict.asks_for_check:
+            self.distrust()
+        if verdict.strikes_all:
+            self._refused = True
+            self.health.enter(BrokerState.REFUSED, transfer.refusal)
+            self._on_refusal(verdict.retry_after_seconds)
+        if transfer.is_over:
+            self._on_over(transfer)
+        elif transfer.again:
+            self._on_again(transfer)
+
+    def _judge(self, code: int, *, was_sent: bool) -> Verdict:
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit.is_known:
+            # Perhaps not the chunk was too large, but the request that it shared with others.
+            self._must_go_alone = True
+            return Verdict(Cure.AGAIN)
+        if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and self._limit.doubt():
+            return Verdict(Cure.AGAIN, asks_for_check=True)
+        return judge(code)
+
+    def _say_again(self, text: str) -> None:
+        """Say once for each outage and reason that chunks go again."""
+        if text not in self._said_again:
+            self._said_again.add(text)
+            logger.warning("chunks are sent again: %s", self._redact(text))
+
+    # The connection.
+
+    def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
+        """Make the most of the line before anything is produced; later, only fit a lower limit.
+
+        The requests on their way are limited in number. So to a cluster far away they are large,
+        and several producers send them, since many a topic's limit leaves no room for a second
+        chunk in a request.
+
+        Args:
+            max_request_bytes: the topic's limit; None where it is not known.
+            round_trip_seconds: to the cluster and back.
+        """
+        if self._was_trusted:
+            self._fit_again(max_request_bytes)
+            return
+        self._was_trusted = True
+        self._limit.learn(max_request_bytes)
+        self._is_far = is_far = round_trip_seconds >= _FAR_SECONDS
+        config = self.clients.config
+        if max_request_bytes and fit_requests(config, max_request_bytes, is_far=is_far):
+            self.clients.update(config)
+            self._replace()
+        if self.is_idempotent and is_far:
+            logger.info("the cluster is %.0f ms away: %d producers share the work",
+                        round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
+            try:
+                self.clients.share_among(_N_CLIENTS_WHEN_FAR)
+            except KafkaException as error:
+                logger.warning("one producer has to do: %s", self._redact(str(error)))
+
+    def _fit_again(self, max_request_bytes: int | None) -> None:
+        """Make requests smaller, where the topic takes no longer what it took."""
+        if not self._limit.is_lower(max_request_bytes) or max_request_bytes is None:
+            return
+        logger.warning("the topic takes requests of at most %d bytes now: they are made smaller",
+                       max_request_bytes)
+        config = self.clients.config
+        if fit_requests(config, max_request_bytes, is_far=self._is_far):
+            self.clients.update(config)
+            self._must_replace = True  # before it is trusted again
+
+    def trust(self) -> bool:
+        """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
+        with self._trust_lock:
+            if self.lost.is_set() or self._must_replace:
+                return False
+            self.trusted.set()
+            self._said_again.clear()
+            self.in_flight.open(_UNCHECKED)
+            return True
+
+    def distrust(self) -> None:
+        """Produce and count nothing more until the cluster was checked again."""
+        with self._trust_lock:
+            self.trusted.clear()
+            self.lost.set()
+            self.attention.set()
+            self.in_flight.shut(_UNCHECKED)
+
+    def note_unacknowledged(self, state: BrokerState, seconds: float, reason: str) -> None:
+        """Say why nothing is acknowledged, until something is."""
+        text = self._redact(f"nothing was acknowledged for {seconds:.0f} s: {reason}")
+        if self.health.enter(state, text):
+            logger.warning("%s; sending goes on by itself", text)
+        self._refused = True
+
+    def halt(self) -> None:
+        """Let nothing more be produced, for good."""
+        self.in_flight.shut(_STOPPED)
+
+    def _on_error(self, error: KafkaError) -> None:
+        self.health.error(error.code(), error.str())
+        if error.code() in _LOSSES:
+            self._doubt_retries()
+            self.distrust()
+
+    def _on_statistics(self, text: str) -> None:
+        n_retries = self.health.status().n_retries
+        try:
+            found = parse_statistics(text, str(self.clients.config.get("client.id", "")))
+        except ValueError as error:
+            if not self._said_unreadable:
+                self._said_unreadable = True
+                logger.warning("the client's statistics cannot be read (%s): throttling, retries "
+                               "and round trips are not shown; sending goes on", error)
+            return
+        if self.health.statistics(found):
+            self.distrust()
+        if self.health.status().n_retries > n_retries:
+            self._doubt_retries()
+
+    def _doubt_retries(self) -> None:
+        """Without idempotence, what librdkafka sends again by itself may arrive twice."""
+        if not self.is_idempotent:
+            self._on_doubt()
+
+    def _send_alone(self) -> None:
+        """Build new clients that put one chunk into a request: the topic takes no larger ones."""
+        self._must_go_alone = False
+        self._limit.is_known = True  # that much is: no smaller requests can be made
+        logger.warning("the topic takes smaller requests than the producer makes, and does not "
+                       "tell its limit: each chunk goes by itself from now on")
+        self.clients.update({"batch.num.messages": 1})
+        self.distrust()
+        self._replace()
+
+    def _rebuild(self, error: KafkaError) -> None:
+        """Build new clients after a fatal error; what was not acknowledged is sent again."""
+        self.health.error(error.code(), error.str())
+        if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED and self.is_idempotent:
+            logger.warning("the cluster denies the IdempotentWrite right: sending goes on without "
+                           "idempotence and with one request in flight at a time")
+            self.clients.update(WITHOUT_IDEMPOTENCE)
+            self.is_idempotent = False
+        else:
+            logger.error("the producer has failed (%s): a new one is built, and only what is not "
+                         "acknowledged goes again", error.str())
+        self.distrust()
+        self._replace()
+
+    def _replace(self) -> None:
+        """Build new clients; where that fails, again a little later, and nothing goes before."""
+        self._next_build = time.monotonic() + _REBUILD_SECONDS
+        try:
+            self.clients.replace()
+        except KafkaException as error:
+            if not self._must_replace:
+                logger.error("no new producer can be made, which is tried again every %.0f s: %s",
+                             _REBUILD_SECONDS, self._redact(str(error)))
+            self._must_replace = True
+            self.distrust()
+        else:
+            self._must_replace = False

@@ -1,0 +1,247 @@
+"""One version on its way: which chunks are acknowledged, in flight, or to be sent again."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import KafkaError, Message
+
+from tui.engine.model.files import FileState, FileStatus, WaitingFile
+from tui.engine.model.versions import ChunkMap, Delivery, FileVersion, OffsetRange
+from tui.engine.sending.messages import MessageMaker
+from tui.engine.sending.source import Source
+
+#: Rates of single files are averaged over about this time.
+_RATE_SECONDS = 3.0
+
+
+class Transfer:
+    """A version in hand, from its first message to its last delivery report.
+
+    One uploading thread at a time produces from it; the polling thread reports deliveries; others
+    only read. A report costs the same whatever the number of chunks.
+
+    Args:
+        version: what is sent.
+        file: its row in the line.
+        maker: makes its messages.
+        source: where its bytes come from, unless ``data`` holds them all.
+        data: the whole content of a version that fits one slice.
+        delivered: bitmap of the chunks that earlier runs delivered.
+        started: epoch seconds of when an earlier run or attempt began it; None for a new one.
+    """
+
+    def __init__(self, version: FileVersion, file: WaitingFile, maker: MessageMaker, *,
+                 source: Source | None = None, data: bytes | None = None,
+                 delivered: bytes = b"", started: float | None = None,
+                 offsets: tuple[OffsetRange, ...] = ()) -> None:
+        self.version = version
+        self.file = file
+        self.maker = maker
+        self.source = source
+        self.data = data
+        self.started = time.time() if started is None else started
+        self.completed: float | None = None
+        n_bytes_of_map = (version.n_chunks + 7) // 8
+        self.delivered = bytearray(delivered or bytes(n_bytes_of_map))
+        self.n_delivered = int.from_bytes(self.delivered).bit_count()
+        self.next_index = 0  #: chunks below were produced, or delivered before
+        self.again: list[int] = []  #: chunks to be produced again
+        self.n_in_flight = 0
+        self.is_dirty = False
+        self.is_abandoned = False
+        self.is_in_hand = False  #: an uploading thread has it, or it is in line for one
+        self.is_new = True  #: not begun by an earlier run or attempt
+        self.is_ended = False  #: its end was reported
+        self.is_trimmed = False  #: the topic has deleted chunks of it already
+        self.n_failures = 0
+        self.client_number: int | None = None  #: of the producer, where several share the work
+        self.doubt_is_recorded = False
+        self.refusal = ""  #: why the broker will not have it; empty while it may
+        self.retry_after_seconds: float | None = None
+        #: Whether chunks of it may be on the topic, acknowledged or not.
+        self.may_be_on_topic = started is not None
+        self.sent_twice = version.sent_twice
+        #: Takes the delivery reports of all its chunks: one for each would burden the collector.
+        self.on_delivery: Callable[[KafkaError | None, Message], None] | None = None
+        self._first_copies = 2 if version.is_recovery else 1
+        self._offsets = {r.partition: [r.first, r.last] for r in offsets}
+        self._lock = threading.Lock()
+        self._rate = 0.0
+        self._rate_seen = (time.monotonic(), self.n_delivered)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every chunk is acknowledged."""
+        return self.n_delivered >= self.version.n_chunks
+
+    @property
+    def is_produced(self) -> bool:
+        """Whether nothing is left to produce just now."""
+        return self.next_index >= self.version.n_chunks and not self.again
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it: complete, or given up and nothing in flight."""
+        return self.n_in_flight == 0 and (
+            self.is_complete or self.is_abandoned or bool(self.refusal))
+
+    def is_delivered(self, index: int) -> bool:
+        """Return whether a chunk, counted from 0, is acknowledged."""
+        return bool(self.delivered[index >> 3] & (1 << (index & 7)))
+
+    def n_copies(self, index: int) -> int:
+        """Return how often a chunk is produced: the first one of a recovery goes twice."""
+        return self._first_copies if index == 0 else 1
+
+    def digest_of(self, index: int) -> bytes:
+        """Return the SHA-512 of a chunk, counted from 0, where it is known; else nothing."""
+        if self.version.n_chunks == 1:
+            return self.version.sha512
+        digests = None if self.source is None else self.source.digests
+        return b"" if digests is None else digests.of(index, self.version.chunk_size)
+
+    def next_unit(self, unit_chunks: int) -> list[int]:
+        """Return the chunks to produce next, all within one unit; empty where none is left.
+
+        Chunks whose delivery failed come first, and are taken; see :meth:`put_back`.
+
+        Args:
+            unit_chunks: chunks that are read together.
+        """
+        with self._lock:
+            if self.again:
+                self.again.sort()
+                end = self.again[0] - self.again[0] % unit_chunks + unit_chunks
+                n_taken = bisect.bisect_left(self.again, end)
+                taken = sorted(set(self.again[:n_taken]))
+                del self.again[:n_taken]
+                return [index for index in taken if not self.is_delivered(index)]
+        while self.next_index < self.version.n_chunks:
+            first = self.next_index
+            end = min(self.version.n_chunks, first - first % unit_chunks + unit_chunks)
+            unit = [index for index in range(first, end) if not self.is_delivered(index)]
+            if unit:
+                return unit
+            self.next_index = end
+        return []
+
+    def produced(self, index: int) -> None:
+        """Note that a chunk of the unit in work was produced."""
+        self.next_index = max(self.next_index, index + 1)
+
+    def put_back(self, indexes: Sequence[int]) -> None:
+        """Return chunks of the unit in work that were not produced after all."""
+        with self._lock:
+            self.again.extend(index for index in indexes if index < self.next_index)
+
+    def launch(self) -> None:
+        """Count one message as produced; call it before producing."""
+        with self._lock:
+            self.n_in_flight += 1
+
+    def take_back(self) -> None:
+        """Count one message as not produced after all."""
+        with self._lock:
+            self.n_in_flight -= 1
+
+    def acknowledge(self, index: int, partition: int, offset: int) -> None:
+        """Record one positive delivery report, on the polling thread."""
+        if index == 0 and self._first_copies > 1:
+            self._first_copies -= 1
+        elif not self.is_delivered(index):
+            self.delivered[index >> 3] |= 1 << (index & 7)
+            self.n_delivered += 1
+        self.may_be_on_topic = True
+        self.n_failures = 0
+        known = self._offsets.get(partition)
+        if offset < 0:
+            pass  # the broker had it already, and does not say where
+        elif known is None:
+            self._offsets[partition] = [offset, offset]
+        elif offset > known[1]:
+            known[1] = offset
+        elif offset < known[0]:
+            known[0] = offset
+        with self._lock:
+            self.n_in_flight -= 1
+        self.is_dirty = True
+
+    def send_again(self, index: int, *, may_have_arrived: bool) -> None:
+        """Note a chunk whose delivery failed for now, on the polling thread."""
+        if may_have_arrived:
+            self.may_be_on_topic = self.sent_twice = True
+        with self._lock:
+            self.again.append(index)
+            self.n_in_flight -= 1
+
+    def refuse(self, reason: str, retry_after_seconds: float | None) -> None:
+        """Note that the broker will not have a chunk, on the polling thread."""
+        self.refusal = self.refusal or reason
+        self.retry_after_seconds = retry_after_seconds
+        with self._lock:
+            self.n_in_flight -= 1
+
+    def has_offsets_from(self, partition: int, offset: int) -> bool:
+        """Return whether an acknowledgement gave such an offset, or a later one."""
+        return any(r.partition == partition and r.last >= offset for r in self.offsets())
+
+    def lose(self) -> None:
+        """Note that the topic has lost some of it, acknowledged or not: it begins anew."""
+        self.n_delivered = 0
+        self.delivered = bytearray(len(self.delivered))
+        self.is_abandoned = True
+
+    def hold(self, reason: str, retry_after_seconds: float) -> None:
+        """Stop producing for now, for a reason on this side of the broker."""
+        self.refusal = self.refusal or reason
+        self.retry_after_seconds = retry_after_seconds
+
+    def close(self) -> None:
+        """Give up the bytes, unless a thread has it in hand, or it is in line for one.
+
+        That thread may be reading them, and closes as it gives the version back.
+        """
+        with self._lock:
+            if self.is_in_hand:
+                return
+            self.on_delivery = None  # or it would hold itself
+            self.data = None
+            if self.source is not None:
+                self.source.close()
+
+    def offsets(self) -> tuple[OffsetRange, ...]:
+        """Return first and last offset for each partition."""
+        return tuple([OffsetRange(partition, first, last)
+                      for partition, (first, last) in sorted(self._offsets.items())])
+
+    def delivery(self) -> Delivery:
+        """Return what the ledger records of it now."""
+        self.is_dirty = False  # before reading, so that what comes meanwhile is not missed
+        return Delivery(self.version, self.started, self.completed, self.n_delivered,
+                        bytes(self.delivered), self.offsets())
+
+    def chunk_map(self) -> ChunkMap:
+        """Return which chunks are acknowledged and how far producing has come."""
+        return ChunkMap(self.version.n_chunks, self.next_index, bytes(self.delivered))
+
+    def status(self) -> FileStatus:
+        """Return it as front ends show it."""
+        now = time.monotonic()
+        before, n_before = self._rate_seen
+        seconds = now - before
+        if seconds >= 0.5:
+            rate = (self.n_delivered - n_before) * self.version.chunk_size / seconds
+            weight = min(1.0, seconds / _RATE_SECONDS)
+            self._rate = rate if not self._rate else self._rate + weight * (rate - self._rate)
+            self._rate_seen = (now, self.n_delivered)
+        left = (self.version.n_chunks - self.n_delivered) * self.version.chunk_size
+        return FileStatus(
+            rel_path=self.version.rel_path, state=FileState.UPLOADING,
+            n_bytes=self.version.n_bytes, n_chunks=self.version.n_chunks,
+            n_chunks_delivered=self.n_delivered, n_chunks_in_flight=self.n_in_flight,
+            bytes_per_second=self._rate,
+            seconds_left=left / self._rate if self._rate > 0 else None, since=self.started)
