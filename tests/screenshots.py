@@ -17,9 +17,9 @@ import resvg_py
 from tests import fakes
 from tests.console.conftest import painted
 from tests.fakes import FakeEngine
+from tui.config.settings import ConsoleSettings
 from tui.console.factory import make_app
 from tui.engine.model.snapshot import Snapshot
-from tui.settings import ConsoleSettings
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 _PICTURES: tuple[tuple[str, Callable[[], Snapshot], tuple[int, int], str, tuple[str, ...]], ...] = (

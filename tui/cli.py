@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tui import state_directory, streams
+from tui import streams
 from tui.arguments import parse_arguments
-from tui.engine.log import visible
+from tui.config.settings import Settings
+from tui.engine.recording import state_access
 from tui.engine.system.signals import ignoring_stop_signals, interrupted_by_stop_signals
-from tui.errors import StartupError, UsageError
+from tui.errors import EXIT_FAILED, EXIT_FORCED, StartupError, UsageError
 from tui.make_settings import make_settings
-from tui.settings import Settings
+from tui.text import visible
 from tui.utf8 import ensure_utf8
 
 __all__ = ["main", "make_settings"]
 
-EXIT_NOT_STARTED, EXIT_FORCED = 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +58,7 @@ def _main(argv: Sequence[str] | None) -> int:
             return _run(parse_arguments(argv))
     except StartupError as error:
         print(f"DataFileUploadDirectory: error: {visible(str(error))}", file=sys.stderr)
-        return EXIT_NOT_STARTED
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FORCED
 
@@ -119,13 +119,13 @@ def _show(settings: Settings) -> int:
     """Run the front end that was asked for, with a state directory."""
     run = _front_end(settings)
     try:
-        warnings = state_directory.prepare(settings)
+        warnings = state_access.prepare(settings)
         settings = replace(settings, warnings=(*settings.warnings, *warnings))
         spare_the_collector()
         return run(settings)
     finally:
         with ignoring_stop_signals():
-            state_directory.clear(settings)
+            state_access.clear(settings)
 
 
 def spare_the_collector() -> None:

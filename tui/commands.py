@@ -21,6 +21,7 @@ from tui.engine.model.snapshot import (
 from tui.engine.model.versions import ChunkMap, VersionRecord
 from tui.engine.system.paths import matches
 from tui.errors import UploadError
+from tui.text import cell_width, shorten, visible
 
 _MOST_ROWS = 20
 
@@ -112,15 +113,15 @@ def _files(engine: Engine, pattern: str) -> Answer:
     if n_more > 0:
         lines.append(f"and {wording.count(n_more)} more")
     if not lines:
-        matching = f" match {wording.shorten(wording.visible(pattern), 50)}" if pattern else ""
+        matching = f" match {shorten(visible(pattern), 50)}" if pattern else ""
         lines.append(f"no unfinished files{matching}")
     return Answer(tuple(lines))
 
 
 def _file_line(rel_path: str, words: str) -> str:
-    name = wording.shorten(wording.visible(rel_path), 34)
-    padding = " " * (35 - wording.cell_width(name))
-    return name + padding + wording.shorten(words, 44, cut_end=True)
+    name = shorten(visible(rel_path), 34)
+    padding = " " * (35 - cell_width(name))
+    return name + padding + shorten(words, 44, cut_end=True)
 
 
 def _why(engine: Engine, path: str) -> Answer:
@@ -130,7 +131,7 @@ def _why(engine: Engine, path: str) -> Answer:
 def _retry(engine: Engine, path: str) -> Answer:
     n_files = engine.retry(path or None)
     if not n_files:
-        return Answer((f"{wording.visible(path)} is neither held nor failed" if path
+        return Answer((f"{visible(path)} is neither held nor failed" if path
                        else "no file is held or failed",), ok=not path)
     return Answer((f"{wording.files(n_files)} put back in line",))
 
@@ -150,7 +151,7 @@ def _resume(engine: Engine, _argument: str) -> Answer:
 
 def _reupload(engine: Engine, path: str) -> Answer:
     engine.reupload(path)
-    return Answer((f"{wording.visible(path)} is put in line",))
+    return Answer((f"{visible(path)} is put in line",))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -181,7 +182,7 @@ def execute(line: str, engine: Engine) -> Answer:
     word, _, rest = line.strip().partition(" ")
     command = _BY_WORD.get(word.lower())
     if command is None:
-        return Answer((f"unknown command {wording.visible(word)}; help lists them all",), ok=False)
+        return Answer((f"unknown command {visible(word)}; help lists them all",), ok=False)
     argument = _unquoted(rest.strip())
     if argument and not command.argument:
         return Answer((f"{command.name} takes nothing after it",), ok=False)
@@ -191,7 +192,7 @@ def execute(line: str, engine: Engine) -> Answer:
     try:
         return command.run(engine, argument)
     except UploadError as error:
-        return Answer((wording.visible(str(error)),), ok=False)
+        return Answer((visible(str(error)),), ok=False)
 
 
 def _unquoted(text: str) -> str:

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from tui.config.settings import Settings
 from tui.engine.system.signals import ignoring_stop_signals
 from tui.engine.system.workers import Worker
-from tui.engine.uploader import EXIT_UNFINISHED
-from tui.settings import Settings
+from tui.errors import EXIT_UNFINISHED
 
 _KB, _MB = 1000, 1_000_000
 _PIECE_BYTES = 4 * _MB

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tui import wording
+from tui.config.settings import Settings
 from tui.engine.log import warnings_on_stderr
 from tui.engine.preview import Preview
 from tui.engine.recording.ledger_copy import LedgerCopy
-from tui.engine.taking_over import files_new_since_ns, take_in
+from tui.engine.recording.tables.take_over import files_new_since_ns, take_in
 from tui.errors import StateDirectoryError
-from tui.settings import Settings
 from tui.streams import say
+from tui.text import visible
 
 
 def run(settings: Settings) -> int:
@@ -36,10 +37,10 @@ def _run(settings: Settings) -> int:
         say(f"{ledger.damage}; a start sets it aside, and takes over what the tables tell")
     since = files_new_since_ns(ledger, settings)
     for judgement in Preview(settings, ledger, since).judgements():
-        name = wording.visible(judgement.rel_path)
+        name = visible(judgement.rel_path)
         if judgement.why_not:
             n_other += 1
-            line = f"no   {name}: {wording.visible(judgement.why_not)}"
+            line = f"no   {name}: {visible(judgement.why_not)}"
         else:
             n_wanted += 1
             n_bytes += judgement.n_bytes

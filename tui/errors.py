@@ -1,6 +1,28 @@
-"""The one tree of exceptions: each says what is wrong, where, and what to do about it."""
+"""The one tree of exceptions: each says what is wrong, where, and what to do about it.
+
+* UploadError
+  + StartupError: exit status 2
+    - UsageError
+    - ConfigError
+    + StateDirectoryError
+      - AlreadyRunningError
+    - WrongClusterError
+  + LedgerError
+    - LedgerDamagedError
+  + SourceError
+    - SourceUnreadableError
+    - SourceGoneError
+    - SourceChangedError
+    - SourceRefusedError
+  - FileSystemHangError
+  + NotConnectedError
+    - TopicGoneError
+"""
 
 from __future__ import annotations
+
+#: The exit statuses: something is left; it could not start, or must not go on; a quit was forced.
+EXIT_UNFINISHED, EXIT_FAILED, EXIT_FORCED = 1, 2, 130
 
 
 class UploadError(Exception):
@@ -73,3 +95,23 @@ class SourceChangedError(SourceError):
 
 class SourceRefusedError(SourceError):
     """The file must not be uploaded: it leaves the directory, or is no regular file."""
+
+
+class FileSystemHangError(UploadError):
+    """A file system does not answer.
+
+    Args:
+        path: the one that was being looked at.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__("the file system does not answer")
+        self.path = path
+
+
+class NotConnectedError(UploadError):
+    """The cluster cannot be asked just now."""
+
+
+class TopicGoneError(NotConnectedError):
+    """No topic has that name just now."""

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from tui import wording
 from tui.commands import execute
+from tui.config.settings import Settings
 from tui.engine.log import Log
 from tui.engine.model.snapshot import Phase
 from tui.engine.system.signals import fail_to_read_in_background, stop_signals_handled
 from tui.engine.uploader import Uploader
 from tui.line_writer import LineWriter
-from tui.settings import Settings
 from tui.streams import typed_lines
 
 logger = logging.getLogger(__name__)

@@ -11,12 +11,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tui import checks, state_directory
-from tui.config_file import ConfigFile, find_config, read_config
-from tui.engine.model.versions import FileVersion
-from tui.engine.sending.messages import MessageMaker
-from tui.errors import ConfigError, StartupError, UsageError
-from tui.producer_config import (
+from tui.config import checks, state_directory
+from tui.config.config_file import ConfigFile, find_config, read_config
+from tui.config.producer_config import (
     CONNECTION_PREFIXES,
     SERVERS,
     Properties,
@@ -25,8 +22,11 @@ from tui.producer_config import (
     message_max_bytes,
     producer_properties,
 )
-from tui.property_rules import TRUE, check_token, number_of
-from tui.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages, Settings
+from tui.config.property_rules import TRUE, check_token, number_of
+from tui.config.settings import DEFAULT_UPLOAD_REGEX, ConsoleSettings, PeriodicMessages, Settings
+from tui.engine.model.versions import FileVersion
+from tui.engine.sending.messages import MessageMaker
+from tui.errors import ConfigError, StartupError, UsageError
 from tui.streams import is_terminal, why_no_console
 
 _KNOWN_SECTIONS = ("broker", "producer", "heartbeat", "log", "console")

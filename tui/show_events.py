@@ -7,14 +7,15 @@ import queue
 import time
 
 from tui import wording
+from tui.config.settings import Settings
 from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.watcher import Watcher
 from tui.engine.log import warnings_on_stderr
 from tui.engine.model.files import EventKind
 from tui.engine.system.paths import is_utf8
 from tui.engine.system.signals import stop_signals_handled
-from tui.settings import Settings
 from tui.streams import say
+from tui.text import visible
 
 
 def run(settings: Settings) -> int:
@@ -29,7 +30,7 @@ def run(settings: Settings) -> int:
     with warnings_on_stderr(settings), stop_signals_handled(lambda: heard.put(None)):
         watching.start()
         try:
-            say(f"watching {wording.visible(str(settings.upload_dir))} with the {watching.name} "
+            say(f"watching {visible(str(settings.upload_dir))} with the {watching.name} "
                 "observer; Ctrl+C ends it")
             # Not get() alone: on Windows it cannot be interrupted.
             while True:
@@ -43,8 +44,8 @@ def run(settings: Settings) -> int:
 
 def _show(settings: Settings, selection: Selection, rel_path: str, what: str) -> bool:
     reading = _reading(settings, selection, rel_path) if rel_path else "a scan would follow"
-    return say(f"{wording.clock(time.time())}  {what:<9} {wording.visible(rel_path)}: "
-               f"{wording.visible(reading)}")
+    return say(f"{wording.clock(time.time())}  {what:<9} {visible(rel_path)}: "
+               f"{visible(reading)}")
 
 
 def _reading(settings: Settings, selection: Selection, rel_path: str) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import unicodedata
 from collections.abc import Sequence
 
 import humanize
 
-from tui.engine.log import visible
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import BrokerState, Explanation, Phase, Snapshot
 from tui.engine.model.versions import VersionRecord, VersionState
-
-__all__ = ["visible"]
+from tui.text import shorten, visible, wrapped
 
 _STATE_WORDS = {
     FileState.LEFT_ALONE: "left alone",
@@ -123,35 +120,6 @@ def version_word(state: VersionState) -> str:
     return _VERSION_WORDS[state]
 
 
-def cell_width(text: str) -> int:
-    """Return how many terminal cells a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else
-               2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def shorten(text: str, width: int, *, cut_end: bool = False) -> str:
-    """Return a text that takes at most ``width`` cells, its middle or end left out if need be."""
-    if cell_width(text) <= width:
-        return text
-    if width <= 1:
-        return "…"[:width]
-    if cut_end:
-        return _cut(text, width - 1) + "…"
-    tail = _cut(text[::-1], width * 2 // 3)[::-1]
-    return _cut(text, width - 1 - cell_width(tail)) + "…" + tail
-
-
-def _cut(text: str, width: int) -> str:
-    taken = 0
-    for position, character in enumerate(text):
-        taken += cell_width(character)
-        if taken > width:
-            return text[:position]
-    return text
-
-
 def broker_words(snapshot: Snapshot) -> str:
     """Return where the connection stands, in one line."""
     broker = snapshot.broker
@@ -172,24 +140,6 @@ def phase_words(snapshot: Snapshot) -> str:
     if snapshot.phase is Phase.RUNNING:
         return "paused" if snapshot.is_paused else "running"
     return snapshot.phase.value
-
-
-def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Break a text at blanks so that each line fits; long words are cut."""
-    lines, line = [], ""
-    for word in text.split(" "):
-        while cell_width(indent + word) > width:
-            room = width - cell_width(indent)
-            part = _cut(word, room)
-            lines += [line, part] if line else [part]
-            line, word = "", word[len(part):]
-        candidate = f"{line} {word}" if line else word
-        if cell_width(indent + candidate) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = candidate
-    return [indent + item for item in [*lines, line]]
 
 
 def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str]:

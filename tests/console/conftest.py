@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from tests.fakes import FakeEngine
+from tui.config.settings import ConsoleSettings
 from tui.console.app import ConsoleApp
 from tui.console.factory import make_app
-from tui.settings import ConsoleSettings
 
 
 @asynccontextmanager

@@ -10,13 +10,13 @@ from tests import fakes
 from tests.console.conftest import app_of, console, screen_text, wait_done, wait_for, wait_gone
 from tests.fakes import FakeEngine
 from tui.arguments import parse_arguments
+from tui.config.settings import ConsoleSettings
 from tui.console import check_config
 from tui.console.app import PANES
 from tui.console.factory import make_app
 from tui.console.theme import known_names
 from tui.errors import ConfigError, StartupError
 from tui.make_settings import make_settings
-from tui.settings import ConsoleSettings
 
 
 def settings_of(folder: Path, *lines: str) -> ConsoleSettings:

@@ -10,10 +10,10 @@ from tests import fakes
 from tests.console.conftest import app_of, console, painted, wait_for, wait_over
 from tests.fakes import FakeEngine
 from tests.waiting import wait_until
+from tui.config.settings import ConsoleSettings
 from tui.console.factory import make_app
 from tui.console.panes.totals import Totals
 from tui.errors import LedgerError
-from tui.settings import ConsoleSettings
 
 
 async def test_the_death_of_the_consoles_thread_ends_the_screen() -> None:

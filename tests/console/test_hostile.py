@@ -18,10 +18,10 @@ from tests.console.conftest import (
     wait_screen,
 )
 from tests.fakes import FakeEngine
-from tui import wording
 from tui.console.screens.text import TextScreen
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import LogLine, Notice, NoticeKind, PeriodicStatus
+from tui.text import visible
 
 NAMES = (*fakes.HOSTILE, "עברית-data.bin", "名前[b]x[/b].csv", "a\u200fb\u2067c", "e\u0301.txt",
          "@click=app.quit", "[@click=app.command('quit')]x[/]", "x" * 255, "\\[b]", "back\\")
@@ -47,7 +47,7 @@ def assert_harmless(text: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_hostile_name_is_literal_in_every_pane_and_dialog(name: str) -> None:
     engine = engine_with(name)
-    begin = wording.visible(name)[:12]
+    begin = visible(name)[:12]
     async with console(engine, (220, 60)) as pilot:
         await wait_for(pilot, begin)
         assert_harmless(screen_text(pilot))
@@ -75,7 +75,7 @@ async def test_a_hostile_name_is_literal_in_notifications(name: str) -> None:
     engine = engine_with("plain")
     async with console(engine, (220, 60)) as pilot:
         engine.subscribers[0](Notice(NoticeKind.FILE_HELD, name, name))
-        await wait_for(pilot, wording.visible(name)[:12])
+        await wait_for(pilot, visible(name)[:12])
         await pilot.press("y")
         await painted(pilot)
         assert_harmless(screen_text(pilot))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.waiting import wait_until
+from tui.config.settings import PeriodicMessages, Settings
 from tui.engine.finding.finder import Finder
 from tui.engine.model.files import FileState
 from tui.engine.recording.ledger import Ledger
-from tui.settings import PeriodicMessages, Settings
+from tui.engine.system.file_clock import FileClock
 
 #: Short enough for tests, long enough for a test to act within it.
 LAG_SECONDS = 0.2
@@ -39,10 +40,11 @@ class RunningFinder:
 
     Args:
         upload_dir: the directory.
+        clock: of the file system; None for the real one.
         changes: of the settings.
     """
 
-    def __init__(self, upload_dir: Path, **changes: Any) -> None:
+    def __init__(self, upload_dir: Path, clock: FileClock | None = None, **changes: Any) -> None:
         self.settings = settings_for(upload_dir, **changes)
         self.ledger = Ledger(self.settings.state_dir, "t", upload_dir, "all")
         self.deaths: list[str] = []
@@ -52,7 +54,8 @@ class RunningFinder:
         self._logger.addHandler(self._log)
         self._logger.setLevel(logging.INFO)
         self.finder = Finder(self.settings, self.ledger.files, lambda n_files: None,
-                             lambda name, error: self.deaths.append(f"{name}: {error!r}"))
+                             lambda name, error: self.deaths.append(f"{name}: {error!r}"),
+                             clock=clock)
 
     def __enter__(self) -> RunningFinder:
         self.finder.start()

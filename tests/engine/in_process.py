@@ -11,10 +11,10 @@ from typing import Any
 from tests.waiting import wait_until
 from tui.arguments import parse_arguments
 from tui.cli import make_settings
+from tui.config.settings import Settings
 from tui.engine.log import Log
 from tui.engine.model.snapshot import Phase
 from tui.engine.uploader import Uploader
-from tui.settings import Settings
 
 
 def settings_for(upload_dir: Path, state_dir: Path, *options: str, **changes: Any) -> Settings:

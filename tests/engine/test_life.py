@@ -20,7 +20,7 @@ from tui.engine.model.snapshot import Notice, NoticeKind, Phase
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import FileRows
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.tables import InProgressTable
+from tui.engine.recording.tables.in_progress import InProgressTable
 from tui.engine.sending import periodic_messages, preparer, source
 from tui.engine.sending.throughput import ThroughputMeter
 from tui.engine.supervisor import STALLED_SECONDS, UNREACHABLE_SECONDS, StallDetector

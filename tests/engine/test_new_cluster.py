@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from tests.engine.in_process import RunningEngine, settings_for
-from tui.engine.recording.table_rows import UploadedRow, read_uploaded
+from tui.engine.recording.tables.rows import UploadedRow, read_uploaded
 
 
 def names_in(path: Path) -> list[str]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.engine.finder import RunningFinder
 from tests.program import Program
+from tui.config.settings import DEFAULT_UPLOAD_REGEX
 from tui.engine.finding import path_regex
 from tui.engine.finding.path_regex import PathRegex, TooLongError, is_quick
 from tui.engine.system.paths import matches
-from tui.settings import DEFAULT_UPLOAD_REGEX
 
 EXPLODING = "(a+)+$"
 LONG = "a" * 40 + "!"

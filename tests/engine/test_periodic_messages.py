@@ -15,8 +15,8 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.mock_broker import MockBroker
 from tests.waiting import wait_until
+from tui.config.settings import PeriodicMessages
 from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender, PeriodicContext
-from tui.settings import PeriodicMessages
 
 TOPICS = ("--heartbeat_topic_name", "beats", "--log_topic_name", "logs",
           "--heartbeat_program_id", "pc", "--log_program_id", "pc")

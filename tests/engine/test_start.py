@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.finder import RunningFinder, left_from_before
-from tui.engine.finding import finder as finding_module
+from tui.engine.finding.finder import Finder
+from tui.engine.system.file_clock import FileClock
 
 HOUR_NS = 3_600_000_000_000
 NOW_NS = time.time_ns()
@@ -165,16 +166,20 @@ def test_a_file_that_settled_at_a_stop_and_is_gone_is_forgotten(upload_dir: Path
         assert finder.states() == {}
 
 
+def clock_of(upload_dir: Path) -> FileClock:
+    return FileClock(upload_dir / "LOGS", upload_dir)
+
+
 def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) -> None:
     (upload_dir / "old").write_bytes(b"x")
     finder = RunningFinder(upload_dir)
-    since = finding_module.file_system_now_ns(finder.settings)
+    since = clock_of(upload_dir).now_ns()
     finder.stop()
     (upload_dir / "new").write_bytes(b"x")
     for path in (upload_dir / "LOGS").iterdir():
         path.unlink()
     finder = RunningFinder(upload_dir)
-    finder.finder = finding_module.Finder(
+    finder.finder = Finder(
         finder.settings, finder.ledger.files, lambda n: None,
         lambda name, error: finder.deaths.append(name), new_since_ns=since)
     with finder:
@@ -184,13 +189,19 @@ def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) 
 
 @pytest.mark.parametrize("has_one_clock", [True, False])
 def test_what_rested_long_before_the_start_goes_without_waiting_for_the_lag(
-        upload_dir: Path, monkeypatch: pytest.MonkeyPatch, has_one_clock: bool) -> None:
+        upload_dir: Path, has_one_clock: bool) -> None:
     """Ten seconds longer than the lag by one clock; by two it may have been written just now."""
     (upload_dir / "old").write_bytes(b"x")
-    monkeypatch.setattr(finding_module, "is_on_one_file_system", lambda _settings: has_one_clock)
-    monkeypatch.setattr(finding_module, "file_system_now_ns",
-                        lambda _settings: time.time_ns() + 620 * 10**9)
-    with RunningFinder(upload_dir, lag_seconds=600.0, upload_existing=True) as finder:
+
+    class Clock(FileClock):
+        def can_be_read(self) -> bool:
+            return has_one_clock
+
+        def now_ns(self) -> int:
+            return time.time_ns() + 620 * 10**9
+
+    with RunningFinder(upload_dir, clock=Clock(upload_dir, upload_dir), lag_seconds=600.0,
+                       upload_existing=True) as finder:
         expected = "waiting" if has_one_clock else "settling"
         finder.wait(lambda: finder.states() == {"old": expected}, expected)
 
@@ -200,7 +211,7 @@ def test_the_clock_of_the_file_system_is_later_than_everything_there(upload_dir:
     for i in range(20):
         path = upload_dir / f"f{i}"
         path.write_bytes(b"x")
-        now = finding_module.file_system_now_ns(finder.settings)
+        now = clock_of(upload_dir).now_ns()
         assert path.stat().st_ctime_ns < now
         later = upload_dir / f"g{i}"
         later.write_bytes(b"x")

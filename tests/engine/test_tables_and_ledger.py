@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.engine.in_process import RunningEngine, settings_for
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.table_rows import UploadedRow, iso_time, read_uploaded
+from tui.engine.recording.tables.rows import UploadedRow, iso_time, read_uploaded
 
 
 def test_a_version_has_the_same_times_in_both(tmp_path: Path, upload_dir: Path) -> None:

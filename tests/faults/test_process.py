@@ -23,7 +23,8 @@ from tests.faults.steps import judged, options, wait_for_chunks
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
 from tests.waiting import wait_until
-from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.config.state_files import StateFiles
+from tui.engine.recording.ledger import Ledger
 
 pytestmark = [pytest.mark.xdist_group("process")]
 
@@ -126,7 +127,7 @@ def test_s13_a_damaged_ledger_is_rebuilt_and_nothing_is_skipped(
         table = upload_dir / "LOGS" / f"upload_to_{topic}_in_progress.csv"
         wait_until(lambda: ",large,large,3663," in table.read_text(), "the table tells of it")
         program.kill()
-    SPOILT[how](ledger_path(upload_dir / "LOGS", topic))
+    SPOILT[how](StateFiles(upload_dir / "LOGS", topic).ledger)
     new = rng.randbytes(70_000_000)
     (upload_dir / "large").write_bytes(new)
     (upload_dir / "arrived meanwhile").write_bytes(b"new")

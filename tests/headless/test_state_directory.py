@@ -123,7 +123,7 @@ def test_a_group_may_be_given_the_files(upload_dir: Path, nowhere: Path) -> None
 def test_a_ledger_of_another_user_is_a_matter_of_permission(
         upload_dir: Path, nowhere: Path, tmp_path: Path) -> None:
     """Root may read everything, so that somebody else is asked."""
-    from tui import state_files
+    from tui.engine.recording import state_access
     from tui.errors import StateDirectoryError
 
     logs = upload_dir / "LOGS"
@@ -137,7 +137,7 @@ def test_a_ledger_of_another_user_is_a_matter_of_permission(
         status = 1
         try:
             os.setuid(65534)
-            state_files.check_files(logs, "T", logs / "upload_to_T.log")
+            state_access.check_files(logs, "T", logs / "upload_to_T.log")
         except StateDirectoryError as error:
             status = 0 if "permission denied: it belongs to root" in str(error) else 2
         finally:

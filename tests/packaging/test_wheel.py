@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.config_file import installed_configs
+from tui.config.config_file import installed_configs
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.xdist_group("wheel")

@@ -17,10 +17,10 @@ from textual.pilot import Pilot
 from tests import fakes
 from tests.console.conftest import painted, wait_for
 from tests.fakes import FakeEngine
+from tui.config.settings import ConsoleSettings
 from tui.console.factory import make_app
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Counts, Snapshot
-from tui.settings import ConsoleSettings
 
 Compare = Callable[..., bool]
 _SIZES = ((80, 24), (120, 34), (160, 48))

@@ -10,7 +10,8 @@ import pytest
 
 from tests.engine.finder import RunningFinder
 from tests.engine.in_process import RunningEngine, settings_for
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls
+from tui.engine.system.guarded_calls import GuardedCalls
+from tui.errors import FileSystemHangError
 
 
 def test_a_look_that_answers_as_it_is_given_up_ends_nothing(

@@ -11,7 +11,7 @@ import pytest
 
 from tui.arguments import parse_arguments
 from tui.cli import main, make_settings
-from tui.settings import Settings
+from tui.config.settings import Settings
 
 GOOD = "[broker]\nbootstrap.servers = 127.0.0.1:1\n[producer]\n"
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests import fakes
 from tests.fakes import FakeEngine
-from tui import wording
 from tui.commands import COMMANDS, complete, execute
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Counts, Snapshot, Traffic
+from tui.text import cell_width
 
 
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
@@ -36,7 +36,7 @@ def test_pausing_while_leaving_says_that_nothing_is_paused() -> None:
 def test_no_answer_is_wider_than_a_terminal(snapshot: Snapshot, line: str) -> None:
     answer = execute(line, FakeEngine(snapshot, queue=1_000_000, held=5000))
     assert 0 < len(answer.lines) <= 40
-    assert max(map(wording.cell_width, answer.lines)) <= 80
+    assert max(map(cell_width, answer.lines)) <= 80
 
 
 def test_hostile_names_are_shown_and_do_nothing() -> None:
@@ -114,7 +114,7 @@ def test_nothing_makes_an_answer_wide_or_long(line: str) -> None:
     rows = list(enormous().uploading)
     answer = execute(line, FakeEngine(enormous(), queue=rows, held=rows))
     assert 0 < len(answer.lines) <= 80
-    assert max(map(wording.cell_width, answer.lines)) <= 80
+    assert max(map(cell_width, answer.lines)) <= 80
 
 
 def test_an_answer_says_what_happened_and_not_what_was_asked_for() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.config_file import find_config, installed_configs, read_config
+from tui.config.config_file import find_config, installed_configs, read_config
+from tui.config.producer_config import producer_properties
 from tui.errors import ConfigError
-from tui.producer_config import producer_properties
 
 
 def config_of(tmp_path: Path, text: str | bytes) -> Path:

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
 from tests.unit.test_log import settings_in
+from tui.config.settings import Settings
+from tui.config.state_files import StateFiles
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery, PastVersion
 from tui.engine.recording import wal
-from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.tables.take_over import new_since_ns, take_over_tables
+from tui.engine.recording.tables.writer import Tables
 from tui.engine.recording.version_rows import mtime_seconds
-from tui.engine.tabulating import Tables
-from tui.engine.taking_over import new_since_ns, take_over_tables
-from tui.settings import Settings
 
 N_CHUNKS = 9000  # its bitmap fills a page of SQLite's
 
@@ -47,7 +48,7 @@ def open_copy(crashed: Path, tmp_path: Path, spoil: Callable[[Path], None]) -> L
     """Return the ledger of a crashed run after something was done to its files."""
     shutil.rmtree(tmp_path / "state")
     shutil.copytree(crashed, tmp_path / "state")
-    spoil(ledger_path(tmp_path / "state", "t"))
+    spoil(StateFiles(tmp_path / "state", "t").ledger)
     return open_ledger(tmp_path)
 
 
@@ -66,7 +67,7 @@ def assert_nothing_is_invented(found: dict[str, bytes]) -> None:
 
 def test_a_log_cut_at_any_byte_of_its_tail_loses_only_the_end(tmp_path: Path) -> None:
     crashed = crashed_state(tmp_path)
-    log = ledger_path(crashed, "t").with_name("upload_to_t.sqlite3-wal")
+    log = StateFiles(crashed, "t").ledger.with_name("upload_to_t.sqlite3-wal")
     # Behind that may stand what is left of an older life of the log.
     n_bytes = 32 + wal.committed_frames(log)[-1] * (4096 + 24)
     n_found = 10
@@ -83,7 +84,7 @@ def test_a_log_cut_at_any_byte_of_its_tail_loses_only_the_end(tmp_path: Path) ->
 
 def test_a_main_file_cut_anywhere_is_damage_or_whole(tmp_path: Path) -> None:
     crashed_state(tmp_path)
-    path = ledger_path(tmp_path / "state", "t")
+    path = StateFiles(tmp_path / "state", "t").ledger
     whole = path.read_bytes()
     for end in range(0, len(whole), 1777):
         path.write_bytes(whole[:end])
@@ -97,7 +98,7 @@ def test_a_main_file_cut_anywhere_is_damage_or_whole(tmp_path: Path) -> None:
 
 def test_a_page_zeroed_anywhere_is_noticed_or_does_no_harm(tmp_path: Path) -> None:
     crashed_state(tmp_path)
-    path = ledger_path(tmp_path / "state", "t")
+    path = StateFiles(tmp_path / "state", "t").ledger
     whole = path.read_bytes()
     for start in range(0, len(whole), 4096):
         path.write_bytes(whole[:start] + bytes(4096) + whole[start + 4096:])
@@ -166,8 +167,8 @@ def test_a_rebuilding_that_was_interrupted_is_done_again(tmp_path: Path) -> None
 
 def test_a_second_damage_in_the_same_second_takes_no_name_away(tmp_path: Path) -> None:
     for content in (b"first" * 99, b"second" * 99, b"third" * 99):
-        ledger_path(tmp_path / "state", "t").parent.mkdir(exist_ok=True)
-        ledger_path(tmp_path / "state", "t").write_bytes(content)
+        StateFiles(tmp_path / "state", "t").ledger.parent.mkdir(exist_ok=True)
+        StateFiles(tmp_path / "state", "t").ledger.write_bytes(content)
         ledger = open_ledger(tmp_path)
         ledger.note_rebuilt()
         ledger.close()
@@ -221,7 +222,7 @@ class LostLedger:
         ledger.database.commit()
         Tables(ledger, self.settings).finish(consolidate=False)
         ledger.close()
-        path = ledger_path(self.settings.state_dir, "t")
+        path = StateFiles(self.settings.state_dir, "t").ledger
         path.write_bytes(b"damaged")
         again = Ledger(self.settings.state_dir, "t", self.upload_dir, "all")
         assert again.damage
@@ -314,7 +315,7 @@ def test_what_the_tables_cannot_tell_of_is_new(tmp_path: Path) -> None:
 def test_a_ledger_that_was_removed_beside_its_tables_is_damage(tmp_path: Path) -> None:
     lost = LostLedger(tmp_path)
     lost.lose(lambda ledger: None).close()
-    ledger_path(lost.settings.state_dir, "t").unlink()
+    StateFiles(lost.settings.state_dir, "t").ledger.unlink()
     ledger = Ledger(lost.settings.state_dir, "t", lost.upload_dir, "all")
     assert "missing or empty, although its tables are there" in ledger.damage
     assert ledger.set_aside_as is None
@@ -328,7 +329,7 @@ def test_bad_rows_of_unfinished_files_are_said_and_kept(
     table = lost.settings.state_dir / "upload_to_t_in_progress.csv"
     with table.open("a") as file:
         file.write("t,half a row\r\n")
-    ledger_path(lost.settings.state_dir, "t").write_bytes(b"damaged again")
+    StateFiles(lost.settings.state_dir, "t").ledger.write_bytes(b"damaged again")
     ledger = Ledger(lost.settings.state_dir, "t", lost.upload_dir, "all")
     take_over_tables(ledger, lost.settings)
     ledger.close()

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.waiting import wait_until
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
+from tui.errors import FileSystemHangError
 
 
 @pytest.fixture

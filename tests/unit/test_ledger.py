@@ -19,13 +19,14 @@ import pytest
 
 from tests.unit.test_log import settings_in
 from tests.waiting import wait_until
+from tui.config.state_files import StateFiles
 from tui.engine.model.files import FileState, Observation
 from tui.engine.model.versions import Delivery, FileVersion, OffsetRange, VersionState
 from tui.engine.recording import database_copy
-from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.pages import file_page, n_bytes_of_first
-from tui.engine.tabulating import Tables
-from tui.engine.taking_over import take_over_tables
+from tui.engine.recording.tables.take_over import take_over_tables
+from tui.engine.recording.tables.writer import Tables
 from tui.errors import AlreadyRunningError, LedgerError, StateDirectoryError
 
 
@@ -110,8 +111,9 @@ def is_refused(state_dir: Path) -> bool:
             f"Ledger(Path({str(state_dir)!r}), 't', Path('/x'), 'all')")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                             check=False)
-    return f"AlreadyRunningError: {ledger_path(state_dir, 't')}: another instance uploads this " \
-        f"directory to this topic: process {os.getpid()} on {socket.gethostname()}, started " \
+    ledger = StateFiles(state_dir, "t").ledger
+    return f"AlreadyRunningError: {ledger}: another instance uploads this directory to this " \
+        f"topic: process {os.getpid()} on {socket.gethostname()}, started " \
         in result.stderr
 
 
@@ -188,7 +190,7 @@ def test_a_version_is_durable_when_it_has_begun(tmp_path: Path) -> None:
 
 def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
-    path = ledger_path(tmp_path / "state", "t")
+    path = StateFiles(tmp_path / "state", "t").ledger
     path.rename(tmp_path / "moved")
     ledger.files.record_waiting([seen("a")])
     with pytest.raises(LedgerError, match="was removed"):
@@ -204,7 +206,7 @@ def test_a_ledger_that_is_removed_while_it_is_in_use_counts_for_nothing(tmp_path
 def test_a_ledger_that_cannot_be_taken_as_it_is_made_anew_is_made_at_the_next_try(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = open_ledger(tmp_path)
-    path = ledger_path(tmp_path / "state", "t")
+    path = StateFiles(tmp_path / "state", "t").ledger
     ledger.files.record_waiting([seen("a")])
     ledger.database.commit()
     path.unlink()
@@ -388,7 +390,7 @@ def test_pages_are_searched_by_parts_of_the_path(tmp_path: Path) -> None:
 
 def test_a_ledger_of_another_format_is_not_touched(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
-    path = ledger_path(tmp_path / "state", "t")
+    path = StateFiles(tmp_path / "state", "t").ledger
     connection = sqlite3.connect(path)
     connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     connection.commit()

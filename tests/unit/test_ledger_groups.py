@@ -48,7 +48,7 @@ def test_a_sqlite_that_takes_few_values_gets_them_in_smaller_groups(tmp_path: Pa
     ledger.versions.record([
         Delivery(version_of(ledger, f"f{i}", 1), 100.0, 101.0, 1, b"", ()) for i in range(250)])
     assert not ledger.database.problem
-    assert len(ledger.versions.untabulated(1000)) == 250
+    assert len(ledger.versions.unexported(1000)) == 250
     ledger.close()
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.engine.recording.legacy_tables import (
+from tui.engine.recording.tables.legacy import (
     LegacyInProgress,
     LegacyUploaded,
     find_legacy_tables,
     is_held_by,
     read_legacy,
 )
-from tui.engine.recording.table_rows import BadRow
+from tui.engine.recording.tables.rows import BadRow
 
 UPLOADED = "filename;rel_filepath;n_chunks;started;completed"
 IN_PROGRESS = ("filename;rel_filepath;n_chunks;n_chunks_delivered;n_chunks_to_send;started;"

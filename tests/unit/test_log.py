@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tui.config.redaction import Redaction
+from tui.config.settings import PeriodicMessages, Settings
 from tui.engine.log import Log
-from tui.redaction import Redaction
-from tui.settings import PeriodicMessages, Settings
 
 LOGGER = logging.getLogger("tui.test")
 NOTHING = PeriodicMessages(None, "me", 1)

@@ -15,9 +15,10 @@ import pytest
 
 from tests.kafka_broker import KafkaBroker
 from tests.program import Program
+from tui.config.state_files import StateFiles
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import VersionState
-from tui.engine.recording.ledger import Ledger, ledger_path
+from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.ledger_copy import LedgerCopy
 from tui.engine.recording.migrations import MIGRATIONS
 from tui.engine.recording.schema import SCHEMA_VERSION
@@ -156,7 +157,7 @@ def test_without_room_for_the_copy_nothing_is_changed(upload_dir: Path,
 def test_a_ledger_of_a_newer_program_is_refused_untouched(tmp_path: Path, is_in_log: bool) -> None:
     up = tmp_path / "up"
     open_ledger(up).close()
-    connection = sqlite3.connect(ledger_path(up / "LOGS", "runs"))
+    connection = sqlite3.connect(StateFiles(up / "LOGS", "runs").ledger)
     connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     connection.execute("PRAGMA user_version = 99")
     connection.commit()
@@ -184,7 +185,7 @@ def test_looking_ahead_converts_nothing(upload_dir: Path) -> None:
 @pytest.mark.xdist_group("kafka")
 def test_the_program_goes_on_where_1_0_0_was_stopped(kafka: KafkaBroker, config: Path,
                                                      upload_dir: Path) -> None:
-    connection = sqlite3.connect(ledger_path(upload_dir / "LOGS", "runs"))
+    connection = sqlite3.connect(StateFiles(upload_dir / "LOGS", "runs").ledger)
     connection.execute("DELETE FROM meta WHERE key IN ('cluster_id', 'topic_id')")
     # Closing this connection takes the log away, as an end does that could not record all.
     connection.execute("UPDATE meta SET value = '2' WHERE key = 'stopped_cleanly'")

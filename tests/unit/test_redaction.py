@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.redaction import Redaction
+from tui.config.redaction import Redaction
 
 
 def hidden(text: str, *values: str, shown: str = "***") -> str:

@@ -16,16 +16,16 @@ from tests.unit.test_tables import row_of
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.table_rows import (
+from tui.engine.recording.tables.rows import (
     UPLOADED_HEADER,
     InProgressRow,
     UploadedRow,
     read_in_progress,
     read_uploaded,
 )
-from tui.engine.recording.tables import UploadedTables
-from tui.engine.tabulating import Tables, TabulatingThread
-from tui.engine.taking_over import take_over_tables
+from tui.engine.recording.tables.take_over import take_over_tables
+from tui.engine.recording.tables.uploaded import UploadedTables
+from tui.engine.recording.tables.writer import Tables, TableWriter
 
 
 def record_uploaded(ledger: Ledger, name: str, when: float) -> None:
@@ -78,7 +78,7 @@ def test_both_tables_are_at_most_five_seconds_old(tmp_path: Path) -> None:
         record_uploaded(ledger, name, 100.0)
         ledger.files.record_waiting([seen(f"{name} waits")])
 
-    thread = TabulatingThread(Tables(ledger, settings), lambda name, error: None)
+    thread = TableWriter(Tables(ledger, settings), lambda name, error: None)
     thread.stopping = periods = Periods([lambda: happen("a"), lambda: happen("b"),
                                          lambda: happen("c")])
     thread.work()
@@ -143,7 +143,7 @@ def test_a_crash_between_a_part_and_its_note_in_the_ledger_doubles_no_row(tmp_pa
     shutil.copytree(settings.state_dir, crashed / "LOGS")  # the note is not committed
     ledger.close()
     again = Ledger(crashed / "LOGS", "t", tmp_path, "all")
-    assert len(again.versions.untabulated(9)) == 3
+    assert len(again.versions.unexported(9)) == 3
     take_over_tables(again, settings_in(crashed))
     again.close()
     assert names_in_table(crashed) == ["f0", "f1", "f2"]
@@ -243,7 +243,7 @@ def test_an_own_table_is_not_read_at_every_start(monkeypatch: pytest.MonkeyPatch
         read.append(path)
         return []
 
-    monkeypatch.setattr("tui.engine.taking_over.read_uploaded", note)
+    monkeypatch.setattr("tui.engine.recording.tables.take_over.read_uploaded", note)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     take_over_tables(ledger, settings)
     ledger.close()

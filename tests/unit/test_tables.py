@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.engine.recording.ranges import format_ranges, parse_ranges
-from tui.engine.recording.table_rows import (
+from tui.engine.recording.tables.in_progress import InProgressTable
+from tui.engine.recording.tables.ranges import format_ranges, parse_ranges
+from tui.engine.recording.tables.rows import (
     IN_PROGRESS_HEADER,
     UPLOADED_HEADER,
     BadRow,
@@ -21,7 +22,7 @@ from tui.engine.recording.table_rows import (
     read_in_progress,
     read_uploaded,
 )
-from tui.engine.recording.tables import ROWS_PER_PART, InProgressTable, UploadedTables
+from tui.engine.recording.tables.uploaded import ROWS_PER_PART, UploadedTables
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
                 min_size=1).filter(lambda n: n[0] != "/" and ".." not in n.split("/"))
@@ -206,7 +207,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, held: list[Path]) -> None:
             raise PermissionError(13, "held open")
         source.replace(target)
 
-    monkeypatch.setattr("tui.engine.recording.table_rows.replace_file", replace)
+    monkeypatch.setattr("tui.engine.system.files.replace_file", replace)
 
 
 def test_rows_that_nobody_could_write_are_said_to_be_left(
@@ -214,7 +215,7 @@ def test_rows_that_nobody_could_write_are_said_to_be_left(
     def refuse_all(source: Path, target: Path) -> None:
         raise PermissionError(13, "no right to replace")
 
-    monkeypatch.setattr("tui.engine.recording.table_rows.replace_file", refuse_all)
+    monkeypatch.setattr("tui.engine.system.files.replace_file", refuse_all)
     tables = UploadedTables(tmp_path, "t")
     assert tables.add([row_of("a")]) == 0
     monkeypatch.undo()

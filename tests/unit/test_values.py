@@ -17,8 +17,8 @@ from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery
 from tui.engine.recording import values
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.legacy_tables import read_legacy
-from tui.engine.recording.table_rows import (
+from tui.engine.recording.tables.legacy import read_legacy
+from tui.engine.recording.tables.rows import (
     IN_PROGRESS_HEADER,
     UPLOADED_HEADER,
     BadRow,
@@ -28,8 +28,8 @@ from tui.engine.recording.table_rows import (
     read_in_progress,
     read_uploaded,
 )
+from tui.engine.recording.tables.take_over import take_over_tables
 from tui.engine.sending.version_plan import is_credible
-from tui.engine.taking_over import take_over_tables
 
 SHA = "ab" * 64
 

@@ -12,6 +12,7 @@ from tests import fakes
 from tui import wording
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Counts, Snapshot
+from tui.text import cell_width, shorten, visible, wrapped
 
 
 @pytest.mark.parametrize(("seconds", "words"), [
@@ -35,25 +36,25 @@ def test_a_hundred_percent_means_all(part: int, whole: int, words: str) -> None:
 
 @given(st.text())
 def test_visible_text_holds_no_control_characters(text: str) -> None:
-    shown = wording.visible(text)
+    shown = visible(text)
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in shown)
     assert not set(shown) & {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
     shown.encode()
 
 
 def test_lone_surrogates_of_broken_names_are_visible() -> None:
-    assert wording.visible("a\udcffb") == "a\\udcffb"
+    assert visible("a\udcffb") == "a\\udcffb"
 
 
 @given(st.text(), st.integers(0, 60))
 def test_shortened_text_fits(text: str, width: int) -> None:
-    assert wording.cell_width(wording.shorten(text, width)) <= width
+    assert cell_width(shorten(text, width)) <= width
 
 
 @given(st.text(st.characters(categories=["L", "Zs"])), st.integers(4, 60))
 def test_wrapped_text_fits_and_loses_nothing(text: str, width: int) -> None:
-    lines = wording.wrapped(text, width)
-    assert all(wording.cell_width(line) <= width for line in lines)
+    lines = wrapped(text, width)
+    assert all(cell_width(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 

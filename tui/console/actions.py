@@ -27,6 +27,7 @@ from tui.console.screens.leaving import LeavingScreen
 from tui.console.screens.text import TextScreen
 from tui.console.texts import help_contents
 from tui.engine.model.snapshot import PageKind, Phase, Snapshot
+from tui.text import visible
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -238,7 +239,7 @@ class Actions(_Base):
         path = self.selected_path()
         if path:
             self.copy_to_clipboard(path)
-            self.notify(f"copied {wording.visible(path)}", markup=False)
+            self.notify(f"copied {visible(path)}", markup=False)
 
     # What is typed.
 

@@ -20,7 +20,6 @@ from textual.theme import Theme
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui import wording
 from tui.commands import COMMANDS, Engine
 from tui.console import theme as themes
 from tui.console.actions import Actions, Parts
@@ -52,6 +51,7 @@ from tui.console.terminal import lasting_driver
 from tui.console.texts import detail_lines
 from tui.console.view import View, Wish
 from tui.engine.model.snapshot import NoticeKind, Phase, Snapshot
+from tui.text import cell_width, shorten, visible
 
 logger = logging.getLogger("tui.console")
 
@@ -263,16 +263,16 @@ class ConsoleApp(Actions, App[int]):
 
     def on_answered(self, answered: Answered) -> None:
         """Show the answer to a command: beside the prompt, in the log, long ones on a page."""
-        lines = [wording.visible(line) for line in answered.answer.lines]
+        lines = [visible(line) for line in answered.answer.lines]
         if not self.parts.log.is_attached:
             return
         main = self.main_screen
         self.parts.log.answer(answered.line, lines, time.time())
         beside = main.query_one("#answer", Static)
-        is_short = len(lines) <= 1 and wording.cell_width("".join(lines)) <= self.size.width // 2
+        is_short = len(lines) <= 1 and cell_width("".join(lines)) <= self.size.width // 2
         beside.update(lines[0] if lines and is_short else "")
         if answered.show and lines and not is_short and self.screen is main:
-            word = wording.shorten(wording.visible(answered.line), 70)
+            word = shorten(visible(answered.line), 70)
             self.push_screen(TextScreen(word, lines))
         elif not answered.answer.ok:
             self.notify(lines[0], severity="error", markup=False)
@@ -280,8 +280,8 @@ class ConsoleApp(Actions, App[int]):
     def on_detailed(self, detailed: Detailed) -> None:
         """Show all that is known of a file."""
         if self.screen is self.main_screen:
-            path = wording.visible(detailed.explanation.rel_path)
-            self.push_screen(TextScreen(wording.shorten(path, 70), detail_lines(
+            path = visible(detailed.explanation.rel_path)
+            self.push_screen(TextScreen(shorten(path, 70), detail_lines(
                 detailed.explanation, detailed.versions)))
 
     def on_taken_back(self, taken: TakenBack) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
+from tui.config.settings import ConsoleSettings
 from tui.console.app import BOUND, PANES, ConsoleApp
 from tui.console.bindings import keys_by_id
 from tui.console.theme import full_name, known_names
 from tui.errors import ConfigError
-from tui.settings import ConsoleSettings
 
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tui.commands import Engine
+from tui.config.settings import ConsoleSettings
 from tui.console import theme
 from tui.console.app import ConsoleApp
-from tui.settings import ConsoleSettings
 
 
 def make_app(engine: Engine, settings: ConsoleSettings) -> ConsoleApp:

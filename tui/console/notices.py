@@ -7,6 +7,7 @@ from typing import Literal
 
 from tui import wording
 from tui.engine.model.snapshot import Notice, NoticeKind, Phase, Snapshot
+from tui.text import visible
 
 Severity = Literal["information", "warning", "error"]
 
@@ -46,8 +47,8 @@ class Notices:
 
     def told(self, notice: Notice, now: float) -> Announcement | None:
         """Take an event; return what is to be announced of it now."""
-        text = wording.visible(f"{notice.rel_path}: {notice.text}" if notice.rel_path
-                               else notice.text)
+        text = visible(f"{notice.rel_path}: {notice.text}" if notice.rel_path
+                       else notice.text)
         merged = self._merged.get(notice.kind)
         if merged is not None:
             merged.n_more += 1

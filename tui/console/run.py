@@ -8,13 +8,14 @@ import sys
 
 from tui import wording
 from tui.commands import execute
+from tui.config.settings import Settings
 from tui.console import check_config
 from tui.console.factory import make_app
 from tui.engine.log import Log
 from tui.engine.system.signals import stop_signals_handled
 from tui.engine.system.workers import Worker
 from tui.engine.uploader import Uploader
-from tui.settings import Settings
+from tui.errors import EXIT_UNFINISHED
 from tui.streams import say
 
 logger = logging.getLogger("tui.console")
@@ -23,7 +24,6 @@ _DRAIN_LINE_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
 #: Reading a page under a filter may take a second or two; nothing is lost by leaving earlier.
 _LONGEST_LOOK_SECONDS = 10.0
-EXIT_CONSOLE_FAILED = 1
 
 
 def check(settings: Settings) -> None:
@@ -72,7 +72,7 @@ def _run(settings: Settings, uploader: Uploader) -> int:
     if uploader.failure is not None:
         raise uploader.failure
     status = uploader.exit_status
-    return max(status, EXIT_CONSOLE_FAILED) if app.failure is not None else status
+    return max(status, EXIT_UNFINISHED) if app.failure is not None else status
 
 
 def _finish(uploader: Uploader) -> None:

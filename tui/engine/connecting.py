@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable
 
 from confluent_kafka.admin import AdminClient
 
+from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState, NoticeKind
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.acknowledgement_watch import AcknowledgementWatch
-from tui.engine.sending.cluster import (
-    NO_ID,
-    Cluster,
-    NotConnectedError,
-    TopicGoneError,
-    admin_client,
-    ask,
-    is_alive,
-    look_at_topic,
-)
+from tui.engine.sending.cluster import NO_ID, Cluster, admin_client, ask, is_alive, look_at_topic
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.partition_ends import ends_of, lost_ends
 from tui.engine.sending.producer import ChunkProducer
+from tui.engine.system.back_off import BackOff
 from tui.engine.system.workers import Worker
-from tui.errors import WrongClusterError
-from tui.settings import Settings
+from tui.errors import NotConnectedError, TopicGoneError, WrongClusterError
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_WAIT_SECONDS = 20.0
+_BACK_OFF = BackOff(0.5, 16.0)
 _FIRST_ASK_SECONDS, _ASK_SECONDS = 3.0, 8.0
 #: An idle cluster that does not tell ids is asked for a sign of life so often.
 _QUIET_SECONDS = 20.0
@@ -110,8 +101,7 @@ class ConnectingThread(Worker):
             except NotConnectedError as error:
                 n_failures += 1
                 self._not_connected(error)
-                wait = min(_LONGEST_WAIT_SECONDS, 0.5 * 2 ** min(n_failures, 8))
-                self.stopping.wait(wait * random.uniform(0.6, 1.0))
+                self.stopping.wait(_BACK_OFF.seconds(n_failures))
                 continue
             n_failures = 0
             if not self._check(cluster):

@@ -6,21 +6,22 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
+from tui.config.settings import Settings
 from tui.engine.recording.doubts import Doubt, Doubts
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.source import open_source
 from tui.engine.sending.version_plan import is_content_of_last
 from tui.engine.system.files import Below
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.workers import Worker
 from tui.errors import (
+    FileSystemHangError,
     LedgerError,
     SourceChangedError,
     SourceError,
     SourceGoneError,
     SourceRefusedError,
 )
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

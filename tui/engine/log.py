@@ -21,9 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from tui.config.settings import Settings
 from tui.engine.model.snapshot import LogLine
 from tui.line_writer import LineWriter
-from tui.settings import Settings
+from tui.text import visible
 
 _RING_LINES = 20_000
 _FILE_BYTES = 10_000_000
@@ -32,18 +33,6 @@ _REPEAT_SECONDS = 60.0
 #: Bounds on what waits for a log message, beside the number of lines.
 _LONGEST_MESSAGE_LINE = 10_000
 _MESSAGE_CHARACTERS = 50_000_000
-
-#: Control characters, and those that turn the direction of text, as they are written.
-_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_VISIBLE |= {code: f"\\u{code:04x}" for code in (
-    0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
-_VISIBLE |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
-
-
-def visible(text: str) -> str:
-    """Return text whose control and direction characters, and lone surrogates, can be seen."""
-    shown = text.translate(_VISIBLE)
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class SafeFormatter(logging.Formatter):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tui.config.settings import Settings
 from tui.engine.bookkeeping import Bookkeeper
 from tui.engine.connecting import ConnectingThread
 from tui.engine.content_check import ContentCheck
@@ -16,6 +17,7 @@ from tui.engine.model.snapshot import BrokerState, NoticeKind, PeriodicStatus
 from tui.engine.queries import reupload
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recorder import Recorder
+from tui.engine.recording.tables.writer import Tables, TableWriter
 from tui.engine.sending.cluster import addresses
 from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.periodic_messages import (
@@ -30,9 +32,7 @@ from tui.engine.sending.source import Source
 from tui.engine.sending.worker import UploadWorker
 from tui.engine.supervisor import UNREACHABLE_SECONDS
 from tui.engine.system.workers import RenewedWorker, Worker, stop_all
-from tui.engine.tabulating import Tables, TabulatingThread
 from tui.errors import LedgerError, StartupError, StateDirectoryError, UploadError
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ class Pipeline:
         self._recording = Recorder(ledger.database, self.books.gather,
                                    self.books.committed, died)
         self._tables = Tables(ledger, settings)
-        self._tabulating = RenewedWorker[TabulatingThread](
-            lambda _dead: TabulatingThread(self._tables, died))
+        self._table_writer = RenewedWorker[TableWriter](
+            lambda _dead: TableWriter(self._tables, died))
         self._looking_again = RenewedWorker[ContentCheck](lambda _dead: ContentCheck(
             settings, ledger, lambda: not self.n_left(), self.finder.touch, died))
         self._make_periodic(log)
@@ -126,7 +126,7 @@ class Pipeline:
         return [self._recording, self.producer, self._connecting]
 
     def _renewed(self) -> list[RenewedWorker[Any]]:
-        return [*self._uploading, self._looking_again, self._tabulating, self._heartbeat,
+        return [*self._uploading, self._looking_again, self._table_writer, self._heartbeat,
                 self._log_messages]
 
     def look_after(self) -> str:
@@ -163,7 +163,7 @@ class Pipeline:
             self._heartbeat.thread.hurry()
             self._log_messages.thread.hurry()
         late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
-                          self._tabulating.thread], _JOIN_SECONDS)
+                          self._table_writer.thread], _JOIN_SECONDS)
         if late and not is_forced:
             logger.error("these threads did not end in time: %s", ", ".join(late))
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.config.settings import Settings
 from tui.engine.finding.changes import Comparison
 from tui.engine.finding.selection import NOT_UTF8, Selection
 from tui.engine.finding.settling import is_as_at_rest
@@ -18,7 +19,6 @@ from tui.engine.sending.version_plan import is_sent_already
 from tui.engine.system.file_status import is_link
 from tui.engine.system.guarded_calls import GuardedCalls
 from tui.engine.system.paths import is_utf8
-from tui.settings import Settings
 
 _ALL = 1 << 40
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from tui.config.settings import Settings
 from tui.engine.finding.finder import Finder
 from tui.engine.log import Log
 from tui.engine.model.files import FileStatus
@@ -26,17 +27,22 @@ from tui.engine.model.versions import ChunkMap, VersionRecord
 from tui.engine.pipeline import Pipeline
 from tui.engine.queries import explain, page_of, reupload
 from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.tables.take_over import files_new_since_ns, take_over_tables
 from tui.engine.reporting import Reporting
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.supervisor import Supervisor
 from tui.engine.system.paths import is_utf8, relative
-from tui.engine.taking_over import files_new_since_ns, take_over_tables
-from tui.errors import LedgerError, StartupError, StateDirectoryError
-from tui.settings import Settings
+from tui.errors import (
+    EXIT_FAILED,
+    EXIT_FORCED,
+    EXIT_UNFINISHED,
+    LedgerError,
+    StartupError,
+    StateDirectoryError,
+)
 
 logger = logging.getLogger(__name__)
 
-EXIT_UNFINISHED, EXIT_FAILURE, EXIT_FORCED = 1, 2, 130
 
 
 class Uploader:
@@ -177,7 +183,7 @@ class Uploader:
     def exit_status(self) -> int:
         """0 all done, 1 something is left, 2 it could not go on, 130 forced."""
         if self._failure is not None:
-            return EXIT_FAILURE
+            return EXIT_FAILED
         if self._is_forced:
             return EXIT_FORCED
         if self._n_left or self._is_broken:

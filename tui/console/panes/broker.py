@@ -6,6 +6,7 @@ from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part, cells
 from tui.console.view import View
 from tui.engine.model.snapshot import BrokerState, BrokerStatus
+from tui.text import shorten, visible, wrapped
 
 
 class Broker(Pane):
@@ -18,13 +19,13 @@ class Broker(Pane):
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show the figures, or why there is no connection."""
         broker = view.snapshot.broker
-        address = "" if broker.is_embedded else wording.shorten(
-            wording.visible(broker.address), max(6, width - 12))
+        address = "" if broker.is_embedded else shorten(
+            visible(broker.address), max(6, width - 12))
         since = f"{broker.state.value} since {wording.clock(broker.since)}"
         if broker.state is not BrokerState.CONNECTED:
-            text = wording.visible(broker.reason) or "no answer yet; files are queued meanwhile"
+            text = visible(broker.reason) or "no answer yet; files are queued meanwhile"
             style = "$error" if broker.reason else "$warning"
-            lines: list[Line] = [[(line, style)] for line in wording.wrapped(text, width)[:height]]
+            lines: list[Line] = [[(line, style)] for line in wrapped(text, width)[:height]]
             if len(lines) < height:
                 lines.append(_trouble(broker, width))
             return Drawing(tuple(lines), address, since)
@@ -34,7 +35,7 @@ class Broker(Pane):
 
 def _cluster(broker: BrokerStatus, width: int) -> Line:
     if broker.is_embedded:
-        return [(wording.shorten("embedded: nothing is kept", width, cut_end=True),
+        return [(shorten("embedded: nothing is kept", width, cut_end=True),
                  "bold $warning")]
     noun = "broker" if broker.n_brokers == 1 else "brokers"
     line: list[Part] = [(f"{broker.n_brokers} {noun}", "bold")]

@@ -6,6 +6,7 @@ from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part
 from tui.console.view import View
 from tui.engine.model.versions import ChunkMap
+from tui.text import shorten, visible
 
 _STYLES = {"■": "$success", "□": "$warning", "·": "$rule"}
 _LEGEND = (("■", " acknowledged"), ("□", " in flight"), ("·", " to send"))
@@ -22,7 +23,7 @@ class Chunks(Pane):
         """Show the chunks of a file that is being sent."""
         if view.chunk_map is None:
             return Drawing(([("nothing is being sent just now", "$quiet")],))
-        name = wording.shorten(wording.visible(view.chunk_path), max(8, width - 12))
+        name = shorten(visible(view.chunk_path), max(8, width - 12))
         map_cells, per_cell = chunk_cells(view.chunk_map, width * max(1, height - 1))
         lines_of_map: list[Line] = [_runs(map_cells[start:start + width])
                                     for start in range(0, len(map_cells), width)]

@@ -6,6 +6,7 @@ from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part
 from tui.console.view import View
 from tui.engine.model.snapshot import PeriodicStatus
+from tui.text import cell_width, shorten, visible
 
 _LABEL_CELLS = 10
 _GOOD_OUTCOMES = ("delivered", "on its way", "")
@@ -43,7 +44,7 @@ def _column(title: str, counted: str, status: PeriodicStatus) -> list[Part]:
     last: Part = ("none yet", "$quiet")
     if status.last_sent is not None:
         is_well = status.last_outcome in _GOOD_OUTCOMES
-        last = (f"{wording.clock(status.last_sent)[:5]} {wording.visible(status.last_outcome)}",
+        last = (f"{wording.clock(status.last_sent)[:5]} {visible(status.last_outcome)}",
                 "$success" if is_well else "bold $error")
     failed = f", {wording.count(status.n_failed)} failed" if status.n_failed else ""
     due = "" if status.next_in_seconds is None else \
@@ -52,7 +53,7 @@ def _column(title: str, counted: str, status: PeriodicStatus) -> list[Part]:
     many = "" if status.n_sent == 1 else "s"
     sent = f"{wording.count(status.n_sent)} {title}{many}{failed}"
     return [(sent, "bold"), (counted, "$secondary"),
-            wording.visible(status.topic_name or ""), wording.visible(status.program_id), last,
+            visible(status.topic_name or ""), visible(status.program_id), last,
             due]
 
 
@@ -69,7 +70,7 @@ def _rows(columns: list[list[Part]], width: int) -> list[Line]:
         for column in columns:
             part = column[number]
             text, style = (part, "") if isinstance(part, str) else part
-            text = wording.shorten(text, room - 1, cut_end=number in (0, 4))
-            line.append((text + " " * (room - wording.cell_width(text)), style))
+            text = shorten(text, room - 1, cut_end=number in (0, 4))
+            line.append((text + " " * (room - cell_width(text)), style))
         lines.append(line)
     return lines

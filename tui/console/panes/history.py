@@ -8,6 +8,7 @@ from tui.console.panes.paged import PagedList
 from tui.console.view import Row
 from tui.engine.model.snapshot import PageKind, PageOrder
 from tui.engine.model.versions import VersionRecord
+from tui.text import visible
 
 
 class History(PagedList):
@@ -26,7 +27,7 @@ class History(PagedList):
         state: Cell = ("uploaded", "listing--good")
         if row.may_not_rebuild:
             state = ("unsure", "listing--warn")
-        return [(wording.visible(row.rel_path), "listing--plain"),
+        return [(visible(row.rel_path), "listing--plain"),
                 (wording.size(row.n_bytes), "listing--quiet"), state,
                 (wording.moment(row.completed) if row.completed else "", "listing--quiet"),
                 (wording.duration(took), "listing--quiet"),

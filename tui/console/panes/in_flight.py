@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, bar, cells
 from tui.console.view import View
+from tui.text import shorten
 
 
 class InFlight(Pane):
@@ -36,4 +37,4 @@ class InFlight(Pane):
             first,
             [*bar(traffic.n_bytes_in_flight / limit, max(4, width - len(words)), "$accent"),
              words],
-            [(wording.shorten(backlog, width, cut_end=True), style)]))
+            [(shorten(backlog, width, cut_end=True), style)]))

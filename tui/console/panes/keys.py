@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
-from tui import wording
 from tui.console.bindings import APP_BINDINGS, rebound
+from tui.text import cell_width
 
 _WIDE = 100
 _PLACES = {binding.action: place for place, binding in enumerate(rebound(APP_BINDINGS, {}))}
@@ -55,4 +55,4 @@ def _importance(key: Widget) -> int:
 
 def _width(key: Widget) -> int:
     display, description = getattr(key, "key_display", ""), getattr(key, "description", "")
-    return wording.cell_width(display) + wording.cell_width(description)
+    return cell_width(display) + cell_width(description)

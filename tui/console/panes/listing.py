@@ -15,9 +15,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import wording
 from tui.console.panes.pane import filled
 from tui.console.view import View
+from tui.text import cell_width, shorten
 
 #: In a terminal with fewer lines than this, rows are worth more than column titles.
 _LINES_FOR_HEADERS = 30
@@ -268,8 +268,8 @@ class Listing(ScrollView, can_focus=True):
             if isinstance(cell, Bar):
                 segments += self._bar(cell.share, room, base)
             else:
-                text = wording.shorten(cell[0], room, cut_end=column.cut_end)
-                blanks = " " * max(0, room - wording.cell_width(text))
+                text = shorten(cell[0], room, cut_end=column.cut_end)
+                blanks = " " * max(0, room - cell_width(text))
                 text = blanks + text if column.right else text + blanks
                 style = self.get_component_rich_style(cell[1], partial=True)
                 segments.append(Segment(text, base + style))

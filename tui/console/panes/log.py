@@ -20,6 +20,7 @@ from tui import wording
 from tui.console.bindings import key_word
 from tui.console.view import View
 from tui.engine.model.snapshot import LogLine
+from tui.text import visible, wrapped
 
 _MOST_LINES = 5000
 _MOST_ROWS = 10_000
@@ -93,7 +94,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def answer(self, command: str, answers: Sequence[str], epoch_seconds: float) -> None:
         """Take the answer to a command."""
-        said = (f": {wording.visible(command)}", *answers)
+        said = (f": {visible(command)}", *answers)
         self._take([_Line(epoch_seconds, 0, "answer", text, True) for text in said])
 
     def next_level(self) -> None:
@@ -132,9 +133,9 @@ class LogPane(ScrollView, can_focus=True):
         for line in lines:
             if self._is_wanted(line):
                 clock, word = wording.clock(line.epoch_seconds), line.word
-                text = wording.visible(line.text)
+                text = visible(line.text)
                 parts = [text] if text.isascii() and len(text) <= room \
-                    else wording.wrapped(text, room)
+                    else wrapped(text, room)
                 for part in parts:
                     self._rows.append((clock, word, part))
                     clock, word = "", ""
@@ -154,7 +155,7 @@ class LogPane(ScrollView, can_focus=True):
         key = escape(key_word(self.app, "log_level"))
         words = f"[@click=app.log_level]{key} {level}[/]"
         if self.pattern:
-            words = f"[b $accent]find: {escape(wording.visible(self.pattern))}[/]   {words}"
+            words = f"[b $accent]find: {escape(visible(self.pattern))}[/]   {words}"
         words += "   following" if self.is_following else \
             f"   [b $accent]scrolled up, {escape(key_word(self.app, 'log.follow'))} follows[/]"
         if words != self._subtitle:

@@ -12,6 +12,7 @@ from tui.console.panes.listing import Cell, Column, Listing
 from tui.console.view import Row, View
 from tui.engine.model.snapshot import Counts, PageKind, PageOrder, Snapshot
 from tui.engine.model.versions import VersionRecord
+from tui.text import shorten, visible
 
 #: The lists in the order of their keys.
 KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED)
@@ -95,7 +96,7 @@ class PagedList(Listing):
         key = escape(key_word(self.app, "filter"))
         if self.pattern:
             n_found = wording.count(view.page.n_total)
-            shown = escape(wording.shorten(wording.visible(self.pattern), 30))
+            shown = escape(shorten(visible(self.pattern), 30))
             words = f"[@click=app.filter][b $accent]{key} {shown}[/]: {n_found} found[/]   {words}"
         else:
             words = f"[@click=app.filter]{key} filter[/]   {words}"

@@ -9,8 +9,8 @@ from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
-from tui import wording
 from tui.console.view import View
+from tui.text import cell_width, shorten, wrapped
 
 #: A text, or a text and its style.
 Part = str | tuple[str, str]
@@ -79,7 +79,7 @@ class Pane(Static, can_focus=True):
 
 def cells(line: Line) -> int:
     """Return how many cells a line takes."""
-    return sum(wording.cell_width(part if isinstance(part, str) else part[0]) for part in line)
+    return sum(cell_width(part if isinstance(part, str) else part[0]) for part in line)
 
 
 def bar(share: float, width: int, style: str = "$secondary") -> list[Part]:
@@ -106,11 +106,11 @@ def table(rows: Sequence[tuple[str, Part]], width: int, height: int) -> list[Lin
     n_spare = height - len(rows)
     for label, value in rows:
         text, style = (value, "") if isinstance(value, str) else value
-        parts = wording.wrapped(text, room)
+        parts = wrapped(text, room)
         n_parts = 1 if lines else 1 + max(0, min(n_spare, len(parts) - 1))
         shown = [*parts[:n_parts - 1], " ".join(parts[n_parts - 1:])]
         for part in shown:
             lines.append([(f"{label:<10}", "$quiet"),
-                          (wording.shorten(part, room, cut_end=True), style)])
+                          (shorten(part, room, cut_end=True), style)])
             label = ""
     return lines[:height]

@@ -9,8 +9,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from tui import wording
 from tui.commands import COMMANDS, complete
+from tui.text import visible
 
 _MOST_HISTORY = 200
 _HINT = "   ".join(f"{c.name} {c.argument}".rstrip() for c in COMMANDS)
@@ -24,7 +24,7 @@ class _Completion(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         found = complete(value, self._prompt.paths) if value else []
         # What could not be typed or read is left to the keys, which need no name.
-        return next((line for line in found if wording.visible(line) == line), None)
+        return next((line for line in found if visible(line) == line), None)
 
 
 class Prompt(Input):

@@ -9,6 +9,7 @@ from tui.console.view import Row
 from tui.engine.model.files import FileState
 from tui.engine.model.snapshot import PageKind
 from tui.engine.model.versions import VersionRecord
+from tui.text import visible
 
 _STYLES = {
     FileState.SETTLING: "listing--accent", FileState.WAITING: "listing--plain",
@@ -36,7 +37,7 @@ class Queue(PagedList):
         state = wording.state_word(row.state)
         words = wording.status_words(row).removeprefix(state).lstrip(":, ")
         is_restless = row.changing_since is not None
-        return [(wording.visible(row.rel_path), "listing--plain"),
+        return [(visible(row.rel_path), "listing--plain"),
                 (wording.size(row.n_bytes), "listing--quiet"),
                 (state, "listing--warn" if is_restless else _STYLES.get(row.state,
                                                                         "listing--plain")),

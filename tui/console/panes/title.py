@@ -6,6 +6,7 @@ from tui import wording
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
 from tui.engine.model.snapshot import BrokerState, Phase, Snapshot
+from tui.text import cell_width, shorten, visible
 
 _NAME = "DataFileUploadDirectory"
 
@@ -42,15 +43,15 @@ class Clock(Pane, can_focus=False):
 
 
 def _left(snapshot: Snapshot, room: int) -> list[Part]:
-    topic = wording.visible(snapshot.topic_name)
-    folder = wording.visible(snapshot.upload_dir)
+    topic = visible(snapshot.topic_name)
+    folder = visible(snapshot.upload_dir)
     name = _NAME if room >= 60 else "Upload"
-    topic = wording.shorten(topic, max(8, room // 3))
-    folder = wording.shorten(folder, max(8, room - len(name) - wording.cell_width(topic) - 8))
+    topic = shorten(topic, max(8, room // 3))
+    folder = shorten(folder, max(8, room - len(name) - cell_width(topic) - 8))
     parts: list[Part] = [("▲ ", "$accent"), (name, "bold"), "  ", (folder, "$secondary"), " → ",
                          (topic, "$secondary")]
-    address = f"  on {wording.visible(snapshot.broker.address)}"
-    if room - cells(parts) > wording.cell_width(address) + 2:
+    address = f"  on {visible(snapshot.broker.address)}"
+    if room - cells(parts) > cell_width(address) + 2:
         parts.append((address, "$quiet"))
     return parts
 

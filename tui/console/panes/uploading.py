@@ -6,6 +6,7 @@ from tui import wording
 from tui.console.panes.listing import Bar, Cell, Column, Listing
 from tui.console.view import View
 from tui.engine.model.files import FileStatus
+from tui.text import visible
 
 
 class Uploading(Listing):
@@ -53,7 +54,7 @@ def row_cells(status: FileStatus) -> list[Cell]:
         chunks, rate = "", "reading"
     left = "" if status.seconds_left is None else wording.duration(status.seconds_left)
     return [
-        (wording.visible(status.rel_path), "listing--plain"),
+        (visible(status.rel_path), "listing--plain"),
         (wording.size(status.n_bytes), "listing--quiet"),
         Bar(share),
         (wording.done(status), "listing--plain"),

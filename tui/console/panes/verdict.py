@@ -7,6 +7,7 @@ from tui.console.panes.freshness import is_acknowledgement_old
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
 from tui.engine.model.snapshot import BrokerState, Phase, Snapshot
+from tui.text import shorten, visible
 
 _WIDE = 110
 _Sentence = tuple[str, str, str]
@@ -49,7 +50,7 @@ def _cut(line: list[Part], room: int) -> list[Part]:
     found: list[Part] = []
     for part in line:
         text, style = (part, "") if isinstance(part, str) else part
-        found.append((wording.shorten(text, max(0, room - cells(found)), cut_end=True), style))
+        found.append((shorten(text, max(0, room - cells(found)), cut_end=True), style))
     return found
 
 
@@ -84,7 +85,7 @@ def _phase(snapshot: Snapshot) -> _Sentence | None:
 
 def _trouble(snapshot: Snapshot) -> _Sentence | None:
     if snapshot.freshness.source_offline:
-        text = f"The source is offline: {wording.visible(snapshot.freshness.source_offline)}"
+        text = f"The source is offline: {visible(snapshot.freshness.source_offline)}"
         return "×", text + "; it goes on by itself when it is back", "bold $error"
     broker = snapshot.broker
     if broker.state is BrokerState.UNREACHABLE:
@@ -94,11 +95,11 @@ def _trouble(snapshot: Snapshot) -> _Sentence | None:
     if snapshot.problems:
         n_more = len(snapshot.problems) - 1
         more = f" (and {n_more} more: check)" if n_more else ""
-        return "×", wording.visible(snapshot.problems[0]) + more, "bold $error"
+        return "×", visible(snapshot.problems[0]) + more, "bold $error"
     if broker.state is BrokerState.REFUSED:
-        return "×", f"The broker refuses: {wording.visible(broker.reason)}", "bold $error"
+        return "×", f"The broker refuses: {visible(broker.reason)}", "bold $error"
     if broker.state is BrokerState.CONNECTING:
-        return "○", f"Connecting to {wording.visible(broker.address)}; files are queued " \
+        return "○", f"Connecting to {visible(broker.address)}; files are queued " \
             "meanwhile", "$warning"
     if is_acknowledgement_old(snapshot):
         age = wording.coarse(snapshot.freshness.last_acknowledgement_age or 0)

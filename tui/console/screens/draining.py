@@ -15,6 +15,7 @@ from tui import wording
 from tui.console.bindings import key_word
 from tui.console.panes.pane import Line, bar
 from tui.engine.model.snapshot import Snapshot
+from tui.text import wrapped
 
 
 class DrainingScreen(ModalScreen[str]):
@@ -70,7 +71,7 @@ class DrainingScreen(ModalScreen[str]):
         done = min(1 - n_bytes / self._n_bytes_most, 1 - n_left / self._n_most) \
             if n_bytes else 1 - n_left / self._n_most
         lines: list[Line] = [bar(done, width, "$accent")]
-        lines += [[line] for line in wording.wrapped(wording.draining_words(snapshot), width)]
+        lines += [[line] for line in wrapped(wording.draining_words(snapshot), width)]
         settling, stuck = snapshot.counts.settling, snapshot.counts.held + snapshot.counts.failed
         for n, what in ((settling, "still settling"), (stuck, "held or failed")):
             if n:

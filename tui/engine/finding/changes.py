@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
+from tui.config.settings import Settings
 from tui.engine.finding.selection import (
     FileRecords,
     Selection,
@@ -16,7 +17,6 @@ from tui.engine.finding.walk import Batch
 from tui.engine.model.files import EventKind, FileState, KnownFile, Observation
 from tui.engine.system.file_status import last_change_ns
 from tui.engine.system.paths import is_utf8
-from tui.settings import Settings
 
 #: A file that rested so much longer than the lag at the first look is queued without waiting: time
 #: stamps are as coarse as two seconds, and clocks of two machines differ by more than that.

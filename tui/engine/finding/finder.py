@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 
+from tui.config.settings import Settings
 from tui.engine.finding.changes import (
     AT_REST_BY_ONE_CLOCK_SECONDS,
     AT_REST_BY_TWO_CLOCKS_SECONDS,
@@ -23,15 +21,13 @@ from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.finding.watcher import Watcher
 from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
 from tui.engine.model.snapshot import Freshness
-from tui.engine.system.file_status import last_change_ns
+from tui.engine.system.file_clock import FileClock
 from tui.engine.system.paths import leads_out
 from tui.engine.system.workers import Worker
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _MOST_REFUSED = 10_000
-_LONGEST_STEP_SECONDS = 0.05
 
 
 class Finder:
@@ -44,11 +40,12 @@ class Finder:
         on_death: see :class:`Worker`.
         new_since_ns: files changed after this time are new, although the program was not there:
             when the tables of a lost ledger were written.
+        clock: of the upload directory's file system, where another one is to be believed.
     """
 
     def __init__(self, settings: Settings, ledger: FileRecords, on_queued: Callable[[int], None],
                  on_death: Callable[[str, BaseException], None], *,
-                 new_since_ns: int | None = None) -> None:
+                 new_since_ns: int | None = None, clock: FileClock | None = None) -> None:
         self._settings = settings
         self._ledger = ledger
         self._on_queued = on_queued
@@ -61,8 +58,9 @@ class Finder:
         self._refusing = threading.Lock()
         self._is_running = False
         self._knew_files = not ledger.is_new
-        self._has_one_clock = new_since_ns is None and is_on_one_file_system(settings)
-        self._start_ns = file_system_now_ns(settings) if new_since_ns is None else new_since_ns
+        self._clock = clock or FileClock(settings.state_dir, settings.upload_dir)
+        self._has_one_clock = new_since_ns is None and self._clock.can_be_read()
+        self._start_ns = self._clock.now_ns() if new_since_ns is None else new_since_ns
         # Durable before anything is watched: a kill at once must not make old files new ones.
         ledger.record_covered(self._start_ns, is_seen=False)
         self._scanned_before = False
@@ -81,7 +79,7 @@ class Finder:
             else AT_REST_BY_TWO_CLOCKS_SECONDS)
         self._scanner = Scanner(
             settings, selection, comparison, self._root, self._watcher, self._settling.has_room,
-            self._refuse, self._forget_refused, lambda: file_system_now_ns(settings),
+            self._refuse, self._forget_refused, self._clock.now_ns,
             self._settling.cover, self._on_death, knew_files=self._knew_files,
             is_first=not self._scanned_before)
 
@@ -239,36 +237,3 @@ class Finder:
             next_scan_seconds=self._scanner.next_seconds, observer=self._watcher.name,
             source_offline=self._scanner.source_offline,
             n_overflows=self._watcher.n_overflows)
-
-
-def is_on_one_file_system(settings: Settings) -> bool:
-    """Return whether the clock of the upload directory's file system can be read."""
-    try:
-        return os.stat(settings.state_dir).st_dev == os.stat(settings.upload_dir).st_dev  # noqa: PTH116
-    except OSError:
-        return False
-
-
-def file_system_now_ns(settings: Settings) -> int:
-    """Return the time by the clock of the file system, which may be another machine's.
-
-    That clock may move in steps. The next one is waited for, so that nothing that was there before
-    bears the same time; at most some hundredths of a second.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(prefix=".clock-", dir=settings.state_dir) as file:
-            if is_on_one_file_system(settings):
-                first = now = _last_change_ns(file.fileno())
-                deadline = time.monotonic() + _LONGEST_STEP_SECONDS
-                while now == first and time.monotonic() < deadline:
-                    file.write(b".")
-                    file.flush()
-                    now = _last_change_ns(file.fileno())
-                return now
-    except OSError as error:
-        logger.debug("the file system's clock cannot be read: %s", error)
-    return time.time_ns()
-
-
-def _last_change_ns(descriptor: int) -> int:
-    return last_change_ns(os.fstat(descriptor), sys.maxsize)

@@ -8,14 +8,15 @@ import time
 from array import array
 from collections.abc import Callable
 
+from tui.config.settings import Settings
 from tui.engine.finding.changes import Comparison
 from tui.engine.finding.selection import Selection
 from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.finding.walk import Batch, walk
 from tui.engine.finding.watcher import Watcher
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.workers import Worker
-from tui.settings import Settings
+from tui.errors import FileSystemHangError
 
 logger = logging.getLogger(__name__)
 

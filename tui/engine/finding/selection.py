@@ -9,11 +9,17 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from tui.config.settings import Settings
+from tui.config.state_files import (
+    STATE_DIRECTORY_NAME,
+    StateFiles,
+    is_ledger_name,
+    may_be_ledger_name,
+)
 from tui.engine.finding.path_regex import PathRegex, TooLongError
-from tui.engine.model.files import FileState, KnownFile, Observation, is_ledger_name
+from tui.engine.model.files import FileState, KnownFile, Observation
 from tui.engine.system.file_status import change_time_ns, is_link, mtime_in_64_bits
 from tui.engine.system.mounts import file_system_kind, keeps_file_numbers
-from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +63,7 @@ class Selection:
         self._root = str(settings.upload_dir)
         self.follow_symlinks = settings.follow_symlinks
         self._regex = PathRegex(settings.upload_regex)
-        self._ledger_path = settings.state_dir / f"upload_to_{settings.topic_name}.sqlite3"
+        self._ledger_path = StateFiles(settings.state_dir, settings.topic_name).ledger
         self._is_default = settings.upload_regex_is_default
         self._state_dir = ""
         if settings.state_dir.is_relative_to(settings.upload_dir):
@@ -133,7 +139,7 @@ class Selection:
         now = time.monotonic()
         if known is None or (known[0] != stamp and now - known[1] >= self._list_again_seconds):
             with os.scandir(path) as entries:
-                found = [e.name for e in entries if e.name.startswith("upload_to_")]
+                found = [e.name for e in entries if may_be_ledger_name(e.name)]
             if len(self._names) > 10_000:
                 self._names.clear()
             known = (stamp, now, found)

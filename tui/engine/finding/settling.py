@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tui.config.settings import Settings
 from tui.engine.finding.lag import Lags
 from tui.engine.finding.selection import (
     NOT_UTF8,
@@ -18,10 +19,10 @@ from tui.engine.finding.selection import (
     is_replaced,
 )
 from tui.engine.model.files import EventKind, FileState, FileStatus, KnownFile, Observation
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.paths import is_utf8, matches
 from tui.engine.system.workers import Worker
-from tui.settings import Settings
+from tui.errors import FileSystemHangError
 
 logger = logging.getLogger(__name__)
 

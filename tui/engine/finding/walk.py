@@ -10,8 +10,9 @@ from itertools import islice
 
 from tui.engine.finding.selection import NOT_UTF8, TOO_LONG, Selection, kind_of
 from tui.engine.system.file_status import is_link
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.paths import is_utf8
+from tui.errors import FileSystemHangError
 
 _BATCH_ENTRIES = 900  # the ledger asks for all of them at once; SQLite may take 999
 

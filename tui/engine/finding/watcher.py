@@ -22,6 +22,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 
+from tui.config.settings import Settings
 from tui.engine.finding.observer import (
     MORE_WATCHES,
     CannotObserveError,
@@ -31,7 +32,6 @@ from tui.engine.finding.observer import (
 from tui.engine.model.files import EventKind
 from tui.engine.system.inotify import watched_inodes
 from tui.engine.system.mounts import Mount, delivers_events, file_system_kind, mounts_below
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -6,22 +6,8 @@ What is made for every single file is a named tuple: made in a third of a data c
 from __future__ import annotations
 
 import enum
-import random
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
-
-_LEDGER_NAME = re.compile(r"upload_to_.+\.sqlite3")
-
-
-def is_ledger_name(name: str) -> bool:
-    """Return whether a file name is that of a ledger of this program."""
-    return _LEDGER_NAME.fullmatch(name) is not None
-
-
-def back_off_seconds(n_attempts: int) -> float:
-    """Return the time to the next attempt at a file: doubling, jittered, ten minutes at most."""
-    return float(min(600.0, 2.0 * 2 ** min(n_attempts, 9)) * random.uniform(0.75, 1.25))
 
 
 class FileState(enum.IntEnum):

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tui.config.state_files import owner_of
 from tui.engine.recording import database_copy, migrations, wal
-from tui.engine.recording.owner import already_running, owner_path, write_owner
+from tui.engine.recording.owner import already_running, write_owner
 from tui.engine.recording.schema import SCHEMA, SCHEMA_VERSION, grouped
 from tui.engine.recording.sqlite_errors import NotInPlaceError, code_of, is_held
 from tui.engine.recording.values import why_incredible
@@ -81,7 +82,7 @@ class Database:
 
     def _start_empty(self, path: Path) -> None:
         self.path = path
-        self.owner_path = owner_path(path)
+        self.owner_of = owner_of(path)
         self.problem = ""
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)
@@ -430,7 +431,7 @@ class Database:
                 self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
                 self._connection.execute(note)
         with contextlib.suppress(OSError):
-            self.owner_path.unlink()  # while it is ours
+            self.owner_of.unlink()  # while it is ours
         self._connection.close()
 
     def close(self) -> None:

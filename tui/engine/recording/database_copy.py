@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from tui.engine.recording.keeping import growing_name
+from tui.config.state_files import growing_name
 
 
 def copy_to(connection: sqlite3.Connection, path: Path) -> None:

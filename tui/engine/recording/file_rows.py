@@ -12,7 +12,6 @@ from tui.engine.model.files import (
     KnownFile,
     Observation,
     WaitingFile,
-    back_off_seconds,
 )
 from tui.engine.model.snapshot import Counts
 from tui.engine.recording.database import Database, Row
@@ -25,6 +24,7 @@ from tui.engine.recording.file_statements import (
     WAITING,
 )
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED, join, split
+from tui.engine.system.back_off import FILE_BACK_OFF
 from tui.errors import LedgerError
 
 _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode, "
@@ -234,7 +234,7 @@ class FileRows:
         with self._database.together():
             rows = self._database.query(f"SELECT n_attempts FROM files {_AT_PATH}",
                                         (directory, name))
-            again = now + back_off_seconds(rows[0][0] if rows else 0)
+            again = now + FILE_BACK_OFF.seconds(rows[0][0] if rows else 0)
             self._database.write(
                 "INSERT INTO files (directory, name, n_bytes, mtime_ns, since, state) "
                 "VALUES (?, ?, 0, 0, ?, 5) ON CONFLICT (directory, name) DO UPDATE SET state = 5",

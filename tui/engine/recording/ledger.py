@@ -7,14 +7,14 @@ import math
 import os
 from pathlib import Path
 
+from tui.config.state_files import StateFiles, kept_name
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import VersionState
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import COVERS_KEY, FileRows
-from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.schema import UNFINISHED
-from tui.engine.recording.table_rows import is_ours
-from tui.engine.recording.tables import InProgressTable
+from tui.engine.recording.tables.in_progress import InProgressTable
+from tui.engine.recording.tables.rows import is_ours
 from tui.engine.recording.version_rows import VersionRows
 from tui.errors import LedgerDamagedError, LedgerError, StateDirectoryError
 
@@ -43,7 +43,7 @@ class Ledger:
     """
 
     def __init__(self, state_dir: Path, topic_name: str, upload_dir: Path, acks: str) -> None:
-        path = ledger_path(state_dir, topic_name)
+        path = StateFiles(state_dir, topic_name).ledger
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -212,11 +212,6 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return found if math.isfinite(found) and found > 0 else 0.0
-
-
-def ledger_path(state_dir: Path, topic_name: str) -> Path:
-    """Return where the ledger of a topic is kept."""
-    return state_dir / f"upload_to_{topic_name}.sqlite3"
 
 
 def refuse_remains(path: Path, topic_name: str) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from tui.config.state_files import StateFiles
 from tui.engine.recording import migrations, wal
 from tui.engine.recording.database import Database
-from tui.engine.recording.ledger import Ledger, ledger_path, refuse_remains
+from tui.engine.recording.ledger import Ledger, refuse_remains
 from tui.engine.recording.owner import already_running
 from tui.engine.system.locks import share_file_lock
 from tui.errors import LedgerDamagedError, StateDirectoryError
@@ -32,7 +33,7 @@ class LedgerCopy(Ledger):
     """
 
     def __init__(self, state_dir: Path, topic_name: str, upload_dir: Path, acks: str) -> None:
-        path = ledger_path(state_dir, topic_name)
+        path = StateFiles(state_dir, topic_name).ledger
         self.damage, self.set_aside_as = "", None
         migrations.refuse_newer(path)
         image = read_image(path)

@@ -19,8 +19,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from tui.config.state_files import growing_name
 from tui.engine.recording import database_copy, wal
-from tui.engine.recording.keeping import growing_name
 from tui.engine.recording.schema import FILES_IN_DOUBT, SCHEMA_VERSION
 from tui.errors import StateDirectoryError
 

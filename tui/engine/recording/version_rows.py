@@ -129,7 +129,7 @@ class VersionRows:
                 sha512, chunk_size, n_chunks, partition, "")
             self._database.write(_INSERT, [_row(version, VersionState.COMPLETE, started, completed,
                                                 n_chunks, None, ())])
-            self.mark_tabulated([version_id])
+            self.mark_exported([version_id])
             if not later:
                 self._database.write(
                     "UPDATE files SET rest_state = 4, rest_n_bytes = ?1, rest_mtime_ns = ?2, "
@@ -204,7 +204,7 @@ class VersionRows:
                 break
         return list(found)
 
-    def untabulated(self, n_rows: int) -> tuple[VersionRecord, ...]:
+    def unexported(self, n_rows: int) -> tuple[VersionRecord, ...]:
         """Return complete versions that are in no table yet, in the order of their numbers."""
         rows = self._database.query(
             f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM untabulated "
@@ -212,12 +212,12 @@ class VersionRows:
             (n_rows,))
         return tuple(_record(row) for row in rows)
 
-    def tabulate_all(self) -> None:
+    def export_all_again(self) -> None:
         """Have all complete versions written into the tables once more, for they are gone."""
         self._database.write("INSERT OR IGNORE INTO untabulated SELECT version_id FROM versions "
                              "WHERE state = 1", [()])
 
-    def mark_tabulated(self, version_ids: Sequence[int]) -> None:
+    def mark_exported(self, version_ids: Sequence[int]) -> None:
         """Record that versions are in a table."""
         self._database.write("DELETE FROM untabulated WHERE version_id = ?",
                              [(version_id,) for version_id in version_ids])

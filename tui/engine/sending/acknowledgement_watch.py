@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka.admin import AdminClient
 
+from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.cluster import look_at_replicas
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producer import ChunkProducer
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
+from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState, BrokerStatus
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

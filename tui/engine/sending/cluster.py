@@ -21,7 +21,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from tui.engine.sending.kafka_errors import WRITE_REMEDY
-from tui.errors import UploadError
+from tui.errors import NotConnectedError, TopicGoneError
 
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
@@ -35,14 +35,6 @@ _GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 #: Properties that say how to reach the cluster, by how they begin.
 _CONNECTION_KEYS = ("bootstrap", "security", "sasl", "ssl", "enable.ssl", "enable.sasl", "https",
                     "client.", "socket", "broker.", "reconnect")
-
-
-class NotConnectedError(UploadError):
-    """The cluster cannot be asked just now."""
-
-
-class TopicGoneError(NotConnectedError):
-    """No topic has that name just now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from tui.config.producer_config import message_max_bytes
+from tui.config.settings import PeriodicMessages
 from tui.engine.model.snapshot import PeriodicStatus
 from tui.engine.system.workers import Worker
-from tui.producer_config import message_max_bytes
-from tui.settings import PeriodicMessages
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tui.config.settings import Settings
 from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.model.versions import FileVersion, PastVersion, VersionState
 from tui.engine.sending.messages import MessageMaker, count_chunks
@@ -21,7 +22,6 @@ from tui.engine.sending.version_plan import cut, is_credible, is_sent_already, r
 from tui.engine.system.files import Below
 from tui.engine.system.guarded_calls import Touching
 from tui.errors import SourceChangedError, SourceRefusedError
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth, parse_statistics
 from tui.engine.sending.in_flight import InFlightLimit
@@ -22,7 +23,6 @@ from tui.engine.sending.request_sizes import TopicLimit, fit_requests
 from tui.engine.sending.throughput import ThroughputMeter
 from tui.engine.sending.transfer import Transfer
 from tui.engine.system.workers import Worker
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 

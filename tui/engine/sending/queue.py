@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 import threading
 import time
 from collections import deque
@@ -15,12 +14,13 @@ from tui.engine.model.files import WaitingFile
 from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.source import SLICE_BYTES
 from tui.engine.sending.transfer import Transfer
+from tui.engine.system.back_off import BackOff
 
 _WINDOW_FILES = 4096
 _LARGE_FILES = 1024
 _BATCH_FILES = 64
 _BATCH_BYTES = 8 * 1024 * 1024
-_LONGEST_BACK_OFF_SECONDS = 30.0
+_BACK_OFF = BackOff(0.4, 24.0)
 #: Paths in hand at most: empty files cost no bytes, but each of them costs memory.
 _MOST_IN_HAND = 16_384
 #: Threads hold each other up with small files, since all of them need the interpreter all the time:
@@ -293,9 +293,8 @@ class UploadQueue:
     def _put_in_line(self, transfer: Transfer) -> None:
         transfer.is_in_hand = True
         if transfer.again:
+            due = time.monotonic() + _BACK_OFF.seconds(transfer.n_failures)
             transfer.n_failures += 1
-            seconds = min(_LONGEST_BACK_OFF_SECONDS, 0.25 * 2 ** min(transfer.n_failures, 10))
-            due = time.monotonic() + seconds * random.uniform(0.5, 1.0)
             heapq.heappush(self._later, (due, next(self._numbers), transfer))
         else:
             self._ready.append(transfer)

@@ -6,8 +6,8 @@ import contextlib
 
 from tui.engine.sending.source import SLICE_BYTES
 from tui.engine.sending.transfer import Transfer
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
-from tui.errors import SourceError, SourceUnreadableError
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
+from tui.errors import FileSystemHangError, SourceError, SourceUnreadableError
 
 
 def chunks_of_unit(chunk_size: int) -> int:

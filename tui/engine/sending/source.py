@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.engine.model.files import FileState, FileStatus, is_ledger_name
+from tui.config.state_files import is_ledger_name
+from tui.engine.model.files import FileState, FileStatus
 from tui.engine.sending.chunk_digests import ChunkDigests
 from tui.engine.system.file_status import change_time_ns, mtime_in_64_bits
 from tui.engine.system.files import (

@@ -7,14 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tui.engine.model.files import FileState, WaitingFile, back_off_seconds
+from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.sending.preparer import Preparer, UploadContext
 from tui.engine.sending.read_ahead import ReadAhead, chunks_of_unit, no_answer
 from tui.engine.sending.transfer import Transfer
+from tui.engine.system.back_off import FILE_BACK_OFF
 from tui.engine.system.files import Below
-from tui.engine.system.guarded_calls import FileSystemHangError, GuardedCalls, Touching
+from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.workers import Worker
 from tui.errors import (
+    FileSystemHangError,
     LedgerError,
     SourceChangedError,
     SourceError,
@@ -175,7 +177,7 @@ class UploadWorker(Worker):
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED
-            again = back_off_seconds(file.n_attempts) if can_cure_itself else None
+            again = FILE_BACK_OFF.seconds(file.n_attempts) if can_cure_itself else None
             self._context.files.set_unsent(file, state, f"{error.what}. {error.remedy}", again)
             self._context.on_unsent(file.rel_path, state, error.what)
         self._context.queue.release([file.rel_path])
@@ -192,7 +194,7 @@ class UploadWorker(Worker):
                            transfer.n_delivered, transfer.version.n_chunks)
             transfer.is_abandoned = True
         except SourceError as error:
-            seconds = back_off_seconds(transfer.file.n_attempts)
+            seconds = FILE_BACK_OFF.seconds(transfer.file.n_attempts)
             transfer.hold(f"{error.what}. {error.remedy}", seconds)
         except BaseException as error:  # the thread ends by it; its version must not wait for ever
             transfer.hold(f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -11,6 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
+
+from tui.config.state_files import growing_name
 
 _seek_lock = threading.Lock()
 
@@ -252,6 +256,33 @@ def replace_file(source: Path, target: Path, *,
                 raise  # here it means what it says, and does not pass
             wait(seconds)
     replace(source, target)
+
+
+def replace_with(path: Path, fill: Callable[[TextIO], object]) -> bool:
+    """Replace a text file atomically and durably; False where another program holds it open.
+
+    Args:
+        path: of the file.
+        fill: writes the new content.
+
+    Raises:
+        OSError: the disk refuses; the old file is as it was.
+    """
+    temporary = growing_name(path)
+    try:
+        with temporary.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            replace_file(temporary, path)
+        except PermissionError:
+            return False
+        fsync_directory(path.parent)
+        return True
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def rename_to_free_name(source: Path, target: Path) -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tui.errors import FileSystemHangError
+
 logger = logging.getLogger(__name__)
 
 #: A call that has not returned after this time is given up.
@@ -23,19 +25,6 @@ _MOST_IN_ONE_FOLDER = 3
 
 #: Told which path is touched next; raises :class:`FileSystemHangError` where that is known to hang.
 Touching = Callable[[str], None]
-
-
-class FileSystemHangError(Exception):
-    """The file system does not answer.
-
-    Args:
-        path: the one that was being looked at.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
-        self.what = "the file system does not answer"
 
 
 class _LeftBehindError(BaseException):

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
+from tui.engine.system.back_off import BackOff
+
 logger = logging.getLogger(__name__)
 
-_FIRST_PAUSE_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 60.0
+_BACK_OFF = BackOff(0.25, 60.0)
 
 
 class Worker(threading.Thread):
@@ -57,7 +58,7 @@ class RenewedWorker(Generic[Kind]):
 
     def __init__(self, make: Callable[[Kind | None], Kind]) -> None:
         self._make = make
-        self._pause_seconds = _FIRST_PAUSE_SECONDS
+        self._n_deaths = 0
         self._again_at: float | None = None
         self.thread = make(None)
 
@@ -67,8 +68,8 @@ class RenewedWorker(Generic[Kind]):
             return
         now = time.monotonic()
         if self._again_at is None:
-            self._again_at = now + self._pause_seconds
-            self._pause_seconds = min(_LONGEST_PAUSE_SECONDS, 2 * self._pause_seconds)
+            self._again_at = now + _BACK_OFF.seconds(self._n_deaths)
+            self._n_deaths += 1
         elif now >= self._again_at:
             self._again_at = None
             self.thread = self._make(self.thread)

@@ -1,4 +1,4 @@
-"""What stands in a state directory already: used only where it can be a file of this program.
+"""Makes the state directory, and uses what stands there only if it can be a file of this program.
 
 Whoever may write to the directory could lay links and FIFOs under its names: what a link leads to
 would be overwritten, and opening a FIFO waits for ever.
@@ -9,15 +9,56 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
+from tui.config.checks import is_directory
+from tui.config.settings import Settings
+from tui.config.state_files import StateFiles
 from tui.engine.system.file_status import is_link
 from tui.errors import StateDirectoryError
 
 _SHARED_BY_ALL = stat.S_IWOTH
 _REMEDY_ELSEWHERE = "Choose another state directory with --logger_file_path"
+
+
+def prepare(settings: Settings) -> list[str]:
+    """Make the state directory, see whether it can be used, and keep it private.
+
+    Returns:
+        What is to be warned of.
+
+    Raises:
+        StateDirectoryError: it cannot be used.
+    """
+    folder = settings.state_dir
+    try:
+        if settings.state_dir_is_temporary:
+            folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = "is no directory" if folder.exists() and not is_directory(folder) \
+            else f"cannot be written: {error.strerror}"
+        raise StateDirectoryError(
+            f"the state directory {folder} {what}", where="--logger_file_path",
+            remedy="Make it writable, or choose another") from error
+    if settings.state_dir_is_temporary:
+        return []
+    warnings = check_directory(folder)
+    files = check_files(folder, settings.topic_name, settings.log_file)
+    keep_private(folder, files, settings.state_group)
+    return warnings
+
+
+def clear(settings: Settings) -> None:
+    """Remove a temporary state directory; a real one stays."""
+    if settings.state_dir_is_temporary:
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
 
 
 def check_directory(folder: Path) -> list[str]:
@@ -50,9 +91,8 @@ def check_files(folder: Path, topic_name: str, log_file: Path) -> list[Path]:
     Raises:
         StateDirectoryError: something cannot be used.
     """
-    names = rf"upload_to_{re.escape(topic_name)}(\.sqlite3(-wal|-shm|-journal)?|\.owner\.json|" \
-        rf"_in_progress(@waiting)?\.csv)|uploaded_to_{re.escape(topic_name)}(@\d+)?\.csv"
-    ours, left = re.compile(names), re.compile(rf"\.({names})(\..+)?\.new")
+    files = StateFiles(folder, topic_name)
+    ours, left = files.names(), files.growing_names()
     log = re.compile(rf"{re.escape(log_file.name)}(\.\d+)?")
     found = []
     try:

@@ -8,16 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from tui.config.settings import Settings
 from tui.engine.model.files import FileState
 from tui.engine.recording.file_rows import TableFile
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.ranges import format_ranges
-from tui.engine.recording.table_rows import InProgressRow, iso_time
-from tui.engine.recording.tables import InProgressTable, UploadedTables
+from tui.engine.recording.tables.in_progress import InProgressTable
+from tui.engine.recording.tables.ranges import format_ranges
+from tui.engine.recording.tables.rows import InProgressRow, iso_time
+from tui.engine.recording.tables.take_over import add_unexported, note_own_table
+from tui.engine.recording.tables.uploaded import UploadedTables
 from tui.engine.system.workers import Worker
-from tui.engine.taking_over import add_untabulated, note_own_table
 from tui.errors import LedgerError
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Tables:
         try:
             with self._lock:
                 self._make_anew()
-                add_untabulated(self._ledger, self._topic, self._uploaded)
+                add_unexported(self._ledger, self._topic, self._uploaded)
                 self._write_in_progress()
         except (OSError, LedgerError) as error:
             if str(error) != self._trouble:
@@ -97,7 +98,7 @@ class Tables:
             if not self._uploaded.path.exists():
                 self._uploaded.own.clear()
                 note_own_table(self._ledger, self._uploaded)
-                self._ledger.versions.tabulate_all()
+                self._ledger.versions.export_all_again()
 
     def _write_in_progress(self) -> None:
         held = itertools.chain(*(self._ledger.files.in_line(state)
@@ -139,7 +140,7 @@ class Tables:
                     "", file.n_bytes, file.mtime_ns, 0, file.partition, "")
 
 
-class TabulatingThread(Worker):
+class TableWriter(Worker):
     """Writes the tables, at most five seconds behind the ledger.
 
     Args:

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from tui.engine.recording.keeping import kept_name
-from tui.engine.recording.table_rows import BadRow, is_ours
+from tui.config.state_files import StateFiles, kept_name
+from tui.engine.recording.tables.rows import BadRow, is_ours
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ def find_legacy_tables(state_dir: Path, topic: str) -> list[Path]:
         names = {p.name for p in state_dir.iterdir() if p.is_file()}
     except OSError:
         return []
-    wanted = {f"upload_to_{topic}_in_progress.csv", f"uploaded_to_{topic}.csv"}
+    files = StateFiles(state_dir, topic)
+    wanted = {files.in_progress.name, files.uploaded.name}
     parts = re.compile(rf"uploaded_to_{re.escape(topic)}{_PART_END.pattern}\.csv")
     found = []
     for name in sorted(names):

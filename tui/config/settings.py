@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.redaction import Redaction
+from tui.config.redaction import Redaction
 
 #: Any name but one that begins with a dot, at any depth, and not ending in ``.log``.
 DEFAULT_UPLOAD_REGEX = r"(?s)^(?!(.*/)?\.)(?!.*\.log\Z)"
 #: Name of the state directory inside the upload directory.
-STATE_DIRECTORY_NAME = "LOGS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tui.config_file import ConfigFile
+from tui.config.config_file import ConfigFile
 from tui.errors import ConfigError
 
 TRUE = ("true", "t", "1")

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.checks import home_expanded
+from tui.config.checks import home_expanded
+from tui.config.redaction import BLANK, Redaction
 from tui.errors import ConfigError
-from tui.redaction import BLANK, Redaction
 
 CONFIG_DIRECTORY_VARIABLE = "OPENMSISTREAM_CONFIG_FILE_DIR"
 _SUFFIX = ".config"
@@ -114,8 +114,9 @@ def _is_file(path: Path) -> bool:
 
 def installed_configs() -> Path:
     """Return the folder of the configs that come with the program."""
-    packaged = Path(__file__).parent / "configs"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+    program = Path(__file__).parents[1]
+    packaged = program / "configs"
+    return packaged if packaged.is_dir() else program.parent / "configs"
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> ConfigFile:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import logging
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tui.engine.recording.keeping import kept_name
-from tui.engine.recording.table_rows import (
-    IN_PROGRESS_HEADER,
+from tui.config.state_files import StateFiles, kept_name
+from tui.engine.recording.tables.rows import (
     UPLOADED_HEADER,
     BadRow,
-    InProgressRow,
     UploadedRow,
-    in_progress_cells,
     is_ours,
     read_uploaded,
-    replace_with,
     uploaded_cells,
     write_table,
 )
-from tui.engine.system.files import replace_file
+from tui.engine.system.files import replace_file, replace_with
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +48,8 @@ class UploadedTables:
     def __init__(self, state_dir: Path, topic: str) -> None:
         self._dir = state_dir
         self._topic = topic
-        self.path = state_dir / f"uploaded_to_{topic}.csv"
+        self._files = StateFiles(state_dir, topic)
+        self.path = self._files.uploaded
         self._current: list[UploadedRow] = []
         self._part = 0  #: none yet: the parts of an earlier run are never written over
         self.own: dict[Path, str] = {}  #: parts as this program wrote them, and their stamps
@@ -62,10 +57,7 @@ class UploadedTables:
 
     def parts(self) -> list[Path]:
         """Return the parts that exist, in order."""
-        pattern = re.compile(rf"uploaded_to_{re.escape(self._topic)}@(\d+)\.csv")
-        found = [(int(m.group(1)), p) for p in self._dir.iterdir()
-                 if (m := pattern.fullmatch(p.name))]
-        return [path for _, path in sorted(found)]
+        return self._files.uploaded_parts()
 
     def is_own(self, part: Path) -> bool:
         """Return whether nobody has changed a part since this program wrote it."""
@@ -88,7 +80,7 @@ class UploadedTables:
                 self._begin_part()
             room = ROWS_PER_PART - len(self._current)
             new = [*self._current, *rows[n_written:n_written + room]]
-            path = self._dir / f"uploaded_to_{self._topic}@{self._part}.csv"
+            path = self._files.uploaded_part(self._part)
             if not write_table(path, UPLOADED_HEADER, map(uploaded_cells, new)):
                 self._say_busy(path)
                 if was_busy:
@@ -239,52 +231,3 @@ def stamp_of(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-class InProgressTable:
-    """The table of unfinished files, and that of a longer queue.
-
-    Args:
-        state_dir: where they are.
-        topic: whose they are.
-    """
-
-    def __init__(self, state_dir: Path, topic: str) -> None:
-        self.path = state_dir / f"upload_to_{topic}_in_progress.csv"
-        self.waiting_path = state_dir / f"upload_to_{topic}_in_progress@waiting.csv"
-        self._said: set[Path] = set()
-
-    def write(self, rows: Iterable[InProgressRow]) -> None:
-        """Replace the table.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        self._write(self.path, rows)
-
-    def write_waiting(self, rows: Iterable[InProgressRow] | None) -> None:
-        """Replace the table of the rest of the queue; None removes it.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        if rows is None:
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                self.waiting_path.unlink()
-        else:
-            self._write(self.waiting_path, rows)
-
-    def set_aside(self, why: str) -> None:
-        """Rename both tables under a dated name.
-
-        Raises:
-            OSError: one cannot be renamed.
-        """
-        for path in (self.path, self.waiting_path):
-            if path.exists():
-                replace_file(path, kept_name(path, why))
-
-    def _write(self, path: Path, rows: Iterable[InProgressRow]) -> None:
-        if not write_table(path, IN_PROGRESS_HEADER, map(in_progress_cells, rows)) \
-                and path not in self._said:
-            self._said.add(path)
-            logger.warning("%s is held open by another program, or may not be replaced; it is "
-                           "written again later", path.name)

@@ -8,9 +8,16 @@ from collections.abc import Mapping
 
 from confluent_kafka import KafkaException, Producer
 
-from tui.config_file import ConfigFile, silent_logger
+from tui.config.config_file import ConfigFile, silent_logger
+from tui.config.property_rules import (
+    TRUE,
+    check_safe,
+    check_token,
+    check_values,
+    is_acks,
+    number_of,
+)
 from tui.errors import ConfigError
-from tui.property_rules import TRUE, check_safe, check_token, check_values, is_acks, number_of
 
 Properties = dict[str, str | int | float | bool]
 

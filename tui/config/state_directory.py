@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui import state_files
-from tui.checks import home_expanded, is_directory
+from tui.config.checks import home_expanded
+from tui.config.state_files import STATE_DIRECTORY_NAME, StateFiles, is_state_name
 from tui.errors import StateDirectoryError
-from tui.settings import STATE_DIRECTORY_NAME, Settings
 
 _OPTION = "--logger_file_path"
-_OURS = re.compile(r"\.?upload(ed)?_to_.+\.(sqlite3|csv|json)\b.*")
 #: File names end at 255 bytes, and the longest of ours adds this much to the topic's name.
 _MOST_NAME_BYTES, _LONGEST_ADDITION = 255, 65
 
@@ -53,16 +49,15 @@ def choose(given: str | None, upload_dir: Path, topic_name: str, *,
             f"the names of ledger and tables would be too long for a file system: the topic's name "
             f"has {len(topic_name)} characters", where="--topic_name",
             remedy=f"Use a topic of at most {_MOST_NAME_BYTES - _LONGEST_ADDITION} characters")
-    log_name = f"upload_to_{topic_name}.log"
     if is_embedded_broker:
         folder = Path(tempfile.gettempdir()).resolve() / f"upload-demo-{secrets.token_hex(6)}"
-        return Place(folder, folder / log_name, is_temporary=True)
+        return Place(folder, StateFiles(folder, topic_name).log, is_temporary=True)
     folder, name = _given(given) if given else (upload_dir / STATE_DIRECTORY_NAME, None)
     if folder == upload_dir or upload_dir.is_relative_to(folder):
         raise StateDirectoryError(
             f"the state directory {folder} is the upload directory or above it",
             where=_OPTION, remedy="Choose a directory below it, or beside it")
-    return Place(folder, folder / (name or log_name))
+    return Place(folder, folder / name if name else StateFiles(folder, topic_name).log)
 
 
 def _given(text: str) -> tuple[Path, str | None]:
@@ -80,42 +75,7 @@ def _given(text: str) -> tuple[Path, str | None]:
         raise StateDirectoryError(f"{text} cannot be looked at: "
                                   f"{getattr(error, 'strerror', error)}", where=_OPTION,
                                   remedy="Choose another") from error
-    if name and _OURS.fullmatch(name):
+    if name and is_state_name(name):
         raise StateDirectoryError(f"{name} is the name of a ledger or a table, not of a log",
                                   where=_OPTION, remedy="Name a directory, or a .log file")
     return folder, name
-
-
-def prepare(settings: Settings) -> list[str]:
-    """Make the state directory, see whether it can be used, and keep it private.
-
-    Returns:
-        What is to be warned of.
-
-    Raises:
-        StateDirectoryError: it cannot be used.
-    """
-    folder = settings.state_dir
-    try:
-        if settings.state_dir_is_temporary:
-            folder.mkdir(mode=0o700)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        what = "is no directory" if folder.exists() and not is_directory(folder) \
-            else f"cannot be written: {error.strerror}"
-        raise StateDirectoryError(f"the state directory {folder} {what}", where=_OPTION,
-                                  remedy="Make it writable, or choose another") from error
-    if settings.state_dir_is_temporary:
-        return []
-    warnings = state_files.check_directory(folder)
-    files = state_files.check_files(folder, settings.topic_name, settings.log_file)
-    state_files.keep_private(folder, files, settings.state_group)
-    return warnings
-
-
-def clear(settings: Settings) -> None:
-    """Remove a temporary state directory; a real one stays."""
-    if settings.state_dir_is_temporary:
-        shutil.rmtree(settings.state_dir, ignore_errors=True)

@@ -6,19 +6,20 @@ import logging
 import os
 from pathlib import Path
 
-from tui.engine.finding.finder import is_on_one_file_system
+from tui.config.settings import Settings
+from tui.config.state_files import kept_name
 from tui.engine.model.files import FileState, Observation
 from tui.engine.model.versions import VersionRecord
-from tui.engine.recording.keeping import kept_name
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.legacy_tables import (
+from tui.engine.recording.tables.in_progress import InProgressTable
+from tui.engine.recording.tables.legacy import (
     LegacyUploaded,
     find_legacy_tables,
     is_held_by,
     read_legacy,
     set_aside,
 )
-from tui.engine.recording.table_rows import (
+from tui.engine.recording.tables.rows import (
     BadRow,
     InProgressRow,
     UploadedRow,
@@ -29,9 +30,9 @@ from tui.engine.recording.table_rows import (
     read_in_progress,
     read_uploaded,
 )
-from tui.engine.recording.tables import InProgressTable, UploadedTables, say_bad, stamp_of
+from tui.engine.recording.tables.uploaded import UploadedTables, say_bad, stamp_of
+from tui.engine.system.file_clock import FileClock
 from tui.engine.system.file_status import change_time_ns, mtime_in_64_bits
-from tui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
         _take_over_legacy(ledger, settings)
         tables.own = {settings.state_dir / name: stamp
                       for name, stamp in ledger.database.metas(_PART).items()}
-        _strike_what_is_tabulated(ledger, settings.topic_name, tables)
-        add_untabulated(ledger, settings.topic_name, tables)
+        _mark_what_is_in_parts(ledger, settings.topic_name, tables)
+        add_unexported(ledger, settings.topic_name, tables)
         ledger.database.commit()
         _take_over_uploaded(ledger, settings.topic_name, tables)
         if ledger.damage:
@@ -110,10 +111,11 @@ def files_new_since_ns(ledger: Ledger, settings: Settings) -> int | None:
     """
     if ledger.damage:
         return new_since_ns(settings)
-    return ledger.new_since_ns(has_one_clock=is_on_one_file_system(settings))
+    clock = FileClock(settings.state_dir, settings.upload_dir)
+    return ledger.new_since_ns(has_one_clock=clock.can_be_read())
 
 
-def add_untabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
+def add_unexported(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
     """Write what is complete and in no table yet.
 
     Raises:
@@ -121,12 +123,12 @@ def add_untabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
     """
     # While the ledger cannot be written, it cannot note what is in a table either.
     while not ledger.database.problem \
-            and (records := ledger.versions.untabulated(_ROWS_AT_ONCE)):
+            and (records := ledger.versions.unexported(_ROWS_AT_ONCE)):
         known = dict(tables.own)
         n_written = tables.add([_uploaded_row(topic, record) for record in records])
         for path, stamp in tables.own.items() - known.items():
             ledger.database.set_meta(_PART + path.name, stamp)
-        ledger.versions.mark_tabulated([r.version_id for r in records[:n_written]])
+        ledger.versions.mark_exported([r.version_id for r in records[:n_written]])
         if n_written < len(records):
             return
 
@@ -144,17 +146,17 @@ def note_own_table(ledger: Ledger, tables: UploadedTables) -> None:
     ledger.database.set_meta(_STAMP, stamp_of(tables.path) if tables.path.exists() else "")
 
 
-def _strike_what_is_tabulated(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
+def _mark_what_is_in_parts(ledger: Ledger, topic: str, tables: UploadedTables) -> None:
     """Find out which rows a crash left in the parts without a note of it in the ledger."""
     parts = [part for part in tables.parts() if not tables.is_own(part)]
     missing = {_identity(r.rel_path, r.sha512.hex(), iso_time(r.completed)): r.version_id
-               for r in (ledger.versions.untabulated(_ALL) if parts else ())}
+               for r in (ledger.versions.unexported(_ALL) if parts else ())}
     for part in parts:
         for row in read_uploaded(part, topic):
             if isinstance(row, UploadedRow):
                 found = missing.pop(_identity(row.rel_filepath, row.sha512, row.completed), None)
                 if found is not None:
-                    ledger.versions.mark_tabulated([found])
+                    ledger.versions.mark_exported([found])
     ledger.database.commit()
 
 

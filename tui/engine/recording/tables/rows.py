@@ -5,13 +5,11 @@ RFC 4180: comma, quotes, a header; times are ISO 8601 with the offset from UTC.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import datetime
 import functools
 import logging
 import operator
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +17,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from tui.engine.recording.keeping import growing_name
-from tui.engine.recording.ranges import parse_ranges
-from tui.engine.system.files import fsync_directory, replace_file
+from tui.engine.recording.tables.ranges import parse_ranges
+from tui.engine.system.files import replace_with
 
 logger = logging.getLogger(__name__)
 
@@ -127,33 +124,6 @@ def write_table(path: Path, header: list[str], rows: Iterable[tuple[object, ...]
         writer.writerows(rows)
 
     return replace_with(path, fill)
-
-
-def replace_with(path: Path, fill: Callable[[TextIO], object]) -> bool:
-    """Replace a text file atomically and durably; False where another program holds it open.
-
-    Args:
-        path: of the file.
-        fill: writes the new content.
-
-    Raises:
-        OSError: the disk refuses; the old file is as it was.
-    """
-    temporary = growing_name(path)
-    try:
-        with temporary.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            replace_file(temporary, path)
-        except PermissionError:
-            return False
-        fsync_directory(path.parent)
-        return True
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def is_ours(path: Path) -> bool:
