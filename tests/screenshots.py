@@ -18,7 +18,7 @@ from tests import fakes
 from tests.console.conftest import painted
 from tests.fakes import FakeEngine
 from tui.config.settings import ConsoleSettings
-from tui.console.factory import make_app
+from tui.console.app import ConsoleApp
 from tui.engine.model.snapshot import Snapshot
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
@@ -37,7 +37,7 @@ async def _draw(snapshot: Snapshot, size: tuple[int, int], theme: str,
                 keys: tuple[str, ...]) -> str:
     engine = FakeEngine(replace(snapshot, counts=fakes.busy().counts, traffic=replace(
         snapshot.traffic, n_bytes_waiting=fakes.busy().traffic.n_bytes_waiting)))
-    app = make_app(engine, ConsoleSettings(theme=theme, refresh_hz=20))
+    app = ConsoleApp(engine, ConsoleSettings(theme=theme, refresh_hz=20))
     async with app.run_test(size=size) as pilot:
         await painted(pilot)
         # The selected file is one that is being sent, so that the map of chunks has something.

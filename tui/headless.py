@@ -15,14 +15,15 @@ from tui.commands import execute
 from tui.config.settings import Settings
 from tui.engine.log import Log
 from tui.engine.model.snapshot import Phase
-from tui.engine.system.signals import fail_to_read_in_background, stop_signals_handled
+from tui.engine.system.signals import fail_to_read_in_background
 from tui.engine.uploader import Uploader
 from tui.line_writer import LineWriter
+from tui.session import Session, Voice
 from tui.streams import typed_lines
 
 logger = logging.getLogger(__name__)
 
-_DRAIN_LINE_SECONDS = 5.0
+_DRAINING_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
 _BACKGROUND_SECONDS = 1.0
 
@@ -36,66 +37,33 @@ def run(settings: Settings) -> int:
     log = Log(settings, sys.stderr)
     log.open()
     printed = LineWriter(sys.stdout, "stdout")
+    uploader = Uploader(settings, log)
     try:
-        return _Headless(settings, log, printed).run()
+        return Session(uploader, Voice(printed.put, printed.put, printed.put)).run(
+            lambda: _show(settings, uploader, printed))
     finally:
         printed.close()
         log.close()
 
 
-class _Headless:
-    """One run of the plain front end."""
-
-    def __init__(self, settings: Settings, log: Log, printed: LineWriter) -> None:
-        self._settings = settings
-        self._printed = printed
-        self._uploader = Uploader(settings, log)
-        self._is_started = False
-        self._n_signals = 0
-
-    def run(self) -> int:
-        uploader = self._uploader
-        with stop_signals_handled(self._signalled, then_ignored=True):
-            uploader.start()
-            self._is_started = True
-            if self._settings.is_embedded_broker:
-                self._printed.put(wording.NOTHING_IS_KEPT)
-            fail_to_read_in_background()
-            threading.Thread(target=_obey, args=(uploader, self._printed), name="stdin",
-                             daemon=True).start()
-            self._show()
-        for line in wording.closing_summary(uploader.snapshot()):
-            self._printed.put(line)
-        if uploader.failure is not None:
-            raise uploader.failure
-        return uploader.exit_status
-
-    def _signalled(self) -> None:
-        """Only count: a handler may find any lock held."""
-        self._n_signals += 1
-        if self._n_signals > 1 and not self._is_started:
-            raise KeyboardInterrupt
-
-    def _show(self) -> None:
-        """Print signs of life and the progress of draining, and obey signals, until the end."""
-        uploader, settings = self._uploader, self._settings
-        next_dot = time.monotonic() + settings.update_seconds
-        next_drain = 0.0
-        n_obeyed = 0
-        while not uploader.wait(_LOOK_SECONDS):
-            while n_obeyed < self._n_signals:
-                n_obeyed += 1
-                _answer("quit", uploader, self._printed.put)
-            now = time.monotonic()
-            if now >= next_dot:
-                next_dot = now + settings.update_seconds
-                self._printed.put(f". ({wording.NOTHING_IS_KEPT})"
-                                  if settings.is_embedded_broker else ".")
-            if now >= next_drain:
-                snapshot = uploader.snapshot()
-                if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
-                    next_drain = now + _DRAIN_LINE_SECONDS
-                    self._printed.put(wording.draining_words(snapshot))
+def _show(settings: Settings, uploader: Uploader, printed: LineWriter) -> None:
+    """Print signs of life and the progress of draining, until the end."""
+    if settings.is_embedded_broker:
+        printed.put(wording.NOTHING_IS_KEPT)
+    fail_to_read_in_background()
+    threading.Thread(target=_obey, args=(uploader, printed), name="stdin", daemon=True).start()
+    next_dot = time.monotonic() + settings.update_seconds
+    next_report = 0.0
+    while not uploader.wait(_LOOK_SECONDS):
+        now = time.monotonic()
+        if now >= next_dot:
+            next_dot = now + settings.update_seconds
+            printed.put(f". ({wording.NOTHING_IS_KEPT})" if settings.is_embedded_broker else ".")
+        if now >= next_report:
+            snapshot = uploader.snapshot()
+            if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
+                next_report = now + _DRAINING_SECONDS
+                printed.put(wording.draining_words(snapshot))
 
 
 def _answer(line: str, uploader: Uploader, say: Callable[[str], object]) -> None:

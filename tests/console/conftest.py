@@ -10,14 +10,13 @@ from textual.pilot import Pilot
 from tests.fakes import FakeEngine
 from tui.config.settings import ConsoleSettings
 from tui.console.app import ConsoleApp
-from tui.console.factory import make_app
 
 
 @asynccontextmanager
 async def console(engine: FakeEngine, size: tuple[int, int] = (150, 44),
                   settings: ConsoleSettings | None = None) -> AsyncIterator[Pilot[int]]:
     """Run the console on an engine; it has painted some pictures when this is entered."""
-    app = make_app(engine, settings or ConsoleSettings(refresh_hz=20))
+    app = ConsoleApp(engine, settings or ConsoleSettings(refresh_hz=20))
     async with app.run_test(size=size, notifications=True) as pilot:
         await painted(pilot)
         yield pilot

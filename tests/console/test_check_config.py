@@ -12,8 +12,7 @@ from tests.fakes import FakeEngine
 from tui.arguments import parse_arguments
 from tui.config.settings import ConsoleSettings
 from tui.console import check_config
-from tui.console.app import PANES
-from tui.console.factory import make_app
+from tui.console.app import PANES, ConsoleApp
 from tui.console.theme import known_names
 from tui.errors import ConfigError, StartupError
 from tui.make_settings import make_settings
@@ -109,5 +108,5 @@ async def test_every_theme_can_be_shown(theme: str) -> None:
 
 
 def test_a_lower_refresh_rate_asks_less_often() -> None:
-    app = make_app(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=0.5))
+    app = ConsoleApp(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=0.5))
     assert app.bridge.period_seconds == 2.0

@@ -11,14 +11,14 @@ from tests.console.conftest import app_of, console, painted, wait_for, wait_over
 from tests.fakes import FakeEngine
 from tests.waiting import wait_until
 from tui.config.settings import ConsoleSettings
-from tui.console.factory import make_app
+from tui.console.app import ConsoleApp
 from tui.console.panes.totals import Totals
 from tui.errors import LedgerError
 
 
 async def test_the_death_of_the_consoles_thread_ends_the_screen() -> None:
     engine = FakeEngine(fakes.busy())
-    app = make_app(engine, ConsoleSettings(refresh_hz=20))
+    app = ConsoleApp(engine, ConsoleSettings(refresh_hz=20))
     async with app.run_test() as pilot:
         engine.broken = True
         await wait_over(pilot)
@@ -35,7 +35,7 @@ async def test_an_error_while_painting_ends_the_screen_and_is_logged(
 
     monkeypatch.setattr(Totals, "draw", staticmethod(broken))
     monkeypatch.setattr(logging.getLogger("tui"), "propagate", True)
-    app = make_app(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=20))
+    app = ConsoleApp(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=20))
     with caplog.at_level(logging.ERROR, "tui"), pytest.raises(ZeroDivisionError):
         async with app.run_test() as pilot:
             await wait_over(pilot)

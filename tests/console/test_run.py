@@ -12,7 +12,7 @@ import pytest
 from tests import fakes
 from tests.fakes import FakeEngine
 from tests.unit.test_log import settings_in
-from tui.console import run as life
+from tui.console import run as console_run
 from tui.engine.model.snapshot import Phase
 from tui.errors import StartupError
 
@@ -54,8 +54,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uploader: FakeUploader,
         app.run = show
         return app
 
-    monkeypatch.setattr(life, "make_app", make_app)
-    return life._run(settings_in(tmp_path), uploader)  # type: ignore[arg-type]
+    monkeypatch.setattr(console_run, "ConsoleApp", make_app)
+    return console_run.run_with(uploader, settings_in(tmp_path))  # type: ignore[arg-type]
 
 
 def leaves(uploader: FakeUploader) -> None:

@@ -18,7 +18,7 @@ from tests import fakes
 from tests.console.conftest import painted, wait_for
 from tests.fakes import FakeEngine
 from tui.config.settings import ConsoleSettings
-from tui.console.factory import make_app
+from tui.console.app import ConsoleApp
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Counts, Snapshot
 
@@ -71,7 +71,7 @@ _ENGINES: dict[str, Callable[[], FakeEngine]] = {
 def compare(snap_compare: Compare, state: str, size: tuple[int, int], *keys: str,
             theme: str = "", texts: tuple[str, ...] = ()) -> bool:
     """Return whether a state looks as it did."""
-    app = make_app(_ENGINES[state](), ConsoleSettings(refresh_hz=20, theme=theme))
+    app = ConsoleApp(_ENGINES[state](), ConsoleSettings(refresh_hz=20, theme=theme))
 
     async def run_before(pilot: Pilot[int]) -> None:
         await painted(pilot, 4)

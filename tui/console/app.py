@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +21,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.commands import COMMANDS, Engine
+from tui.config.settings import ConsoleSettings
 from tui.console import theme as themes
 from tui.console.actions import Actions, Parts
 from tui.console.bindings import APP_BINDINGS, rebound
@@ -69,13 +70,11 @@ class TerminalLost(Message):
 
 
 class ConsoleApp(Actions, App[int]):
-    """Shows an engine and obeys an operator; made by :func:`tui.console.factory.make_app`.
+    """Shows an engine and obeys an operator.
 
     Args:
         engine: the uploader, or anything like it.
-        refresh_hz: pictures a second.
-        hidden_panes: names out of :data:`PANES`.
-        keymap: ids of bindings to keys, where they are other than by default.
+        settings: looks and keys, as :func:`tui.console.check_config.check` allows them.
     """
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -87,10 +86,12 @@ class ConsoleApp(Actions, App[int]):
     ALLOW_IN_MAXIMIZED_VIEW = "#head,#bottom,Footer"
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
 
-    def __init__(self, engine: Engine, refresh_hz: float, hidden_panes: Iterable[str] = (),
-                 keymap: Mapping[str, str] | None = None) -> None:
+    def __init__(self, engine: Engine, settings: ConsoleSettings) -> None:
         super().__init__()
-        self.keymap = dict(keymap or {})
+        for own in themes.OWN:
+            self.register_theme(own)
+        self.theme = themes.full_name(settings.theme)
+        self.keymap = dict(settings.keymap)
         self.set_keymap(self.keymap)
         #: Ids of bindings to their first key as it is shown, for hints on the screen.
         self.key_words = {
@@ -98,12 +99,12 @@ class ConsoleApp(Actions, App[int]):
                 binding, key=binding.key.split(",")[0].strip()))
             for owner in (ConsoleApp, *BOUND) for binding in rebound(
                 owner.__dict__["BINDINGS"], self.keymap)}
-        self.bridge = Bridge(engine, self, refresh_hz, self._bridge_died)
+        self.bridge = Bridge(engine, self, settings.refresh_hz, self._bridge_died)
         self.snapshot: Snapshot | None = None
         self.n_pictures = 0  #: painted so far
         self.failure: BaseException | None = None  #: what ended the console, if something did
         self._engine = engine
-        self._hidden_panes = tuple(hidden_panes)
+        self._hidden_panes = settings.hidden_panes
         self._notices = Notices()
         self.painters: tuple[Painter, ...] = ()  #: whatever shows a picture
 

@@ -1,27 +1,19 @@
-"""The life of a program with a console: its start, its signals, its end, whatever ends it."""
+"""Runs the program with the console: before the screen, after it, and whatever ends it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 
-from tui import wording
-from tui.commands import execute
 from tui.config.settings import Settings
 from tui.console import check_config
-from tui.console.factory import make_app
+from tui.console.app import ConsoleApp
 from tui.engine.log import Log
-from tui.engine.system.signals import stop_signals_handled
-from tui.engine.system.workers import Worker
 from tui.engine.uploader import Uploader
 from tui.errors import EXIT_UNFINISHED
+from tui.session import Session, Voice
 from tui.streams import say
 
-logger = logging.getLogger("tui.console")
-
-_DRAIN_LINE_SECONDS = 2.0
-_LOOK_SECONDS = 0.1
 #: Reading a page under a filter may take a second or two; nothing is lost by leaving earlier.
 _LONGEST_LOOK_SECONDS = 10.0
 
@@ -44,75 +36,36 @@ def run(settings: Settings) -> int:
     log = Log(settings, None)
     log.open()
     try:
-        return _run(settings, Uploader(settings, log))
+        return run_with(Uploader(settings, log), settings)
     finally:
         log.close()
 
 
-def _run(settings: Settings, uploader: Uploader) -> int:
-    signals = _Signals(uploader)
-    with stop_signals_handled(signals.came, then_ignored=True):
-        uploader.start()
-        signals.start()
-        app = make_app(uploader, settings.console)
+def run_with(uploader: Uploader, settings: Settings) -> int:
+    """Show an uploader that is not started yet until its end; return the exit status.
+
+    Raises:
+        StartupError: it cannot start, or must not go on.
+    """
+    failures: list[BaseException] = []
+
+    def show() -> None:
+        app = ConsoleApp(uploader, settings.console)
         with contextlib.suppress(OSError):  # a terminal that is gone takes no last words
             app.run()
         if app.bridge.is_alive():
             app.bridge.join(_LONGEST_LOOK_SECONDS)
         if app.failure is not None:
+            failures.append(app.failure)
             name = type(app.failure).__name__
-            _complain(f"the console ended by an unexpected error: {name}: "
-                      f"{settings.redact(str(app.failure))}. What is queued is sent before the "
-                      f"program ends; the traceback is in {settings.log_file}")
-        _finish(uploader)
-        signals.stop()
-        signals.join()
-    for line in wording.closing_summary(uploader.snapshot()):
-        say(line)
-    if uploader.failure is not None:
-        raise uploader.failure
-    status = uploader.exit_status
-    return max(status, EXIT_UNFINISHED) if app.failure is not None else status
+            _report(f"the console ended by an unexpected error: {name}: "
+                    f"{settings.redact(str(app.failure))}. What is queued is sent before the "
+                    f"program ends; the traceback is in {settings.log_file}")
+
+    status = Session(uploader, Voice(say, _report, lambda _line: None)).run(show)
+    return max(status, EXIT_UNFINISHED) if failures else status
 
 
-def _finish(uploader: Uploader) -> None:
-    """See the upload to its end after the screen has gone."""
-    if uploader.wait(0):
-        return
-    if not uploader.is_leaving:
-        uploader.quit()
-    _complain(wording.draining_words(uploader.snapshot()) + "; Ctrl+C leaves at once")
-    while not uploader.wait(_DRAIN_LINE_SECONDS):
-        _complain(wording.draining_words(uploader.snapshot()))
-
-
-class _Signals(Worker):
-    """Makes each signal that asks to stop one quit; the second one forces.
-
-    Args:
-        uploader: is told to quit.
-    """
-
-    def __init__(self, uploader: Uploader) -> None:
-        super().__init__("signals", lambda _name, _error: None)
-        self._uploader = uploader
-        self._n_came = 0
-
-    def came(self) -> None:
-        """Only count: a handler may find any lock held."""
-        self._n_came += 1
-        if self._n_came > 1 and not self.is_alive():  # nothing is there yet to be told
-            raise KeyboardInterrupt
-
-    def work(self) -> None:
-        n_obeyed = 0
-        while not self.stopping.wait(_LOOK_SECONDS):
-            while n_obeyed < self._n_came:
-                n_obeyed += 1
-                logger.info("a signal asks to stop")
-                execute("quit", self._uploader)
-
-
-def _complain(text: str) -> None:
+def _report(text: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(f"DataFileUploadDirectory: {text}", file=sys.stderr, flush=True)
