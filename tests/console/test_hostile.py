@@ -88,7 +88,7 @@ async def test_a_hostile_filter_is_literal(name: str) -> None:
         await pilot.press("slash", *name, "enter")
         await wait_for(pilot, f"/ {name}: 0 found", "no path matches the filter")
         await pilot.press("tab", "tab", "tab", "tab")
-        app_of(pilot).parts.log.focus()
+        app_of(pilot).widgets.log.focus()
         await pilot.press("slash", *name, "enter")
         await wait_for(pilot, f"find: {name}")
 

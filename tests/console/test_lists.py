@@ -11,6 +11,7 @@ from tests.console.conftest import app_of, console, painted, screen_text, wait_f
 from tests.fakes import FakeEngine
 from tui.console.app import ConsoleApp
 from tui.console.bridge import MOST_LOG_LINES, Bridge
+from tui.console.panes.painter import Painter
 from tui.console.panes.pane import Pane
 from tui.console.view import Wish
 from tui.engine.model.snapshot import LogLine, Page, PageKind, PageOrder
@@ -21,7 +22,7 @@ async def test_the_cursor_stays_on_its_file_while_the_list_changes() -> None:
     async with console(engine) as pilot:
         await pilot.press("down", "down", "down", "down", "down")
         await painted(pilot)
-        queue = app_of(pilot).parts.queue
+        queue = app_of(pilot).widgets.queue
         row = queue.selected()
         assert row is not None
         engine.queue = fakes.queue_rows()[2:]
@@ -33,7 +34,7 @@ async def test_the_cursor_stays_on_its_file_while_the_list_changes() -> None:
 async def test_what_is_in_sight_stays_in_sight_while_the_list_shrinks_above() -> None:
     engine = FakeEngine(fakes.busy())
     async with console(engine) as pilot:
-        queue = app_of(pilot).parts.queue
+        queue = app_of(pilot).widgets.queue
         for _ in range(60):
             await pilot.press("down")
         await painted(pilot)
@@ -48,7 +49,7 @@ async def test_what_is_in_sight_stays_in_sight_while_the_list_shrinks_above() ->
 async def test_a_list_scrolled_by_the_wheel_stays_where_it_is() -> None:
     engine = FakeEngine(fakes.busy())
     async with console(engine) as pilot:
-        queue = app_of(pilot).parts.queue
+        queue = app_of(pilot).widgets.queue
         queue.scroll_to(y=40, animate=False, immediate=True)
         await painted(pilot)
         first = engine.page(PageKind.QUEUE, 40, 1).rows[0].rel_path
@@ -69,7 +70,7 @@ async def test_the_cursor_of_a_list_that_was_emptied_is_harmless() -> None:
         await wait_for(pilot, "nothing settles, waits or is stuck")
         await pilot.press("up", "down", "home", "end", "pageup", "pagedown")
         await painted(pilot)
-        assert app_of(pilot).parts.queue.selected() is None
+        assert app_of(pilot).widgets.queue.selected() is None
 
 
 @pytest.mark.parametrize("keys", [("end",), ("end", "home"), ("pagedown",) * 40])
@@ -78,15 +79,16 @@ async def test_moving_in_a_million_rows_asks_for_those_in_sight(keys: tuple[str,
     async with console(engine) as pilot:
         await pilot.press(*keys)
         await painted(pilot)
-        row = app_of(pilot).parts.queue.selected()
+        row = app_of(pilot).widgets.queue.selected()
         assert row is not None
         assert row.rel_path[-11:-4] in screen_text(pilot)
-        assert max(engine.n_rows_asked) <= max(50, 3 * app_of(pilot).parts.queue.size.height)
+        assert max(engine.n_rows_asked) <= max(50, 3 * app_of(pilot).widgets.queue.size.height)
 
 
 def painted_so_far(pilot_app: object) -> dict[str, int]:
     assert isinstance(pilot_app, ConsoleApp)
-    return {str(p.id): p.n_painted for p in pilot_app.painters}
+    return {str(w.id): w.n_painted for w in pilot_app.main_screen.query("*")
+            if isinstance(w, Painter)}
 
 
 async def test_a_tick_with_a_million_files_and_10000_log_lines_touches_few_rows() -> None:
@@ -105,11 +107,11 @@ async def test_a_tick_with_a_million_files_and_10000_log_lines_touches_few_rows(
         n_pictures = app.n_pictures - n_pictures
         after = painted_so_far(app)
         n_lines = {name: after[name] - before[name] for name in after}
-        assert n_lines["queue"] <= 2 * app.parts.queue.size.height
-        assert n_lines["log"] <= 4 * app.parts.log.size.height
+        assert n_lines["queue"] <= 2 * app.widgets.queue.size.height
+        assert n_lines["log"] <= 4 * app.widgets.log.size.height
         assert sum(n_lines.values()) <= 8 * app.size.height
         assert max(engine.n_log_lines_asked) <= MOST_LOG_LINES
-        assert app.parts.log.n_kept <= 5000
+        assert app.widgets.log.n_kept <= 5000
 
 
 async def test_a_picture_like_the_last_one_paints_nothing() -> None:

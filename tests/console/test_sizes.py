@@ -58,7 +58,7 @@ async def test_the_cursor_stays_in_sight_when_the_terminal_shrinks() -> None:
     async with console(FakeEngine(fakes.busy())) as pilot:
         for _ in range(12):
             await pilot.press("down")
-        row = app_of(pilot).parts.queue.selected()
+        row = app_of(pilot).widgets.queue.selected()
         assert row is not None
         await pilot.resize_terminal(80, 24)
         await painted(pilot)

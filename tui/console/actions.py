@@ -18,7 +18,6 @@ from tui.console.panes.history import History
 from tui.console.panes.listing import Listing
 from tui.console.panes.log import LogPane
 from tui.console.panes.paged import KINDS, PagedList
-from tui.console.panes.pane import Pane
 from tui.console.panes.prompt import Prompt
 from tui.console.panes.queue import Queue
 from tui.console.panes.uploading import Uploading
@@ -45,7 +44,7 @@ _SECTIONS: tuple[tuple[str, type[Listing | LogPane | Prompt | LeavingScreen | Dr
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Widgets:
     """The widgets that actions speak to."""
 
     uploading: Uploading
@@ -59,7 +58,7 @@ class Actions(_Base):
     """The actions of the console's app."""
 
     bridge: Bridge
-    parts: Parts
+    widgets: Widgets
     snapshot: Snapshot | None
     keymap: dict[str, str]
 
@@ -79,12 +78,12 @@ class Actions(_Base):
 
     def shown_list(self) -> PagedList:
         """Return the long list that is in sight."""
-        history = self.parts.history
-        return self.parts.queue if history.has_class("-other") else history
+        history = self.widgets.history
+        return self.widgets.queue if history.has_class("-other") else history
 
     def selected_path(self) -> str:
         """Return the file that keys act on: in the list that has the focus, or else any."""
-        uploading, shown = self.parts.uploading, self.shown_list()
+        uploading, shown = self.widgets.uploading, self.shown_list()
         order = (shown, uploading) if shown.has_focus else (uploading, shown)
         row = order[0].selected() or order[1].selected()
         return "" if row is None else row.rel_path
@@ -175,7 +174,7 @@ class Actions(_Base):
 
     def action_filter(self) -> None:
         """Ask for a text to filter by."""
-        prompt, log = self.parts.prompt, self.parts.log
+        prompt, log = self.widgets.prompt, self.widgets.log
         if log.has_focus:
             prompt.ask("the log", log.pattern)
         else:
@@ -187,16 +186,16 @@ class Actions(_Base):
 
     def action_prompt(self) -> None:
         """Ask for a command."""
-        self.parts.prompt.ask("")
+        self.widgets.prompt.ask("")
 
     def action_log_level(self) -> None:
         """Show other levels of the log."""
-        self.parts.log.next_level()
+        self.widgets.log.next_level()
 
     def action_list(self, number: int) -> None:
         """Show another of the long lists."""
         kind = KINDS[number - 1]
-        queue, history = self.parts.queue, self.parts.history
+        queue, history = self.widgets.queue, self.widgets.history
         is_history = kind is PageKind.UPLOADED
         history.set_class(not is_history, "-other")
         queue.set_class(is_history, "-other")
@@ -210,8 +209,8 @@ class Actions(_Base):
         elif isinstance(self.focused, Prompt) and by > 0:
             self.focused.action_cursor_right()
         else:
-            panes = "Pane, Listing, LogPane"
-            self.screen.focus_next(panes) if by > 0 else self.screen.focus_previous(panes)
+            self.screen.focus_next(".painter") if by > 0 \
+                else self.screen.focus_previous(".painter")
 
     def action_next_pane(self) -> None:
         """Go to the next pane."""
@@ -230,7 +229,7 @@ class Actions(_Base):
         widget: Widget | None = main.query_one(f"#{name}") if name else main.focused
         if isinstance(widget, PagedList) and widget is not self.shown_list():
             self.action_list(4 if isinstance(widget, History) else 1)
-        if isinstance(widget, Pane | Listing | LogPane):
+        if widget is not None and widget.has_class("painter"):
             main.maximize(widget, container=False)
             widget.focus()
 
@@ -249,7 +248,7 @@ class Actions(_Base):
 
     def on_input_submitted(self, event: Prompt.Submitted) -> None:
         """Run a typed command, or set a filter."""
-        prompt, log = self.parts.prompt, self.parts.log
+        prompt, log = self.widgets.prompt, self.widgets.log
         text, purpose = event.value.strip(), prompt.purpose
         prompt.ask("")
         if purpose == "the log":

@@ -23,7 +23,7 @@ from textual.widgets import Static
 from tui.commands import COMMANDS, Engine
 from tui.config.settings import ConsoleSettings
 from tui.console import theme as themes
-from tui.console.actions import Actions, Parts
+from tui.console.actions import Actions, Widgets
 from tui.console.bindings import APP_BINDINGS, rebound
 from tui.console.bridge import Answered, Bridge, Detailed, TakenBack, Tick, Told
 from tui.console.notices import Announcement, Notices
@@ -37,7 +37,7 @@ from tui.console.panes.in_flight import InFlight
 from tui.console.panes.keys import Keys
 from tui.console.panes.listing import Listing
 from tui.console.panes.log import LogPane
-from tui.console.panes.pane import Pane
+from tui.console.panes.painter import Painter
 from tui.console.panes.prompt import Prompt
 from tui.console.panes.queue import Queue
 from tui.console.panes.throughput import Throughput
@@ -62,7 +62,6 @@ PANES = ("totals", "throughput", "in-flight", "broker", "verdict", "freshness", 
 #: What has bindings of its own; a dialog's keys may be the same as those of the main screen.
 BOUND: tuple[type[Widget], ...] = (
     Listing, LogPane, Prompt, TextScreen, LeavingScreen, DrainingScreen)
-Painter = Pane | Listing | LogPane
 
 
 class TerminalLost(Message):
@@ -109,7 +108,7 @@ class ConsoleApp(Actions, App[int]):
         self.painters: tuple[Painter, ...] = ()  #: whatever shows a picture
 
     def compose(self) -> ComposeResult:
-        parts = self.parts = Parts(Uploading(), Queue(), History(), LogPane(), Prompt())
+        widgets = self.widgets = Widgets(Uploading(), Queue(), History(), LogPane(), Prompt())
         with Horizontal(id="head"):
             yield Title()
             yield Clock()
@@ -122,28 +121,27 @@ class ConsoleApp(Actions, App[int]):
         yield FreshnessLine()
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield parts.uploading
-                yield parts.queue
-                yield parts.history
+                yield widgets.uploading
+                yield widgets.queue
+                yield widgets.history
             with Vertical(id="right"):
                 yield Chunks()
                 yield Detail()
                 yield Heartbeats()
-        yield parts.log
+        yield widgets.log
         with Horizontal(id="bottom"):
-            yield parts.prompt
+            yield widgets.prompt
             yield Static("", id="answer", markup=False)
         yield Keys(self.description)
 
     def on_mount(self) -> None:
         """Begin to ask the engine."""
         main = self.main_screen
-        self.painters = tuple(
-            w for w in main.query("*") if isinstance(w, Pane | Listing | LogPane))
+        self.painters = tuple(w for w in main.query("*") if isinstance(w, Painter))
         for name in self._hidden_panes:
             main.query_one(f"#{name}").add_class("-hidden")
-        self.parts.history.add_class("-other")
-        self.parts.queue.focus()
+        self.widgets.history.add_class("-other")
+        self.widgets.queue.focus()
         self.bridge.start()
 
     def on_unmount(self) -> None:
@@ -191,7 +189,7 @@ class ConsoleApp(Actions, App[int]):
     def on_tick(self, tick: Tick) -> None:
         """Paint one picture."""
         view = tick.view
-        if not self.parts.log.is_attached:  # it is closing
+        if not self.widgets.log.is_attached:  # it is closing
             self.bridge.painted()
             return
         snapshot, before = view.snapshot, self.snapshot
@@ -210,7 +208,7 @@ class ConsoleApp(Actions, App[int]):
 
     def _offer_paths(self, view: View) -> None:
         rows = [*view.snapshot.uploading[:200], *view.page.rows]
-        self.parts.prompt.paths = tuple(row.rel_path for row in rows)
+        self.widgets.prompt.paths = tuple(row.rel_path for row in rows)
 
     def _show_leaving(self, snapshot: Snapshot) -> None:
         if snapshot.phase is Phase.STOPPED:
@@ -232,7 +230,7 @@ class ConsoleApp(Actions, App[int]):
         n_rows = shown.n_in_sight()
         self.bridge.wish = Wish(
             shown.kind, max(0, shown.first_in_sight() - n_rows), 3 * n_rows, shown.pattern,
-            shown.order, self.selected_path(), self.parts.log.last_number)
+            shown.order, self.selected_path(), self.widgets.log.last_number)
 
     def on_listing_moved(self, _message: Listing.Moved) -> None:
         """Ask for what is in sight now."""
@@ -265,10 +263,10 @@ class ConsoleApp(Actions, App[int]):
     def on_answered(self, answered: Answered) -> None:
         """Show the answer to a command: beside the prompt, in the log, long ones on a page."""
         lines = [visible(line) for line in answered.answer.lines]
-        if not self.parts.log.is_attached:
+        if not self.widgets.log.is_attached:
             return
         main = self.main_screen
-        self.parts.log.answer(answered.line, lines, time.time())
+        self.widgets.log.answer(answered.line, lines, time.time())
         beside = main.query_one("#answer", Static)
         is_short = len(lines) <= 1 and cell_width("".join(lines)) <= self.size.width // 2
         beside.update(lines[0] if lines and is_short else "")
@@ -301,7 +299,10 @@ class ConsoleApp(Actions, App[int]):
             if not command.key:
                 yield SystemCommand(command.name.capitalize(), command.help,
                                     self._later(f"command('{command.name}')"))
-        for name in PANES[:4] + PANES[6:]:
+        for name in PANES:
+            pane = self.main_screen.query_one(f"#{name}")
+            if not isinstance(pane, Painter) or not pane.HAS_FRAME:
+                continue
             title = name.replace("-", " ").capitalize()
             yield SystemCommand(f"Maximise {title}", "Give this pane the whole screen",
                                 self._later(f"maximise('{name}')"))

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.console.panes.painter import Painter
 from tui.console.panes.pane import filled
 from tui.console.view import View
 from tui.text import cell_width, shorten
@@ -55,7 +56,7 @@ class Column:
     cut_end: bool = False
 
 
-class Listing(ScrollView, can_focus=True):
+class Listing(Painter, ScrollView, can_focus=True):
     """Rows by number, a cursor kept by key, and a header line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from tui import wording
 from tui.console.bindings import key_word
+from tui.console.panes.painter import Painter
 from tui.console.view import View
 from tui.engine.model.snapshot import LogLine
 from tui.text import visible, wrapped
@@ -41,7 +42,7 @@ class _Line:
     is_always_shown: bool = False
 
 
-class LogPane(ScrollView, can_focus=True):
+class LogPane(Painter, ScrollView, can_focus=True):
     """Lines in a bounded ring, wrapped to the width of the pane."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

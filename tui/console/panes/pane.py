@@ -9,6 +9,7 @@ from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.console.panes.painter import Painter
 from tui.console.view import View
 from tui.text import cell_width, shorten, wrapped
 
@@ -26,14 +27,11 @@ class Drawing:
     subtitle: str = ""
 
 
-class Pane(Static, can_focus=True):
+class Pane(Painter, Static, can_focus=True):
     """A pane that shows a few lines.
 
     Subclasses implement :meth:`draw`, a pure function of the view and of the room.
     """
-
-    #: Whether the lines stand in a frame with a title.
-    HAS_FRAME = True
 
     def __init__(self, pane_id: str, name: str) -> None:
         super().__init__("", id=pane_id, markup=False)
