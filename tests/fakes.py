@@ -18,6 +18,7 @@ from tui.engine.model.snapshot import (
     Page,
     PageKind,
     PageOrder,
+    PathState,
     PeriodicStatus,
     Phase,
     Snapshot,
@@ -248,8 +249,8 @@ class FakeEngine:
     def explain(self, rel_path: str) -> Explanation:
         for status in self.shown.uploading:
             if status.rel_path == rel_path:
-                return Explanation(rel_path, "uploading", status)
-        return Explanation(rel_path, "waiting", None, None, 3_400_000_000)
+                return Explanation(rel_path, PathState.UPLOADING, status)
+        return Explanation(rel_path, PathState.WAITING, None, None, 3_400_000_000)
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         return (replace(record(0, rel_path), state=VersionState.BEGUN, completed=None,

@@ -55,7 +55,7 @@ class Instrument(Worker):
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__("demo instrument", lambda _name, _error: None)
+        super().__init__("demo instrument")
         self._folder = folder
         self._random = random.Random()
         self._block = self._random.randbytes(_PIECE_BYTES)

@@ -89,7 +89,7 @@ class _SignalWorker(Worker):
     """
 
     def __init__(self, uploader: Uploader, answer: Callable[[str], object]) -> None:
-        super().__init__("signals", lambda _name, _error: None)
+        super().__init__("signals")
         self._uploader = uploader
         self._answer = answer
         self._n_noted = 0

@@ -20,26 +20,38 @@ from tui.text import visible
 
 def run(settings: Settings) -> int:
     """Print events until interrupted, or until nobody reads them; return the exit status."""
-    heard: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+    events = _Events()
     selection = Selection(settings)
-
-    def touch(rel_path: str, kind: EventKind) -> None:
-        heard.put((rel_path, kind.value))
-
-    watching = Watcher(settings, touch, lambda why: heard.put(("", why)))
-    with warnings_on_stderr(settings), stop_signals_handled(lambda: heard.put(None)):
-        watching.start()
+    watcher = Watcher(settings, events)
+    with warnings_on_stderr(settings), stop_signals_handled(lambda: events.queue.put(None)):
+        watcher.start()
         try:
-            say(f"watching {visible(str(settings.upload_dir))} with the {watching.name} "
+            say(f"watching {visible(str(settings.upload_dir))} with the {watcher.name} "
                 "observer; Ctrl+C ends it")
             # Not get() alone: on Windows it cannot be interrupted.
             while True:
                 with contextlib.suppress(queue.Empty):
-                    event = heard.get(timeout=0.5)
+                    event = events.queue.get(timeout=0.5)
                     if event is None or not _show(settings, selection, *event):
                         return 0
         finally:
-            watching.stop()
+            watcher.stop()
+
+
+class _Events:
+    """The events as they come; None asks to stop."""
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+        self.queue.put((rel_path, kind.value))
+
+    def heard_of_directory(self, rel_path: str) -> None:
+        """Say nothing of directories, which are not sent."""
+
+    def events_lost(self, why: str) -> None:
+        self.queue.put(("", why))
 
 
 def _show(settings: Settings, selection: Selection, rel_path: str, what: str) -> bool:

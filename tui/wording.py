@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import humanize
 
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.snapshot import BrokerState, Explanation, Phase, Snapshot
+from tui.engine.model.snapshot import BrokerState, Explanation, PathState, Phase, Snapshot
 from tui.engine.model.versions import VersionRecord, VersionState
 from tui.text import shorten, visible, wrapped
 
@@ -261,16 +261,17 @@ def explanation(found: Explanation) -> list[str]:
     """Return the answer to `why`."""
     name = shorten(visible(found.rel_path), _MOST_NAME_CELLS)
     status = found.status
-    if found.verdict == "unknown":
+    if found.verdict is PathState.UNKNOWN:
         text = f"unknown: {visible(found.reason)}"
-    elif found.verdict == "excluded":
+    elif found.verdict is PathState.EXCLUDED:
         text = f"never uploaded: {visible(found.reason)}"
-    elif found.verdict == "left alone":
+    elif found.verdict is PathState.LEFT_ALONE:
         text = found.reason or "left alone: it was here before the program was first started, " \
             "and has not changed since; reupload sends it"
-    elif found.verdict == "waiting":
+    elif found.verdict is PathState.WAITING:
         text = f"waiting behind {size(found.n_bytes_ahead)}"
-    elif found.verdict == "uploaded" and found.version is not None and found.version.completed:
+    elif found.verdict is PathState.UPLOADED and found.version is not None \
+            and found.version.completed:
         text = f"uploaded at {moment(found.version.completed)}"
         if found.version.may_not_rebuild:
             text += "; a consumer that holds part of an older version may not rebuild it"
@@ -279,7 +280,7 @@ def explanation(found: Explanation) -> list[str]:
     else:
         text = status_words(status) if status is not None else found.verdict
     lines = wrapped(f"{name}: {text}", 80)
-    if found.version is not None and found.verdict != "uploaded":
+    if found.version is not None and found.verdict is not PathState.UPLOADED:
         lines += wrapped(f"last version: {version_line(found.version)}", 80, "  ")
     return lines
 

@@ -157,7 +157,7 @@ def test_a_costly_page_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyP
             return super().page(kind, offset, n_rows, pattern, order)
 
     engine = SlowEngine(fakes.busy())
-    bridge = Bridge(engine, None, 4, lambda _n, _e: None)  # type: ignore[arg-type]
+    bridge = Bridge(engine, None, 4)  # type: ignore[arg-type]
     for _ in range(400):  # a hundred seconds of pictures
         bridge.look()
         now[0] += 0.25
@@ -170,7 +170,7 @@ def test_a_cheap_page_is_asked_for_with_every_picture(monkeypatch: pytest.Monkey
     now = [0.0]
     monkeypatch.setattr("tui.console.bridge.time.monotonic", lambda: now[0])
     engine = FakeEngine(fakes.busy())
-    bridge = Bridge(engine, None, 4, lambda _n, _e: None)  # type: ignore[arg-type]
+    bridge = Bridge(engine, None, 4)  # type: ignore[arg-type]
     for _ in range(20):
         bridge.look()
         now[0] += 0.25

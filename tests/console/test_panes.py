@@ -409,7 +409,7 @@ async def test_thousands_of_failures_are_counted_and_listed() -> None:
 
 def test_the_bridge_looks_for_no_more_rows_than_are_wished() -> None:
     engine = FakeEngine(fakes.busy(), queue=1_000_000)
-    bridge = Bridge(engine, None, 4, lambda _n, _e: None)  # type: ignore[arg-type]
+    bridge = Bridge(engine, None, 4)  # type: ignore[arg-type]
     bridge.wish = Wish(n_rows=30, offset=999_000)
     page: Page = bridge.look().page
     assert len(page.rows) == 30

@@ -12,8 +12,10 @@ from typing import Any
 
 from tests.waiting import wait_until
 from tui.config.settings import PeriodicMessages, Settings
+from tui.engine.announcer import Announcer
 from tui.engine.finding.finder import Finder
 from tui.engine.model.files import FileState
+from tui.engine.model.snapshot import NoticeKind
 from tui.engine.recording.ledger import Ledger
 from tui.engine.system.file_clock import FileClock
 
@@ -47,14 +49,14 @@ class RunningFinder:
     def __init__(self, upload_dir: Path, clock: FileClock | None = None, **changes: Any) -> None:
         self.settings = settings_for(upload_dir, **changes)
         self.ledger = Ledger(self.settings.state_dir, "t", upload_dir, "all")
-        self.deaths: list[str] = []
+        self.notices: list[tuple[NoticeKind, str]] = []
         self._log = _Lines()
         self._logger = logging.getLogger("tui")
         self._level = self._logger.level
         self._logger.addHandler(self._log)
         self._logger.setLevel(logging.INFO)
-        self.finder = Finder(self.settings, self.ledger.files, lambda n_files: None,
-                             lambda name, error: self.deaths.append(f"{name}: {error!r}"),
+        announcer = Announcer(lambda kind, text, rel_path: self.notices.append((kind, rel_path)))
+        self.finder = Finder(self.settings, self.ledger.files, lambda: None, announcer.stuck,
                              clock=clock)
 
     def __enter__(self) -> RunningFinder:
@@ -63,6 +65,11 @@ class RunningFinder:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def deaths(self) -> list[str]:
+        """The threads that an error has ended."""
+        return [f"{t.name}: {t.error!r}" for t in self.finder.threads() if t.error is not None]
 
     @property
     def log(self) -> list[str]:
@@ -88,7 +95,7 @@ class RunningFinder:
             return 0.0 if age is None else time.monotonic() - age
 
         before = ended()
-        self.finder._scanner.scan_soon("the test asks for it")
+        self.finder.requests.scan("the test asks for it")
         wait_until(lambda: ended() > before + 0.001, "another scan")
 
     def states(self) -> dict[str, str]:

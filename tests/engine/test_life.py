@@ -12,7 +12,6 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.unit.test_ledger import is_refused
 from tests.waiting import wait_until
-from tui.engine import connecting
 from tui.engine.finding.changes import Comparison
 from tui.engine.finding.finder import Finder
 from tui.engine.model.files import FileState, Observation
@@ -21,7 +20,7 @@ from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import FileRows
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables.in_progress import InProgressTable
-from tui.engine.sending import periodic_messages, preparer, source
+from tui.engine.sending import cluster_check, periodic_messages, preparer, source
 from tui.engine.sending.throughput import ThroughputMeter
 from tui.engine.supervisor import STALLED_SECONDS, UNREACHABLE_SECONDS, StallDetector
 from tui.engine.system.files import Below
@@ -65,7 +64,7 @@ ESSENTIAL = {
     "recording": (Database, "commit"),
     "settling": (FileRows, "record_settling"),
     "scanning": (Comparison, "compare"),
-    "connecting": (connecting, "ask"),
+    "connecting": (cluster_check, "ask"),
 }
 
 
@@ -232,13 +231,16 @@ class FakeProgram:
     def n_left(self) -> int:
         return 1
 
+    def died(self, name: str, error: BaseException) -> None:
+        raise NotImplementedError
+
     def progress(self) -> object:
         return self.n_done
 
-    def why_nothing_can_move(self) -> tuple[str, float] | None:
+    def stall_reason(self) -> tuple[str, float] | None:
         return self.why
 
-    def look_after_threads(self) -> None: ...
+    def restart_dead_workers(self) -> None: ...
     def stop_finding(self) -> None: ...
     def resume_finding(self) -> None: ...
     def finish(self, *, is_clean: bool) -> None: ...

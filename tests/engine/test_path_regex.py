@@ -80,7 +80,7 @@ def test_files_whose_names_take_too_long_are_said_and_count_as_failed(
         (upload_dir / (LONG + "!")).write_bytes(b"x")
         (upload_dir / "aaaa").write_bytes(b"x")
         finder.wait_queued("aaa", "aaaa")
-        finder.wait(lambda: len(finder.finder.refused()) == 2, "both are refused")
+        finder.wait(lambda: len(finder.finder.stuck.unsendable()) == 2, "both are refused")
         assert "too long" in finder.finder.why_excluded(LONG)
 
 

@@ -16,7 +16,7 @@ from tests.engine.in_process import RunningEngine, settings_for
 from tests.mock_broker import MockBroker
 from tests.waiting import wait_until
 from tui.config.settings import PeriodicMessages
-from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender, PeriodicContext
+from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender
 
 TOPICS = ("--heartbeat_topic_name", "beats", "--log_topic_name", "logs",
           "--heartbeat_program_id", "pc", "--log_program_id", "pc")
@@ -28,9 +28,8 @@ def config_of(tmp_path: Path, sections: str) -> Path:
     return path
 
 
-def context(address: str = "") -> PeriodicContext:
-    return PeriodicContext(lambda text: text.replace("hunter2", "***"), lambda: address,
-                           lambda _name, _error: None)
+def redact(text: str) -> str:
+    return text.replace("hunter2", "***")
 
 
 def periodic(bootstrap: str, interval_seconds: float = 3600,
@@ -107,7 +106,7 @@ def test_every_interval_brings_what_was_acknowledged_since_the_last(
         mock_broker: MockBroker) -> None:
     acknowledged = [0, 0]
     thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05),
-                             lambda: (acknowledged[0], acknowledged[1]), context())
+                             lambda: (acknowledged[0], acknowledged[1]), redact, str)
     thread.start()
     for n_messages, n_bytes in ((3, 300), (5, 500), (5, 500)):
         acknowledged[:] = n_messages, n_bytes
@@ -123,7 +122,7 @@ def test_every_interval_brings_what_was_acknowledged_since_the_last(
 
 
 def test_a_heartbeat_that_was_not_delivered_is_made_up_for() -> None:
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (7, 700), context())
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (7, 700), redact, str)
     (contents,) = thread.contents()
     assert thread.n_waiting() == (0, 0)
     thread.not_delivered(contents)
@@ -148,7 +147,8 @@ class Lines:
 
 
 def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker) -> None:
-    thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), context())
+    thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), redact,
+                              str)
     thread.start()
     wait_until(lambda: thread.status().n_sent == 2, "two messages")
     thread.stop()
@@ -158,7 +158,7 @@ def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker)
 
 def test_lines_of_a_message_that_was_not_delivered_are_counted() -> None:
     lines = Lines(["a", "b"])
-    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, context())
+    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, redact, str)
     (contents,) = thread.contents()
     thread.not_delivered(contents)
     assert lines.n_lost == 2
@@ -182,7 +182,7 @@ def kafka_log() -> Iterator[list[str]]:
 def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None:
     thread = HeartbeatSender(periodic("127.0.0.1:1", properties={
         "sasl.mechanism": "hunter2", "security.protocol": "sasl_plaintext"}), lambda: (0, 0),
-        context())
+        redact, str)
     thread.start()
     thread.join(30)
     assert "***" in thread.status().last_outcome
@@ -193,7 +193,7 @@ def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None
 def test_a_forced_quit_does_not_wait_for_the_last_heartbeat(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.engine.sending.periodic_messages._LAST_WORD_SECONDS", 3600.0)
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (0, 0), context())
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (0, 0), redact, str)
     thread.start()
     wait_until(lambda: thread.status().last_sent is not None, "the first heartbeat")
     thread.hurry()

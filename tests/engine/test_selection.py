@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.finder import RunningFinder, left_from_before
 from tui.engine.finding import walk
+from tui.engine.model.snapshot import NoticeKind
 
 
 def put(upload_dir: Path, *rel_paths: str) -> None:
@@ -131,12 +132,13 @@ def test_a_name_that_is_not_utf8_is_refused_until_it_is_renamed(upload_dir: Path
         finder.wait_scanned()
         with open(bad, "wb") as file:  # noqa: PTH123 (bytes)
             file.write(b"x")
-        finder.wait(lambda: len(finder.finder.refused()) == 1, "it is refused")
-        assert "not valid UTF-8" in finder.finder.refused()[0].reason
+        finder.wait(lambda: len(finder.finder.stuck.unsendable()) == 1, "it is refused")
+        assert "not valid UTF-8" in finder.finder.stuck.unsendable()[0].reason
+        assert [kind for kind, _ in finder.notices] == [NoticeKind.FILE_FAILED]
         os.rename(bad, upload_dir / "good")  # noqa: PTH104 (bytes)
         finder.wait_queued("good")
         finder.scan()
-        finder.wait(lambda: finder.finder.refused() == (), "it is refused no longer")
+        finder.wait(lambda: finder.finder.stuck.unsendable() == (), "it is refused no longer")
 
 
 @pytest.mark.parametrize("name", [

@@ -354,17 +354,17 @@ def test_the_default_regex_looks_beyond_a_newline(upload_dir: Path) -> None:
 def test_the_files_that_are_refused_may_be_asked_for_while_others_are_added(
         upload_dir: Path) -> None:
     with RunningFinder(upload_dir) as running:
-        finder = running.finder
+        stuck = running.finder.stuck
 
         def refuse() -> None:
             for number in range(3000):
-                finder._refuse(f"name {number}", "its name is not UTF-8")
-                finder._forget_refused({f"name {number}"})
+                stuck.refuse(f"name {number}", "its name is not UTF-8")
+                stuck.forget_others({f"name {number}"})
 
         thread = threading.Thread(target=refuse)
         thread.start()
         while thread.is_alive():
-            assert len(finder.refused()) <= 2
+            assert len(stuck.unsendable()) <= 2
         thread.join()
 
 

@@ -14,18 +14,18 @@ def test_a_complete_version_waits_for_a_look_and_keeps_no_other_waiting(
     settings = settings_for(upload_dir, tmp_path / "state", queue_max_bytes=1000)
     with RunningEngine(settings) as engine:
         engine.wait_log("connected to")
-        uploader, parts = engine.uploader, engine.uploader._parts
-        parts.producer.can_prove = True  # the embedded broker tells no id: nobody looks
+        uploader, pipeline = engine.uploader, engine.uploader._pipeline
+        pipeline.producer.proof.is_possible = True  # the embedded broker tells no id: nobody looks
         before = time.monotonic()
         for name in "abc":
             (upload_dir / name).write_bytes(bytes(900))  # two of them are more than may be in hand
         wait_until(lambda: uploader.snapshot().traffic.n_chunks_sent == 3, "all are acknowledged")
-        parts.producer.prove(before)
+        pipeline.producer.proof.prove(before)
         for _ in range(2):
-            assert parts._recording.record_now()
+            assert pipeline.recorder.record_now()
         assert [uploader.versions(name) for name in "abc"] == [(), (), ()]
         assert uploader.n_left() == 3
-        assert parts.producer.is_proof_wanted
-        parts.producer.prove(time.monotonic())
+        assert pipeline.producer.proof.is_wanted
+        pipeline.producer.proof.prove(time.monotonic())
         engine.wait_uploaded(3)
         assert engine.quit() == 0

@@ -17,6 +17,7 @@ from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.engine.finding import upload_root as root_module
 from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import NoticeKind
 from tui.engine.sending import source
 from tui.engine.system import guarded_calls
 from tui.engine.system.files import Below
@@ -55,8 +56,8 @@ def refusing(code: int) -> Callable[[], object]:
 
 
 def status_of(engine: RunningEngine, rel_path: str) -> FileStatus:
-    wait_until(lambda: engine.uploader.status(rel_path), f"{rel_path} is known")
-    status = engine.uploader.status(rel_path)
+    wait_until(lambda: engine.uploader.explain(rel_path).status, f"{rel_path} is known")
+    status = engine.uploader.explain(rel_path).status
     assert status is not None
     return status
 
@@ -136,6 +137,7 @@ def test_s28_a_look_that_hangs_keeps_no_other_file_from_being_found(
         (upload_dir / "good").write_bytes(b"x")
         finder.wait_queued("good")
         finder.wait_log("hang is held: the file system does not answer")
+        assert (NoticeKind.FILE_HELD, "hang") in finder.notices
         assert any("hang" in p for p in finder.finder.problems())
         release.set()
         finder.wait_queued("good", "hang")
@@ -335,7 +337,7 @@ def test_a_stop_ends_a_long_scan(upload_dir: Path, monkeypatch: pytest.MonkeyPat
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", slow_scandir)
-        finder.finder._scanner.scan_soon("the test asks for it")
+        finder.finder.requests.scan("the test asks for it")
         wait_until(lambda: walked, "the scan has begun")
         finder.finder.stop()
         assert len(walked) < 50

@@ -142,7 +142,7 @@ def test_a_polled_share_that_comes_back_makes_no_left_alone_file_new(upload_dir:
     (upload_dir / "d" / "old").write_bytes(b"x")
     with RunningFinder(upload_dir, use_polling_observer=True) as finder:
         finder.wait_scanned()
-        finder.finder._heard("d/old", EventKind.CREATED)
+        finder.finder._watcher.note("d/old", EventKind.CREATED)
         (upload_dir / "new").write_bytes(b"x")
         finder.wait_queued("new")
         finder.wait_settled()
@@ -157,10 +157,22 @@ def test_a_polled_share_that_comes_back_makes_no_left_alone_file_new(upload_dir:
 def test_which_events_mean_what_they_say(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch, platform: str, polling: bool,
         kind: EventKind, is_sure: bool) -> None:
-    watcher = Watcher(settings_for(upload_dir, use_polling_observer=polling),
-                      lambda path, kind: None, lambda why: None)
+    heard: list[tuple[EventKind, bool]] = []
+
+    class Listening:
+        def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+            heard.append((kind, is_sure))
+
+        def heard_of_directory(self, rel_path: str) -> None:
+            raise NotImplementedError
+
+        def events_lost(self, why: str) -> None:
+            raise NotImplementedError
+
+    watcher = Watcher(settings_for(upload_dir, use_polling_observer=polling), Listening())
     monkeypatch.setattr(sys, "platform", platform)
-    assert watcher.is_sure(kind) is is_sure
+    watcher.note("a", kind)
+    assert heard == [(kind, is_sure)]
 
 
 def test_without_periodic_scans_there_is_none_ahead_and_events_do(upload_dir: Path) -> None:
@@ -173,7 +185,7 @@ def test_without_periodic_scans_there_is_none_ahead_and_events_do(upload_dir: Pa
 
 def test_what_events_miss_is_found_by_the_next_scan_and_counted(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Watcher, "_heard", lambda *_: None)
+    monkeypatch.setattr(Watcher, "note", lambda *_: None)
     with RunningFinder(upload_dir, rescan_seconds=0.5) as finder:
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")

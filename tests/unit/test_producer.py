@@ -16,38 +16,55 @@ from tests.engine.in_process import settings_for
 from tests.unit.test_messages import version_of
 from tests.waiting import wait_until
 from tui.engine.model.files import WaitingFile
+from tui.engine.model.versions import Outcome, OutcomeKind
+from tui.engine.sending.connection import Connection, Obstacle
 from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.kafka_errors import Cure, judge, principal_of
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.producer import ChunkProducer
+from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.transfer import Transfer
 
 CONTENT = bytes(range(100))
 
 
 class Bench:
-    """A producing thread on an embedded broker, and what it tells."""
+    """A producer on an embedded broker, and what becomes of what it sends."""
 
     def __init__(self, directory: Path, **changes: Any) -> None:
         (directory / "upload").mkdir()
-        self.over: list[Transfer] = []
-        self.again: list[Transfer] = []
-        self.in_flight = InFlightLimit(10**6)
-        self.thread = ChunkProducer(
-            settings_for(directory / "upload", directory / "state", **changes), self.in_flight,
-            logging.getLogger("tui.kafka"), self.over.append, self.again.append,
-            lambda _seconds: None, lambda: None, lambda _name, _error: None)
+        settings = settings_for(directory / "upload", directory / "state", **changes)
+        self.connection = Connection()
+        self.in_flight = InFlightLimit(10**6, self.connection)
+        self.queue = UploadQueue(NoFiles(), 2, 10**6, self.connection)
+        self.thread = ChunkProducer(settings, self.connection, self.in_flight, self.queue,
+                                    logging.getLogger("tui.kafka"))
 
-    def trust(self) -> None:
-        self.thread.lost.clear()
-        assert self.thread.trust()
+    def verify(self) -> None:
+        self.connection.begin_check()
+        assert self.thread.verify()
+
+    def begin(self, transfer: Transfer) -> None:
+        """Have a transfer count as on its way, all of its chunks produced."""
+        self.queue.begin([transfer])
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what became of transfers since this was asked last."""
+        return self.thread.outcomes.take()
+
+
+class NoFiles:
+    """A line in which nothing waits."""
+
+    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
+        return []
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
-    bench.thread.halt()
+    bench.connection.block(Obstacle.STOPPING)
     bench.thread.stop()
     if bench.thread.is_alive():
         bench.thread.join(30)
@@ -68,28 +85,30 @@ def test_nothing_is_produced_before_the_cluster_was_checked(bench: Bench) -> Non
     transfer = transfer_of()
     assert produce(bench, transfer, 0) == [False]
     assert (transfer.n_in_flight, bench.in_flight.n_bytes) == (0, 0)
-    bench.trust()
+    bench.verify()
     assert produce(bench, transfer, 0) == [True]
 
 
 def test_acknowledgements_after_a_lost_connection_count_once_it_was_checked(bench: Bench) -> None:
-    bench.trust()
+    bench.verify()
     transfer = transfer_of()
+    bench.begin(transfer)
     produce(bench, transfer, *range(10))
-    bench.thread.distrust()
+    bench.connection.invalidate()
     bench.thread.start()
     client = bench.thread.clients.first
     wait_until(lambda: len(client) == 0, "every report has come")
     assert transfer.n_delivered == 0
     assert not transfer.is_over
-    bench.trust()
-    wait_until(lambda: bench.over == [transfer], "the reports count")
+    bench.verify()
+    wait_until(lambda: transfer.is_ended, "the reports count")
+    assert [outcome.kind for outcome in bench.outcomes()] == [OutcomeKind.COMPLETE]
     assert (transfer.n_delivered, bench.in_flight.n_bytes) == (10, 0)
 
 
 def test_a_message_that_went_to_a_client_as_it_was_replaced_is_reported(
         bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.trust()
+    bench.verify()
     clients = bench.thread.clients
     old = clients.first
     clients.replace()
@@ -105,7 +124,7 @@ def test_a_message_that_went_to_a_client_as_it_was_replaced_is_reported(
 
 def test_the_first_chunk_of_a_recovery_is_acknowledged_twice_before_another_one_goes(
         bench: Bench) -> None:
-    bench.trust()
+    bench.verify()
     transfer = transfer_of(is_recovery=True)
     result: list[list[bool]] = []
     producer = threading.Thread(target=lambda: result.append(produce(bench, transfer, 0, 1)),
@@ -121,11 +140,11 @@ def test_the_first_chunk_of_a_recovery_is_acknowledged_twice_before_another_one_
 
 
 def test_a_short_last_chunk_waits_until_the_broker_takes_full_ones(bench: Bench) -> None:
-    bench.trust()
+    bench.verify()
     transfer = transfer_of(CONTENT[:25])
     assert produce(bench, transfer, 0, 1) == [True, True]
-    transfer.refuse("too large", 60.0)
-    transfer.refuse("too large", 60.0)
+    transfer.reject("too large", 60.0)
+    transfer.reject("too large", 60.0)
     assert bench.thread.produce(transfer, 2, CONTENT[20:25]) is False
     assert not transfer.may_be_on_topic
 
@@ -159,7 +178,7 @@ def test_the_principal_is_named_unless_it_is_a_secret() -> None:
 
 
 def test_a_short_last_chunk_goes_as_soon_as_one_of_full_length_is_accepted(bench: Bench) -> None:
-    bench.trust()
+    bench.verify()
     transfer = transfer_of(chunk_size=30)
 
     def produce(index: int) -> bool:
@@ -168,7 +187,7 @@ def test_a_short_last_chunk_goes_as_soon_as_one_of_full_length_is_accepted(bench
     assert all(produce(index) for index in range(3))
     with ThreadPoolExecutor() as pool:
         last = pool.submit(produce, 3)
-        wait_until(lambda: bench.in_flight._n_blocked or last.done(), "the last one waits")
+        wait_until(lambda: bench.in_flight.n_waiting or last.done(), "the last one waits")
         assert not last.done()
         transfer.acknowledge(1, 0, 7)  # nobody polls: the others stay on their way
         bench.in_flight.leave(30)
@@ -201,7 +220,7 @@ def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
     clients = bench.thread.clients
     clients.update(config)
     first = clients.first
-    bench.thread.fit(limit, round_trip)
+    bench.thread.tune(limit, round_trip)
     assert {name: clients.config[name] for name in ("message.max.bytes", "batch.size")
             if name in clients.config} == found
     assert (clients.first is not first) == (found != config)
@@ -210,15 +229,15 @@ def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
 
 def test_a_chunk_whose_version_ended_while_it_waited_for_room_is_not_produced(
         bench: Bench) -> None:
-    bench.trust()
+    bench.verify()
     bench.in_flight.max_bytes = 30
     transfer = transfer_of(chunk_size=30)
-    transfer.is_in_hand = True
+    bench.begin(transfer)
     assert bench.thread.produce(transfer, 0, CONTENT[:30])
     with ThreadPoolExecutor() as pool:
         second = pool.submit(bench.thread.produce, transfer, 1, CONTENT[30:60])
-        wait_until(lambda: bench.in_flight._n_blocked, "the second one waits for room")
-        transfer.refuse("the topic does not take it", None)
+        wait_until(lambda: bench.in_flight.n_waiting, "the second one waits for room")
+        transfer.reject("the topic does not take it", None)
         assert transfer.is_over
         bench.in_flight.leave(30)
         assert second.result(60) is False
@@ -268,7 +287,7 @@ def test_statistics_are_read_whatever_the_client_is_called(tmp_path: Path, name:
     try:
         wait_until(lambda: bench.thread.health.status().n_brokers_up, "statistics are read")
     finally:
-        bench.thread.halt()
+        bench.connection.block(Obstacle.STOPPING)
         bench.thread.stop()
         bench.thread.join(30)
     assert bench.thread.error is None
@@ -291,13 +310,13 @@ def test_a_producer_that_cannot_be_made_just_now_is_made_later(
     bench.thread.start()
     bench.thread._must_go_alone = True  # as a broker asks for that takes no shared requests
     wait_until(lambda: "no new producer can be made" in caplog.text, "the failure is said")
-    bench.thread.lost.clear()
-    assert not bench.thread.trust()  # there is nothing to send with
+    bench.connection.begin_check()
+    assert not bench.thread.verify()  # there is nothing to send with
     assert clients.first is first
     clients.update({"plugin.library.paths": ""})
     wait_until(lambda: clients.first is not first, "a producer is made")
     assert bench.thread.error is None
-    bench.trust()
+    bench.verify()
 
 
 def test_properties_may_be_read_while_others_change_them(bench: Bench) -> None:
@@ -337,11 +356,11 @@ def test_clients_that_are_added_while_others_are_replaced_are_in_force_together(
 
 
 def test_only_a_later_look_proves_what_was_acknowledged(bench: Bench) -> None:
-    assert bench.thread.is_proved(5.0)  # nothing can be proved where no id is told
-    bench.thread.can_prove = True
-    assert not bench.thread.is_proved(5.0)
-    bench.thread.prove(5.0)
-    assert not bench.thread.is_proved(5.0)
-    bench.thread.prove(6.0)
-    bench.thread.prove(4.0)
-    assert bench.thread.is_proved(5.0)
+    assert bench.thread.proof.covers(5.0)  # nothing can be proved where no id is told
+    bench.thread.proof.is_possible = True
+    assert not bench.thread.proof.covers(5.0)
+    bench.thread.proof.prove(5.0)
+    assert not bench.thread.proof.covers(5.0)
+    bench.thread.proof.prove(6.0)
+    bench.thread.proof.prove(4.0)
+    assert bench.thread.proof.covers(5.0)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.test_messages import version_of
 from tui.engine.model.files import WaitingFile
-from tui.engine.sending.in_flight import InFlightLimit
+from tui.engine.sending.connection import Connection, Obstacle
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.transfer import Transfer
@@ -29,14 +29,21 @@ def waiting(position: int, rel_path: str = "a", n_bytes: int = 10) -> WaitingFil
     return WaitingFile(1, rel_path, n_bytes, 0, position, None, "all", False, 0)
 
 
-def take(queue: UploadQueue, timeout_seconds: float = 0.1) -> list[WaitingFile]:
-    work = queue.take(timeout_seconds)
+def verified() -> Connection:
+    connection = Connection()
+    assert connection.verify()
+    return connection
+
+
+def take(queue: UploadQueue, timeout_seconds: float = 0.1,
+         taker: int = 1) -> list[WaitingFile]:
+    work = queue.take(taker, timeout_seconds)
     return work if isinstance(work, list) else []
 
 
 def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> None:
     line = ListedFiles(waiting(1))
-    queue = UploadQueue(line, 2, InFlightLimit(10**6))
+    queue = UploadQueue(line, 2, 10**6, verified())
     first, = take(queue)
     line.files.append(waiting(2))
     queue.wake()
@@ -48,7 +55,7 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
 
 
 def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, InFlightLimit(10**6))
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, 10**6, verified())
     first, = take(queue)
     queue.release(["a"])
     second, = take(queue)
@@ -71,7 +78,7 @@ class SlowLine(ListedFiles):
 
 def test_what_is_released_while_the_line_is_read_is_read_again() -> None:
     line = SlowLine(waiting(1))
-    queue = UploadQueue(line, 2, InFlightLimit(10**6))
+    queue = UploadQueue(line, 2, 10**6, verified())
     line.may_answer.set()
     take(queue)
     line.may_answer.clear()
@@ -94,7 +101,7 @@ def test_small_files_are_one_thread_s_work_unless_it_takes_long(
                         waiting(300, "large", 10**9))
     with ThreadPoolExecutor(1) as pool:
         def other() -> list[WaitingFile]:
-            return pool.submit(take, queue, 0).result(60)
+            return pool.submit(take, queue, 0, 2).result(60)
 
         mine = take(queue, 0)
         assert len(mine) == 64
@@ -111,28 +118,27 @@ def test_small_files_are_one_thread_s_work_unless_it_takes_long(
 
 
 def test_versions_count_as_uploading_until_they_have_ended() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, InFlightLimit(10**6))
+    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, 10**6, verified())
     for file in take(queue):
         version = version_of(b"x", file.rel_path, 10, 0.0)
-        queue.hold([Transfer(version, file, MessageMaker(version), data=b"x")])
+        queue.begin([Transfer(version, file, MessageMaker(version), data=b"x")])
     assert queue.n_uploading == 2
     assert len(queue.transfers(1)) == 1
-    queue.ended("a")
+    queue.end("a")
     assert queue.n_uploading == 1
 
 
-def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, InFlightLimit]:
-    in_flight = InFlightLimit(max_bytes)
-    return UploadQueue(ListedFiles(*files), 2, in_flight), in_flight
+def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, Connection]:
+    connection = verified()
+    return UploadQueue(ListedFiles(*files), 2, max_bytes, connection), connection
 
 
-def test_a_pause_stops_handing_out_and_producing_at_once() -> None:
-    queue, in_flight = queue_of(waiting(1))
-    queue.pause()
-    while_paused = in_flight.is_shut, take(queue)
-    queue.resume()
-    assert while_paused == (True, [])
-    assert in_flight.enter(1)
+def test_a_pause_stops_handing_out_at_once() -> None:
+    queue, connection = queue_of(waiting(1))
+    connection.block(Obstacle.PAUSED)
+    assert connection.why_not() == "uploading is paused"
+    assert take(queue) == []
+    connection.unblock(Obstacle.PAUSED)
     assert len(take(queue)) == 1
 
 
@@ -141,7 +147,7 @@ def test_small_files_are_held_within_the_limit_of_bytes() -> None:
     first = take(queue)
     assert len(first) == 2
     assert take(queue) == []
-    queue.ended(first[0].rel_path)
+    queue.end(first[0].rel_path)
     assert [file.rel_path for file in take(queue)] == ["f3"]
 
 
@@ -186,16 +192,16 @@ def test_while_everything_is_refused_one_version_goes_an_interval(
     queue, _ = queue_of(*(waiting(i, f"f{i}") for i in range(1, 6)))
 
     def hand_out() -> int:
-        work = queue.take(0.0)
+        work = queue.take(1, 0.0)
         return len(work) if isinstance(work, list) else 0
 
-    queue.refused(30.0)
+    queue.throttle(30.0)
     assert hand_out() == 0
     now += 31
     assert [hand_out(), hand_out()] == [1, 0]
     now += 31
     assert [hand_out(), hand_out()] == [1, 0]
-    queue.refused(None)
+    queue.throttle(None)
     assert hand_out() == 3
 
 
@@ -206,14 +212,15 @@ def test_a_version_that_ended_in_line_is_passed_over_and_gives_up_its_bytes() ->
         file, = take(queue)
         version = version_of(b"x" * 30, rel_path, 10, 0.0)
         transfers.append(Transfer(version, file, MessageMaker(version), data=b"x" * 30))
-    queue.hold(transfers)
+    queue.begin(transfers)
     for transfer in transfers:
-        queue.give_back(transfer)
+        queue.release_turn(transfer)
     dead, alive = transfers
-    dead.refusal, dead.is_ended = "the broker will not have it", True
-    dead.close()
+    dead.hold("the broker will not have it", None)
+    assert dead.end()
+    assert not dead.end()  # that was noted before
     held = dead.data
-    assert held  # a thread might have it
-    assert queue.take(0) is alive
+    assert held  # a worker might have it
+    assert queue.take(1, 0) is alive
     assert dead.data is None
-    assert queue.take(0) is None
+    assert queue.take(1, 0) is None

@@ -44,7 +44,7 @@ class Bench:
     def close(self) -> None:
         self.ahead.drop()
         self.calls.stop()
-        self.transfer.close()
+        self.transfer.discard()
 
 
 @pytest.fixture
@@ -122,11 +122,10 @@ def test_a_slice_that_hangs_is_left_behind(bench: Bench, monkeypatch: pytest.Mon
 
 
 def test_bytes_are_given_up_only_once_no_thread_has_them_in_hand(bench: Bench) -> None:
-    bench.transfer.is_in_hand = True
-    bench.transfer.close()
+    bench.transfer.abandon()
+    assert bench.transfer.end()
     assert bench.get(0)[0] == CONTENT[:SLICE_BYTES]
     bench.ahead.drop()
-    bench.transfer.is_in_hand = False
-    bench.transfer.close()
+    assert not bench.transfer.release()
     with pytest.raises(SourceUnreadableError):
         bench.get(0)

@@ -7,55 +7,55 @@ import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
-from typing import cast
 
 import pytest
 
 from tests.unit.test_ledger import open_ledger
-from tui.engine.recording import recorder
-from tui.engine.recording.recorder import Recorder
+from tui.engine.model.versions import Outcome
+from tui.engine.recording.recorder import Pace, Recorded, Recorder
 
 
-class Clockwork:
-    """Stands for the events that a recording thread waits for: waits for nothing, notes how long.
+class Clockwork(threading.Event):
+    """Stands for the event that a recorder waits for: waits for nothing, and notes how long.
 
     Args:
-        n_periods: so many waits for a request end without one; then the thread is stopped.
+        n_periods: so many waits end without anything to record at once; then the recorder is
+            stopped.
     """
 
-    def __init__(self, thread: Recorder, n_periods: int) -> None:
+    def __init__(self, n_periods: int) -> None:
+        super().__init__()
         self.seconds: list[float] = []
+        self.recorder: Recorder | None = None
         self._n_periods = n_periods
-        self._thread = thread
 
-    def wait(self, timeout: float) -> bool:
-        if len(self.seconds) == self._n_periods:
-            self._thread.stopping.set()
+    def wait(self, timeout: float | None = None) -> bool:
+        if len(self.seconds) == self._n_periods and self.recorder is not None:
+            self.recorder.stopping.set()
         else:
-            self.seconds.append(timeout)
+            self.seconds.append(timeout or 0.0)
         return False
 
-    def clear(self) -> None:
-        """Nothing was asked for."""
 
-
-def waits_of_recorder(tmp_path: Path, done: list[str], n_periods: int, *,
-                      is_full: bool) -> list[float]:
-    """Let a recording thread work for some periods; return for how long it would have waited."""
+def waits_of_recorder(tmp_path: Path, done: list[str], n_periods: int, *, is_full: bool,
+                      pace: Pace | None = None) -> list[float]:
+    """Let a recorder work for some periods; return for how long it would have waited."""
     ledger = open_ledger(tmp_path)
     database = ledger.database
 
-    def gather() -> None:
-        done.append("gathered")
+    def take() -> list[Outcome]:
+        done.append("taken")
         database.set_meta("x" * 100, "y" * 100_000)
+        return []
+
+    def on_recorded(recorded: Recorded | None) -> None:
+        done.append("refused" if recorded is None else "recorded")
 
     if is_full:
         database.query(f"PRAGMA max_page_count = {database.query('PRAGMA page_count')[0][0]}")
-    thread = Recorder(database, gather, lambda ok: done.append(f"committed {ok}"),
-                      lambda name, error: None)
-    clockwork = Clockwork(thread, n_periods)
-    thread._asked = cast(threading.Event, clockwork)
-    thread.work()
+    clockwork = Clockwork(n_periods)
+    clockwork.recorder = Recorder(ledger, take, on_recorded, clockwork, pace or Pace())
+    clockwork.recorder.work()
     database.query("PRAGMA max_page_count = 100000")
     ledger.close()
     return clockwork.seconds
@@ -64,23 +64,23 @@ def waits_of_recorder(tmp_path: Path, done: list[str], n_periods: int, *,
 def test_every_acknowledgement_is_recorded_within_a_second(tmp_path: Path) -> None:
     done: list[str] = []
     seconds = waits_of_recorder(tmp_path, done, 5, is_full=False)
-    assert done == ["gathered", "committed True"] * 5
+    assert done == ["taken", "recorded"] * 5
     # An acknowledgement waits for one period and one commit, for which three quarters are left.
     assert len(seconds) == 5
     assert max(seconds) <= 0.25
 
 
 def test_when_nothing_more_is_on_its_way_it_is_recorded_before_the_period_is_over(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.engine.recording.recorder._PERIOD_SECONDS", 600.0)
+        tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     n_commits = itertools.count(1)
     committed: SimpleQueue[int] = SimpleQueue()
-    thread = Recorder(ledger.database, lambda: None,
-                      lambda ok: committed.put(next(n_commits)), lambda name, error: None)
+    news = threading.Event()
+    thread = Recorder(ledger, list, lambda recorded: committed.put(next(n_commits)), news,
+                      Pace(period_seconds=600.0))
     thread.start()
     for number in (1, 2, 3):
-        thread.record_soon()
+        news.set()
         assert committed.get(timeout=60) == number
     thread.stop()
     thread.join(60)
@@ -88,19 +88,16 @@ def test_when_nothing_more_is_on_its_way_it_is_recorded_before_the_period_is_ove
     ledger.close()
 
 
-def test_a_full_disk_is_tried_again_and_told_each_time(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert recorder._LONGEST_PERIOD_SECONDS <= 2.0
-    monkeypatch.setattr(recorder, "_LONGEST_PERIOD_SECONDS", 0.0)
+def test_a_full_disk_is_tried_again_and_told_each_time(tmp_path: Path) -> None:
+    assert Pace().longest_period_seconds <= 2.0
     done: list[str] = []
-    waits_of_recorder(tmp_path, done, 3, is_full=True)
-    assert done == ["gathered", "committed False"] * 3
+    waits_of_recorder(tmp_path, done, 3, is_full=True, pace=Pace(longest_period_seconds=0.0))
+    assert done == ["taken", "refused"] * 3
 
 
 def test_commits_that_are_asked_for_leave_a_slow_disk_in_peace(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four times as long as the last one took, or until the period is over anyway."""
-    monkeypatch.setattr(recorder, "_PERIOD_SECONDS", 30.0)
     ledger = open_ledger(tmp_path)
     commits: SimpleQueue[float] = SimpleQueue()
     real = ledger.database.commit
@@ -109,13 +106,17 @@ def test_commits_that_are_asked_for_leave_a_slow_disk_in_peace(
         time.sleep(0.1)
         real()
 
+    def take() -> list[Outcome]:
+        commits.put(time.monotonic())
+        return []
+
     monkeypatch.setattr(ledger.database, "commit", slow)
-    thread = Recorder(ledger.database, lambda: commits.put(time.monotonic()),
-                      lambda ok: None, lambda name, error: None)
+    news = threading.Event()
+    thread = Recorder(ledger, take, lambda recorded: None, news, Pace(period_seconds=30.0))
     thread.start()
     began = []
     for _ in range(3):
-        thread.record_soon()
+        news.set()
         began.append(commits.get(timeout=60))
     thread.stop()
     thread.join(60)

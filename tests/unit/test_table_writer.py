@@ -78,7 +78,7 @@ def test_both_tables_are_at_most_five_seconds_old(tmp_path: Path) -> None:
         record_uploaded(ledger, name, 100.0)
         ledger.files.record_waiting([seen(f"{name} waits")])
 
-    thread = TableWriter(Tables(ledger, settings), lambda name, error: None)
+    thread = TableWriter(Tables(ledger, settings))
     thread.stopping = periods = Periods([lambda: happen("a"), lambda: happen("b"),
                                          lambda: happen("c")])
     thread.work()

@@ -25,7 +25,7 @@ from tui.config.settings import ConsoleSettings
 from tui.console import theme as themes
 from tui.console.actions import Actions, Widgets
 from tui.console.bindings import APP_BINDINGS, rebound
-from tui.console.bridge import Answered, Bridge, Detailed, TakenBack, Tick, Told
+from tui.console.bridge import Answered, Bridge, Detailed, Failed, TakenBack, Tick, Told
 from tui.console.notices import Announcement, Notices
 from tui.console.panes.broker import Broker
 from tui.console.panes.chunks import Chunks
@@ -98,7 +98,7 @@ class ConsoleApp(Actions, App[int]):
                 binding, key=binding.key.split(",")[0].strip()))
             for owner in (ConsoleApp, *BOUND) for binding in rebound(
                 owner.__dict__["BINDINGS"], self.keymap)}
-        self.bridge = Bridge(engine, self, settings.refresh_hz, self._bridge_died)
+        self.bridge = Bridge(engine, self, settings.refresh_hz)
         self.snapshot: Snapshot | None = None
         self.n_pictures = 0  #: painted so far
         self.failure: BaseException | None = None  #: what ended the console, if something did
@@ -160,10 +160,10 @@ class ConsoleApp(Actions, App[int]):
 
     # Its end.
 
-    def _bridge_died(self, _name: str, error: BaseException) -> None:
-        """Say that the console's own thread ended; runs on that thread."""
-        self.failure = error
-        self.call_later(self.exit, 1, 1)
+    def on_failed(self, failed: Failed) -> None:
+        """End, since nothing would be painted any more."""
+        self.failure = failed.error
+        self.exit(1, 1)
 
     def _fatal_error(self) -> None:
         """End the screen after an error. Textual's own way prints variables, and so secrets."""

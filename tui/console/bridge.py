@@ -61,6 +61,13 @@ class Detailed(Message):
 
 
 @dataclass
+class Failed(Message):
+    """The bridge itself ended by an error: the screen would stand still."""
+
+    error: BaseException
+
+
+@dataclass
 class TakenBack(Message):
     """Whether a quit could be taken back."""
 
@@ -75,14 +82,12 @@ class Bridge(Worker):
 
     Args:
         engine: the uploader.
-        app: gets :class:`Tick`, :class:`Told` and the answers.
+        app: gets :class:`Tick`, :class:`Told`, the answers, and :class:`Failed` in the end.
         refresh_hz: ticks a second.
-        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, engine: Engine, app: App[int], refresh_hz: float,
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("console bridge", on_death)
+    def __init__(self, engine: Engine, app: App[int], refresh_hz: float) -> None:
+        super().__init__("console bridge")
         self._engine = engine
         self._app = app
         self.period_seconds = 1.0 / refresh_hz  #: between two pictures, at least
@@ -128,6 +133,9 @@ class Bridge(Worker):
         self.look_now()
 
     # The thread.
+
+    def died(self, error: BaseException) -> None:
+        self._post(Failed(error))
 
     def work(self) -> None:
         unsubscribe = self._engine.subscribe(self._tell)

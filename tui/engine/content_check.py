@@ -43,13 +43,11 @@ class ContentCheck(Worker):
         ledger: which they are, and what was uploaded.
         is_idle: whether nothing waits to be sent.
         on_changed: told each path whose content is another.
-        on_death: see :class:`Worker`.
     """
 
     def __init__(self, settings: Settings, ledger: Ledger, is_idle: Callable[[], bool],
-                 on_changed: Callable[[str], None],
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("looking-again", on_death)
+                 on_changed: Callable[[str], None]) -> None:
+        super().__init__("looking-again")
         self._settings = settings
         self._ledger = ledger
         self._doubts = Doubts(ledger.database)

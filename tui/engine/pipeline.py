@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from tui.config.settings import Settings
-from tui.engine.bookkeeping import Bookkeeper
-from tui.engine.connecting import ConnectingThread
+from tui.engine.announcer import Announcer
 from tui.engine.content_check import ContentCheck
 from tui.engine.finding.finder import Finder
 from tui.engine.log import Log
-from tui.engine.model.files import FileState, WaitingFile
-from tui.engine.model.snapshot import BrokerState, NoticeKind, PeriodicStatus
-from tui.engine.queries import reupload
+from tui.engine.model.files import WaitingFile
+from tui.engine.model.snapshot import BrokerState, NoticeKind, Snapshot
+from tui.engine.model.versions import OutcomeKind
+from tui.engine.queries import Queries, reupload
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.recorder import Recorder
+from tui.engine.recording.recorder import Recorded, Recorder
 from tui.engine.recording.tables.writer import Tables, TableWriter
 from tui.engine.sending.cluster import addresses
+from tui.engine.sending.cluster_check import ClusterCheck
+from tui.engine.sending.connection import Connection, Obstacle
 from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.periodic_messages import (
     HeartbeatSender,
     LogMessageSender,
-    PeriodicContext,
 )
 from tui.engine.sending.preparer import UploadContext
 from tui.engine.sending.producer import ChunkProducer
@@ -41,21 +43,20 @@ _JOIN_SECONDS = 10.0
 
 
 class Program(Protocol):
-    """Whose parts they are: what they tell it, from any thread."""
+    """What the pipeline belongs to; told of what happens, from any thread."""
 
-    def died(self, name: str, error: BaseException) -> None: ...
     def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None: ...
     def fail(self, error: StartupError) -> None: ...
 
 
 class Pipeline:
-    """The parts of one run; nothing happens before :meth:`start`.
+    """What finds, sends and records in one run; nothing happens before :meth:`start`.
 
     Args:
         settings: the program's.
         log: for the log messages.
         ledger: open, with everything in it that older tables tell.
-        program: whose parts they are.
+        program: is told of rare events, and of what ends it.
         new_since_ns: see :class:`Finder`.
     """
 
@@ -64,70 +65,79 @@ class Pipeline:
         self._settings = settings
         self._program = program
         self.ledger = ledger
-        self.hashing: dict[str, Source] = {}  #: files that are read for the first time, by path
-        died = program.died
-        in_flight = InFlightLimit(settings.queue_max_bytes)
-        self.queue = UploadQueue(ledger.files, settings.n_threads, in_flight)
         client_logger = logging.getLogger("tui.kafka")
+        self.connection = Connection()
+        self.queue = UploadQueue(ledger.files, settings.n_threads, settings.queue_max_bytes,
+                                 self.connection)
         self.producer = ChunkProducer(
-            settings, in_flight, client_logger, lambda transfer: self.books.over(transfer),
-            self.queue.again, self.queue.refused, self.queue.doubt, died)
-        self._connecting = ConnectingThread(
-            settings, self.producer, ledger, client_logger, lambda: self._recording.record_soon(),
-            self._on_lost_end, lambda first: self.books.note_beginnings(first),
-            self._on_wrong_cluster, self._on_new_cluster, program.notify, died)
-        self.finder = Finder(settings, ledger.files, lambda _n_files: self.queue.wake(), died,
+            settings, self.connection, InFlightLimit(settings.queue_max_bytes, self.connection),
+            self.queue, client_logger)
+        self._cluster_check = ClusterCheck(settings, self.connection, self.producer, ledger, self,
+                                           client_logger)
+        self.announcer = Announcer(program.notify)
+        self.finder = Finder(settings, ledger.files, self.queue.wake, self.announcer.stuck,
                              new_since_ns=new_since_ns)
-        self.books = Bookkeeper(ledger, self.queue, self.producer, self._touch_again,
-                                lambda: self._recording.record_soon(), program.notify)
-        self._recording = Recorder(ledger.database, self.books.gather,
-                                   self.books.committed, died)
+        self.recorder = Recorder(ledger, self.producer.outcomes.take, self._on_recorded,
+                                 self.producer.outcomes.news)
         self._tables = Tables(ledger, settings)
-        self._table_writer = RenewedWorker[TableWriter](
-            lambda _dead: TableWriter(self._tables, died))
-        self._looking_again = RenewedWorker[ContentCheck](lambda _dead: ContentCheck(
-            settings, ledger, lambda: not self.n_left(), self.finder.touch, died))
+        self._table_writer = RenewedWorker[TableWriter](lambda _dead: TableWriter(self._tables))
+        self._content_check = RenewedWorker[ContentCheck](lambda _dead: ContentCheck(
+            settings, ledger, lambda: not self.n_left(), self.finder.touch))
         self._make_periodic(log)
-        self._make_uploading()
+        hashing = self._make_uploading()
+        self.queries = Queries(ledger, self.finder, self.connection, self.queue, self.producer,
+                               self.announcer, hashing)
 
     def _make_periodic(self, log: Log) -> None:
         settings = self._settings
-        context = PeriodicContext(
-            settings.redact, lambda: addresses(self.producer.clients.first), self._program.died)
-        self._heartbeat = RenewedWorker[HeartbeatSender](lambda dead: HeartbeatSender(
-            settings.heartbeat, self._n_acknowledged, context, after=dead))
-        self._log_messages = RenewedWorker[LogMessageSender](lambda dead: LogMessageSender(
-            settings.log_messages, log, context, after=dead))
 
-    def _make_uploading(self) -> None:
+        def address() -> str:
+            return addresses(self.producer.clients.first)
+
+        self._heartbeat = RenewedWorker[HeartbeatSender](lambda dead: HeartbeatSender(
+            settings.heartbeat, self._n_acknowledged, settings.redact, address, after=dead))
+        self._log_messages = RenewedWorker[LogMessageSender](lambda dead: LogMessageSender(
+            settings.log_messages, log, settings.redact, address, after=dead))
+
+    def _make_uploading(self) -> Mapping[str, Source]:
         context = UploadContext(
-            self._settings, self.queue, self.producer, self.ledger.files, self.ledger.versions,
-            lambda: self._connecting.n_partitions, self._touch_again, self.finder.is_overdue,
-            self.finder.why_offline, self._on_answer, self.books.over, self._on_unsent, set(),
-            self.hashing, self.ledger.database.is_held_file)
+            self._settings, self.connection, self.queue, self.producer, self.ledger.files,
+            self.ledger.versions, self._touch_again, self.finder.is_overdue,
+            self.finder.why_offline, self.announcer.stuck, self.ledger.database.is_held_file)
 
         def maker(number: int) -> Callable[[UploadWorker | None], UploadWorker]:
-            return lambda _dead: UploadWorker(number, context, self._program.died)
+            return lambda _dead: UploadWorker(number, context)
 
         self._uploading = [RenewedWorker[UploadWorker](maker(number + 1))
                            for number in range(self._settings.n_threads)]
+        return context.hashing
 
     # Life.
 
     def start(self) -> None:
         """Start every thread; the watcher last, when all are ready for what it finds."""
-        self._recording.record_now()
+        self.recorder.record_now()
         for thread in [*self._essential(), *(r.thread for r in self._renewed())]:
             thread.start()
         self.start_finding()
 
     def _essential(self) -> list[Worker]:
         """Return the threads, but for those that find files, without which all has to end."""
-        return [self._recording, self.producer, self._connecting]
+        return [self.recorder, self.producer, self._cluster_check]
 
     def _renewed(self) -> list[RenewedWorker[Any]]:
-        return [*self._uploading, self._looking_again, self._table_writer, self._heartbeat,
+        return [*self._uploading, self._content_check, self._table_writer, self._heartbeat,
                 self._log_messages]
+
+    def new_deaths(self) -> list[tuple[str, BaseException]]:
+        """Return the names of threads that an error ended since this was asked last, and why."""
+        found = []
+        for worker in [*self._essential(), *self.finder.threads(),
+                       *(renewed.thread for renewed in self._renewed())]:
+            if worker.error is not None and not worker.is_death_told:
+                worker.is_death_told = True
+                found.append((worker.name, worker.error))
+        return found
 
     def look_after(self) -> str:
         """Start threads anew that can be; return the name of a dead one that all need, or none."""
@@ -153,16 +163,16 @@ class Pipeline:
     def stop(self, *, is_forced: bool, last_scan: bool) -> None:
         """Stop and join every thread, each kind with a deadline."""
         self.stop_finding(last_scan=last_scan)
-        self.producer.halt()
-        late = stop_all([*(r.thread for r in self._uploading), self._looking_again.thread],
+        self.connection.block(Obstacle.STOPPING)
+        late = stop_all([*(r.thread for r in self._uploading), self._content_check.thread],
                         _JOIN_SECONDS)
         # It may be waiting for the answer of a broker, which a forced quit does not.
-        late += stop_all([self._connecting], _FORCED_SECONDS if is_forced else _JOIN_SECONDS)
+        late += stop_all([self._cluster_check], _FORCED_SECONDS if is_forced else _JOIN_SECONDS)
         late += stop_all([self.producer], _JOIN_SECONDS)
         if is_forced:
             self._heartbeat.thread.hurry()
             self._log_messages.thread.hurry()
-        late += stop_all([self._heartbeat.thread, self._log_messages.thread, self._recording,
+        late += stop_all([self._heartbeat.thread, self._log_messages.thread, self.recorder,
                           self._table_writer.thread], _JOIN_SECONDS)
         if late and not is_forced:
             logger.error("these threads did not end in time: %s", ", ".join(late))
@@ -176,15 +186,11 @@ class Pipeline:
         Returns:
             How many files are left, and whether everything could be recorded.
         """
-        is_recorded = True
         self.ledger.database.hurry()
-        self.books.gather()
-        try:
-            self.ledger.database.commit()
-            self.books.committed(True)
-        except LedgerError as error:
-            logger.error("%s: what was acknowledged last is sent again at the next start", error)
-            is_recorded = False
+        is_recorded = self.recorder.record_now()
+        if not is_recorded:
+            logger.error("%s: what was acknowledged last is sent again at the next start",
+                         self.ledger.database.problem or "the ledger cannot be written")
         n_left = self.n_left()
         self._tables.finish(consolidate=consolidate)
         self.ledger.files.refresh_counts()
@@ -200,16 +206,16 @@ class Pipeline:
     def n_left(self) -> int:
         """Return how many files are still to be sent, or to be recorded."""
         files = self.ledger.files
-        return max(self.queue.n_in_hand, files.n_waiting()) + files.n_unrecorded()
+        return max(self.queue.n_claimed, files.n_waiting()) + files.n_unrecorded()
 
     def progress(self) -> object:
         """Return something that changes whenever sending or recording gets on."""
         return (self.producer.traffic.n_chunks, self.n_left(),
                 *(r.thread.n_slices_read for r in self._uploading))
 
-    def why_nothing_can_move(self) -> tuple[str, float] | None:
+    def stall_reason(self) -> tuple[str, float] | None:
         """Return what keeps files from being sent, and the seconds to bear with it."""
-        for thread in (self.producer, self._recording):
+        for thread in (self.producer, self.recorder):
             if thread.error is not None:
                 return f"the thread {thread.name} has ended", 0.0
         if self.ledger.database.problem:
@@ -220,13 +226,22 @@ class Pipeline:
         return f"the broker {'refuses' if is_refused else 'is unreachable'}", UNREACHABLE_SECONDS
 
     @property
-    def sending_problem(self) -> str:
-        """Why nothing is acknowledged, as far as it is known, where no state of the broker says."""
-        return self._connecting.unacknowledged
+    def n_rebuild_uncertain(self) -> int:
+        """Number of versions that consumers may be unable to rebuild."""
+        return self.announcer.n_rebuild_uncertain + self.producer.outcomes.n_trimmed
 
-    def periodic(self) -> tuple[PeriodicStatus, PeriodicStatus]:
-        """Return how heartbeats and log messages fare."""
-        return self._heartbeat.thread.status(), self._log_messages.thread.status()
+    def snapshot(self, base: Snapshot, more_problems: Sequence[str]) -> Snapshot:
+        """Return a snapshot that says everything, made from one that knows the program's life."""
+        heartbeat = self._heartbeat.thread.status()
+        log_messages = self._log_messages.thread.status()
+        unacknowledged = self._cluster_check.unacknowledged
+        problems = [*([unacknowledged] if unacknowledged else []), *self.finder.problems(),
+                    *more_problems]
+        for what, status in (("heartbeats", heartbeat), ("log messages", log_messages)):
+            if status.n_failed and status.last_outcome not in ("delivered", "on its way"):
+                problems.append(f"{what}: {status.last_outcome}")
+        return self.queries.snapshot(
+            replace(base, heartbeat=heartbeat, log_messages=log_messages), problems)
 
     def _n_acknowledged(self) -> tuple[int, int]:
         traffic = self.producer.traffic
@@ -234,29 +249,39 @@ class Pipeline:
 
     # What one part tells the others.
 
-    def _on_unsent(self, rel_path: str, state: FileState, reason: str) -> None:
-        logger.warning("%s is %s: %s", rel_path, state.name.lower(), reason)
-        kind = NoticeKind.FILE_HELD if state is FileState.HELD else NoticeKind.FILE_FAILED
-        self._program.notify(kind, reason, rel_path)
-
-    def _on_answer(self, rel_path: str) -> None:
-        self.ledger.files.put_back(rel_path)
-        self.queue.wake()
+    def _on_recorded(self, recorded: Recorded | None) -> None:
+        """Release what is recorded, and say so; send nothing while nothing can be."""
+        if recorded is None:
+            self.connection.block(Obstacle.UNRECORDABLE)
+            return
+        self.connection.unblock(Obstacle.UNRECORDABLE)
+        outcomes = recorded.outcomes
+        if outcomes:
+            self.queue.release([outcome.version.rel_path for outcome in outcomes])
+            for outcome in outcomes:
+                if outcome.kind is OutcomeKind.ABANDONED:
+                    self._touch_again(outcome.file)
+            self.announcer.recorded(outcomes)
+        if recorded.has_more_in_line:
+            self.queue.wake()
 
     def _touch_again(self, file: WaitingFile) -> None:
         # Its turn is over: in line it would wait for ever, if it is gone or this is the end.
         self.ledger.files.record_settling_again(file)
         self.finder.touch_again(file.rel_path)
 
-    def _on_lost_end(self, partition: int, offset: int) -> None:
+    # What the cluster check finds.
+
+    def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None:
+        """Tell front ends that the broker is up or down."""
+        self._program.notify(kind, text, rel_path)
+
+    def lost_end(self, partition: int, offset: int) -> None:
         """Send again what was acknowledged and is on the topic no more."""
         sent = self.ledger.versions.paths_from(partition, offset)
         logger.error("partition %d has lost what it had acknowledged, from offset %s on: the files "
                      "there (%s) are sent again", partition, f"{offset:,}", f"{len(sent):,}")
-        for transfer in self.queue.transfers():
-            if transfer.has_offsets_from(partition, offset):
-                transfer.lose()
-        self.books.lost(partition, offset)
+        self.producer.outcomes.lose(partition, offset)
         for rel_path in sent:
             try:
                 reupload(self.ledger, self.finder, rel_path)
@@ -264,17 +289,19 @@ class Pipeline:
                 logger.error("%s cannot be sent again: %s", rel_path, error.what)
         self.queue.wake()
 
-    def _on_wrong_cluster(self, error: StartupError) -> None:
+    def wrong_cluster(self, error: StartupError) -> None:
+        """End the program."""
         logger.error("%s", error)
         self._program.fail(error)
 
-    def _on_new_cluster(self, name: str, old_id: str) -> bool:
+    def begin_anew(self, name: str, old_id: str) -> bool:
+        """Set the ledger and the tables of another cluster or topic aside, and begin new ones."""
         try:
             # First: tables of the old cluster beside a new ledger would be believed.
             self._tables.set_aside(f"cluster-{old_id}")
             kept = self.ledger.begin_anew(old_id, upload_existing=self._settings.upload_existing)
         except (OSError, LedgerError) as error:
-            self._on_wrong_cluster(StateDirectoryError(
+            self.wrong_cluster(StateDirectoryError(
                 f"the ledger of the {name} {old_id} cannot be set aside: {error}",
                 where=str(self._settings.state_dir), remedy="Free the disk, then start again"))
             return False

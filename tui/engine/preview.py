@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.config.settings import Settings
-from tui.engine.finding.changes import Comparison
+from tui.engine.finding.changes import Comparison, is_as_settled
 from tui.engine.finding.selection import NOT_UTF8, Selection
-from tui.engine.finding.settling import is_as_at_rest
 from tui.engine.finding.walk import walk
-from tui.engine.model.files import EventKind, FileState, Observation, WaitingFile
+from tui.engine.model.files import FileState, Observation, WaitingFile
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.version_plan import is_sent_already
 from tui.engine.system.file_status import is_link
@@ -62,15 +61,13 @@ class Preview:
             file.rel_path: file for file in ledger.files.next_in_line(-1, _ALL)}
 
     def _scan(self, start_ns: int) -> None:
-        def touch(rel_path: str, _kind: EventKind) -> None:
-            self._touched.add(rel_path)
-
-        comparison = Comparison(self._settings, self._selection, self._ledger.files, touch,
-                                lambda _n: None, start_ns)
+        comparison = Comparison(self._settings, self._selection, self._ledger.files, start_ns)
         calls = GuardedCalls("dry-run", lambda _path: None)
         try:
             for batch in walk(self._selection, calls):
-                comparison.compare(batch, is_first=True)
+                changes = comparison.compare(batch, is_first=True)
+                changes.record(self._ledger.files)
+                self._touched.update(rel_path for rel_path, _ in changes.touched)
                 self._entered.update(directory.rel_path for directory in batch.below)
                 self._unreadable.update(batch.unreadable)
         finally:
@@ -126,7 +123,7 @@ class Preview:
         rel_path = found.rel_path
         known = self._ledger.files.known(rel_path)
         if rel_path in self._settled and rel_path not in self._touched and known is not None \
-                and is_as_at_rest(known, found):
+                and is_as_settled(known, found):
             return "it is as it was uploaded, or left alone"
         if rel_path in self._touched or rel_path in self._settled or rel_path in self._held \
                 or rel_path in self._waiting:

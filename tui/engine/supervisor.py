@@ -23,14 +23,15 @@ _PERIOD_SECONDS = 0.1
 class Program(Protocol):
     """What is to be stopped, as the stopping thread sees it."""
 
+    def died(self, name: str, error: BaseException) -> None: ...
     @property
     def phase(self) -> Phase: ...
     @property
     def must_leave_now(self) -> bool: ...
     def n_left(self) -> int: ...
     def progress(self) -> object: ...
-    def why_nothing_can_move(self) -> tuple[str, float] | None: ...
-    def look_after_threads(self) -> None: ...
+    def stall_reason(self) -> tuple[str, float] | None: ...
+    def restart_dead_workers(self) -> None: ...
     def stop_finding(self) -> None: ...
     def resume_finding(self) -> None: ...
     def finish(self, *, is_clean: bool) -> None: ...
@@ -57,7 +58,7 @@ class StallDetector:
         seen = self._program.progress()
         if seen != self._seen:
             self._seen, self._quiet_since = seen, now
-        why, patience_seconds = self._program.why_nothing_can_move() or ("", STALLED_SECONDS)
+        why, patience_seconds = self._program.stall_reason() or ("", STALLED_SECONDS)
         if why != self._why:
             self._why, self._why_since = why, now
         quiet_seconds = now - self._quiet_since
@@ -74,16 +75,16 @@ class Supervisor(Worker):
 
     Args:
         program: what is to be stopped.
-        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, program: Program,
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("stopping", on_death)
+    def __init__(self, program: Program) -> None:
+        super().__init__("stopping")
         self._program = program
 
     def run(self) -> None:
         super().run()
+        if self.error is not None:
+            self._program.died(self.name, self.error)
         # However it ended: without this nobody would end the program.
         self._program.finish(is_clean=self.error is None)
 
@@ -91,7 +92,7 @@ class Supervisor(Worker):
         drained = False
         while not drained:
             while self._program.phase is Phase.RUNNING:
-                self._program.look_after_threads()
+                self._program.restart_dead_workers()
                 self.stopping.wait(_PERIOD_SECONDS)
             if not self._program.must_leave_now:
                 self._program.stop_finding()
@@ -109,6 +110,6 @@ class Supervisor(Worker):
             if why:
                 logger.error("%s: leaving; what is left is sent at the next start", why)
                 return True
-            self._program.look_after_threads()
+            self._program.restart_dead_workers()
             self.stopping.wait(_PERIOD_SECONDS)
         return False

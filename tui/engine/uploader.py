@@ -11,7 +11,6 @@ from dataclasses import replace
 from tui.config.settings import Settings
 from tui.engine.finding.finder import Finder
 from tui.engine.log import Log
-from tui.engine.model.files import FileStatus
 from tui.engine.model.snapshot import (
     Explanation,
     LogLine,
@@ -25,10 +24,10 @@ from tui.engine.model.snapshot import (
 )
 from tui.engine.model.versions import ChunkMap, VersionRecord
 from tui.engine.pipeline import Pipeline
-from tui.engine.queries import explain, page_of, reupload
+from tui.engine.queries import reupload
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables.take_over import files_new_since_ns, take_over_tables
-from tui.engine.reporting import Reporting
+from tui.engine.sending.connection import Obstacle
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.supervisor import Supervisor
 from tui.engine.system.paths import is_utf8, relative
@@ -87,7 +86,7 @@ class Uploader:
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
             ledger.note_chunk_size(settings.chunk_size)
-            self._parts = Pipeline(settings, self._log, ledger, self, since_ns)
+            self._pipeline = Pipeline(settings, self._log, ledger, self, since_ns)
         except LedgerError as error:
             ledger.abandon()
             raise StateDirectoryError(
@@ -97,7 +96,6 @@ class Uploader:
         except BaseException:
             ledger.abandon()
             raise
-        self._reporting = Reporting(self._parts, self._dead_threads)
         self._was_started = True
         self._begin()
 
@@ -114,28 +112,28 @@ class Uploader:
             logger.info("%s", text)
         for text in settings.warnings:
             logger.warning("%s", text)
-        self._parts.start()
+        self._pipeline.start()
         with self._lock:
             if self._phase is Phase.STARTING:  # else it was told meanwhile to end
                 self._phase = Phase.RUNNING
         if self._must_quit_at_once:
             self.quit()
-        Supervisor(self, self.died).start()
+        Supervisor(self).start()
 
     @property
     def ledger(self) -> Ledger:
         """What has been sent, and what is to be."""
-        return self._parts.ledger
+        return self._pipeline.ledger
 
     @property
     def queue(self) -> UploadQueue:
         """Who goes next."""
-        return self._parts.queue
+        return self._pipeline.queue
 
     @property
     def finder(self) -> Finder:
         """Watcher, scan and settling."""
-        return self._parts.finder
+        return self._pipeline.finder
 
     def quit(self) -> bool:
         """Stop watching, send what is queued, then leave; returns at once.
@@ -148,10 +146,10 @@ class Uploader:
             if self._phase is not Phase.RUNNING:
                 return self._must_quit_at_once
             self._phase = Phase.DRAINING
-        self._parts.hurry(is_hurried=True)
-        if self.queue.is_paused:
+        self._pipeline.hurry(is_hurried=True)
+        if self._pipeline.connection.is_blocked_by(Obstacle.PAUSED):
             logger.info("what is queued is sent before leaving, although uploading was paused")
-            self.queue.resume()
+            self._pipeline.connection.unblock(Obstacle.PAUSED)
         logger.info("stopping: what is queued is sent first")
         return True
 
@@ -161,7 +159,7 @@ class Uploader:
             if self._phase is not Phase.DRAINING or self.must_leave_now or self._is_broken:
                 return False
             self._phase = Phase.RUNNING
-        self._parts.hurry(is_hurried=False)
+        self._pipeline.hurry(is_hurried=False)
         logger.info("quit was taken back: watching goes on")
         return True
 
@@ -190,8 +188,9 @@ class Uploader:
             return EXIT_UNFINISHED
         if self._was_started:
             counts = self.ledger.files.counts()[0]
-            if counts.held or counts.failed or self.finder.refused() or self.finder.n_unreadable \
-                    or self._parts.books.n_may_not_rebuild:
+            finder = self.finder
+            if counts.held or counts.failed or finder.stuck.unsendable() or finder.n_unreadable \
+                    or self._pipeline.n_rebuild_uncertain:
                 return EXIT_UNFINISHED
         return 0
 
@@ -219,19 +218,21 @@ class Uploader:
 
     def n_left(self) -> int:
         """Return how many files a drain still has to send."""
-        return self._parts.n_left()
+        return self._pipeline.n_left()
 
     def progress(self) -> object:
         """Return something that changes whenever a drain gets on."""
-        return self._parts.progress()
+        return self._pipeline.progress()
 
-    def why_nothing_can_move(self) -> tuple[str, float] | None:
+    def stall_reason(self) -> tuple[str, float] | None:
         """Return what keeps a drain from moving, and the seconds to bear with it."""
-        return self._parts.why_nothing_can_move()
+        return self._pipeline.stall_reason()
 
-    def look_after_threads(self) -> None:
+    def restart_dead_workers(self) -> None:
         """Start threads anew that can be; where another one has died, end the program."""
-        dead = self._parts.look_after()
+        for name, error in self._pipeline.new_deaths():
+            self.died(name, error)
+        dead = self._pipeline.look_after()
         if dead and not self._is_broken:
             self._is_broken = True
             logger.error("the program cannot go on without its thread %s: it sends what it can "
@@ -240,11 +241,11 @@ class Uploader:
 
     def stop_finding(self) -> None:
         """Stop watching, scan once more, and stop scanning; what settles stays recorded."""
-        self._parts.stop_finding(last_scan=not self.must_leave_now)
+        self._pipeline.stop_finding(last_scan=not self.must_leave_now)
 
     def resume_finding(self) -> None:
         """Watch and scan again, after a quit was taken back."""
-        self._parts.start_finding()
+        self._pipeline.start_finding()
 
     def finish(self, *, is_clean: bool) -> None:
         """Stop and join everything, record the last acknowledgements, close the ledger.
@@ -254,8 +255,8 @@ class Uploader:
         """
         self._is_broken |= not is_clean
         try:
-            self._parts.stop(is_forced=self._is_forced, last_scan=not self.must_leave_now)
-            self._n_left, is_recorded = self._parts.close(consolidate=not self.must_leave_now)
+            self._pipeline.stop(is_forced=self._is_forced, last_scan=not self.must_leave_now)
+            self._n_left, is_recorded = self._pipeline.close(consolidate=not self.must_leave_now)
             self._is_broken |= not is_recorded
         except Exception:  # the end of the program: say it, and leave all the same
             logger.exception("the program could not end cleanly")
@@ -308,34 +309,28 @@ class Uploader:
                         topic_name=self.settings.topic_name, phase=self._phase)
         if not self._was_started:
             return base
-        return self._reporting.complete(replace(base, exit_status=self.exit_status))
+        dead = tuple(dict.fromkeys(self._dead_threads))
+        return self._pipeline.snapshot(
+            replace(base, exit_status=self.exit_status, dead_threads=dead),
+            [f"the thread {name} ended by an error; see the log" for name in dead])
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
              order: PageOrder = PageOrder.LINE) -> Page:
         """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
-        return page_of(self.ledger, self.finder, self.queue, kind, offset, n_rows, pattern, order)
+        return self._pipeline.queries.page(kind, offset, n_rows, pattern, order)
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""
-        found = explain(self.ledger, self.finder, self.queue, self._clean(rel_path))
-        source = self._parts.hashing.get(found.rel_path)
-        if source is None:
-            return found
-        return replace(found, verdict="uploading", status=source.status())
+        return self._pipeline.queries.explain(self._clean(rel_path))
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return the versions of a path, newest first."""
         path = self._clean(rel_path)
         return self.ledger.versions.records_of(path) if is_utf8(path) else ()
 
-    def status(self, rel_path: str) -> FileStatus | None:
-        """Return where a path stands."""
-        return self.explain(rel_path).status
-
     def chunk_map(self, rel_path: str) -> ChunkMap | None:
         """Return the chunks of a path that is being sent."""
-        transfer = self.queue.transfer_of(rel_path)
-        return None if transfer is None else transfer.chunk_map()
+        return self._pipeline.queries.chunk_map(rel_path)
 
     def log_lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]:
         """Return log lines whose number is higher than ``after``."""
@@ -361,15 +356,15 @@ class Uploader:
         if self._phase is not Phase.RUNNING:
             logger.info("the program is leaving: what is queued is sent, and not paused")
             return False
-        self.queue.pause()
+        self._pipeline.connection.block(Obstacle.PAUSED)
         logger.info("paused: files are watched and queued, nothing is sent")
         return True
 
     def resume(self) -> bool:
         """Send again; return whether it was paused."""
-        if not self.queue.is_paused:
+        if not self._pipeline.connection.is_blocked_by(Obstacle.PAUSED):
             return False
-        self.queue.resume()
+        self._pipeline.connection.unblock(Obstacle.PAUSED)
         logger.info("resumed")
         return True
 

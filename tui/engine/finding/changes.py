@@ -1,18 +1,13 @@
-"""Compares what is on the disk with the ledger: what is new, changed, or left alone."""
+"""Whether a file has changed: what is on the disk, compared with what the ledger knows."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tui.config.settings import Settings
-from tui.engine.finding.selection import (
-    FileRecords,
-    Selection,
-    has_other_ctime,
-    is_replaced,
-)
+from tui.engine.finding.selection import FileRecords, Selection
 from tui.engine.finding.walk import Batch
 from tui.engine.model.files import EventKind, FileState, KnownFile, Observation
 from tui.engine.system.file_status import last_change_ns
@@ -20,99 +15,38 @@ from tui.engine.system.paths import is_utf8
 
 #: A file that rested so much longer than the lag at the first look is queued without waiting: time
 #: stamps are as coarse as two seconds, and clocks of two machines differ by more than that.
-AT_REST_BY_ONE_CLOCK_SECONDS, AT_REST_BY_TWO_CLOCKS_SECONDS = 10.0, 120.0
+SETTLED_BY_ONE_CLOCK_SECONDS, SETTLED_BY_TWO_CLOCKS_SECONDS = 10.0, 120.0
 
 
-class Comparison:
-    """Judges files that a scan found.
+# One file.
 
-    Args:
-        settings: what to do with files that are there at start.
-        selection: makes observations.
-        ledger: what is known.
-        touch: told of each file that is new or has changed.
-        on_queued: told how many files were put in line without settling.
-        start_ns: the program's start by the file system's own clock, nanoseconds.
-        at_rest_seconds: how much longer than the lag a file must have rested, by that clock, to be
-            queued without waiting.
+
+def is_replaced(known: KnownFile, observation: Observation) -> bool:
+    """Return whether another file of the same size and time may have taken a path.
+
+    A file left alone is known by size and time alone; of an uploaded one, the content decides.
     """
+    return known.rest_state is not FileState.LEFT_ALONE \
+        and 0 not in (known.inode, observation.inode) and known.inode != observation.inode
 
-    def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords,
-                 touch: Callable[[str, EventKind], None], on_queued: Callable[[int], None],
-                 start_ns: int, at_rest_seconds: float = AT_REST_BY_TWO_CLOCKS_SECONDS) -> None:
-        self._upload_existing = settings.upload_existing
-        self._selection = selection
-        self._ledger = ledger
-        self._touch = touch
-        self._on_queued = on_queued
-        self._start_ns = start_ns
-        self._at_rest_ns = (settings.lag_seconds + at_rest_seconds) * 1e9
-        self.n_left_alone = self.n_left_alone_new = self.n_in_doubt = 0
 
-    def compare(self, batch: Batch, *, is_first: bool) -> int:
-        """Compare some files of a directory with the ledger; return how many were news.
+def is_as_seen(known: KnownFile, observation: Observation) -> bool:
+    """Return whether a file is as it was last seen."""
+    return (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
+        and not is_replaced(known, observation)
 
-        Args:
-            batch: of the walk.
-            is_first: whether the directory is looked at for the first time since the start.
-        """
-        if not batch.files or not is_utf8(batch.directory):
-            return 0
-        known = self._ledger.known_among(batch.directory, [name for name, _ in batch.files])
-        prefix = f"{batch.directory}/" if batch.directory else ""
-        left_alone: list[Observation] = []
-        at_rest: list[Observation] = []
-        ctimes = _Ctimes()
-        n_found = 0
-        for name, status in batch.files:
-            was = known.get(name)
-            if was is not None and not is_first and _is_just_as_known(was, status):
-                continue
-            observation = self._selection.observation(prefix + name, status)
-            if was is not None and self._is_as_known(was, observation, is_first):
-                self.n_left_alone += was.state is FileState.LEFT_ALONE
-                ctimes.compare(was, observation)
-            elif was is None and is_first and self._was_there(status):
-                left_alone.append(observation)
-            elif is_first and self._is_surely_at_rest(status):
-                at_rest.append(observation)
-            else:
-                n_found += was is None or was.state is not FileState.SETTLING
-                self._touch(observation.rel_path, EventKind.CREATED if was is None or is_first
-                            else EventKind.FOUND)
-        self._record(left_alone, at_rest)
-        self._ledger.record_ctimes(ctimes.unknown)
-        self._ledger.record_in_doubt(ctimes.others)
-        self.n_in_doubt += len(ctimes.others)
-        return n_found
 
-    def make_durable(self) -> bool:
-        """Make durable which files were there already; return whether the disk has taken it."""
-        return self._ledger.make_durable()
+def is_as_settled(known: KnownFile, observation: Observation) -> bool:
+    """Return whether a file that seemed to change is what was uploaded, or left alone."""
+    return known.rest_state is not None and not is_replaced(known, observation) \
+        and (known.rest_n_bytes, known.rest_mtime_ns) == (
+            observation.n_bytes, observation.mtime_ns)
 
-    def _is_as_known(self, was: KnownFile, observation: Observation, is_first: bool) -> bool:
-        if (was.n_bytes, was.mtime_ns) != (observation.n_bytes, observation.mtime_ns):
-            return False
-        if is_first and self._upload_existing and was.state is FileState.LEFT_ALONE:
-            return False  # it was not wanted before, and is now
-        return was.state is FileState.SETTLING or not is_replaced(was, observation)
 
-    def _was_there(self, status: os.stat_result) -> bool:
-        """Return whether a file was there before the program, and is not asked for."""
-        return not self._upload_existing \
-            and last_change_ns(status, time.time_ns()) < self._start_ns
-
-    def _is_surely_at_rest(self, status: os.stat_result) -> bool:
-        last = max(status.st_mtime_ns, last_change_ns(status, time.time_ns()))
-        return self._start_ns - last > self._at_rest_ns
-
-    def _record(self, left_alone: list[Observation], at_rest: list[Observation]) -> None:
-        self.n_left_alone += len(left_alone)
-        self.n_left_alone_new += len(left_alone)
-        self._ledger.record_left_alone(left_alone)
-        self._ledger.record_waiting(at_rest)
-        if at_rest:
-            self._on_queued(len(at_rest))
+def has_other_ctime(known: KnownFile, observation: Observation) -> bool:
+    """Return whether a file changed since it was uploaded, be it only in its attributes."""
+    return known.rest_state is FileState.UPLOADED and known.rest_ctime_ns is not None \
+        and observation.ctime_ns not in (0, known.rest_ctime_ns)
 
 
 def _is_just_as_known(was: KnownFile, status: os.stat_result) -> bool:
@@ -122,23 +56,113 @@ def _is_just_as_known(was: KnownFile, status: os.stat_result) -> bool:
             was.rest_ctime_ns == status.st_ctime_ns or was.state is not FileState.UPLOADED)
 
 
-class _Ctimes:
-    """Uploaded files that look unchanged, by the time of their last change.
+# A directory.
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a look at files of one directory found.
 
     Attributes:
-        unknown: those of which 1.0.0 recorded none.
-        others: paths of those that changed, be it only in their attributes.
+        touched: paths that are new or have changed, and how they are to settle.
+        left_alone: files that were there before the program and are not asked for.
+        settled: files that need not wait for the lag.
+        ctimes: uploaded files of which 1.0.0 recorded no time of the last change.
+        in_doubt: paths of uploaded files that changed, be it only in their attributes.
+        n_left_alone: files that are left alone, known as such before or not.
+        n_news: files that no event had told of.
     """
 
-    def __init__(self) -> None:
-        self.unknown: list[Observation] = []
-        self.others: list[str] = []
+    touched: list[tuple[str, EventKind]] = field(default_factory=list)
+    left_alone: list[Observation] = field(default_factory=list)
+    settled: list[Observation] = field(default_factory=list)
+    ctimes: list[Observation] = field(default_factory=list)
+    in_doubt: list[str] = field(default_factory=list)
+    n_left_alone: int = 0
+    n_news: int = 0
 
-    def compare(self, was: KnownFile, observation: Observation) -> None:
-        """Sort a file in, unless it is as it was, or in doubt already."""
-        if was.state is not FileState.UPLOADED or was.is_in_doubt:
-            return
-        if was.rest_ctime_ns is None and observation.ctime_ns:
-            self.unknown.append(observation)
-        elif has_other_ctime(was, observation):
-            self.others.append(observation.rel_path)
+    def record(self, ledger: FileRecords) -> None:
+        """Write into the ledger what need not settle first."""
+        ledger.record_left_alone(self.left_alone)
+        ledger.record_waiting(self.settled)
+        ledger.record_ctimes(self.ctimes)
+        ledger.record_in_doubt(self.in_doubt)
+
+
+class Comparison:
+    """Compares directories with the ledger.
+
+    Args:
+        settings: what to do with files that are there at start.
+        selection: makes observations.
+        ledger: what is known.
+        start_ns: the program's start by the file system's own clock, nanoseconds.
+        settled_seconds: how much longer than the lag a file must have rested, by that clock, to be
+            queued without waiting.
+    """
+
+    def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords,
+                 start_ns: int, settled_seconds: float = SETTLED_BY_TWO_CLOCKS_SECONDS) -> None:
+        self._upload_existing = settings.upload_existing
+        self.selection = selection
+        self._ledger = ledger
+        self._start_ns = start_ns
+        self._settled_ns = (settings.lag_seconds + settled_seconds) * 1e9
+
+    def compare(self, batch: Batch, *, is_first: bool) -> Changes:
+        """Compare some files of a directory with the ledger.
+
+        Args:
+            batch: of the walk.
+            is_first: whether the directory is looked at for the first time since the start.
+        """
+        changes = Changes()
+        if not batch.files or not is_utf8(batch.directory):
+            return changes
+        known = self._ledger.known_among(batch.directory, [name for name, _ in batch.files])
+        prefix = f"{batch.directory}/" if batch.directory else ""
+        for name, status in batch.files:
+            was = known.get(name)
+            if was is not None and not is_first and _is_just_as_known(was, status):
+                continue
+            observation = self.selection.observation(prefix + name, status)
+            if was is not None and self._is_as_known(was, observation, is_first):
+                changes.n_left_alone += was.state is FileState.LEFT_ALONE
+                _compare_ctimes(was, observation, changes)
+            elif was is None and is_first and self._was_there(status):
+                changes.left_alone.append(observation)
+            elif is_first and self._is_surely_settled(status):
+                changes.settled.append(observation)
+            else:
+                changes.n_news += was is None or was.state is not FileState.SETTLING
+                changes.touched.append((
+                    observation.rel_path,
+                    EventKind.CREATED if was is None or is_first else EventKind.FOUND))
+        changes.n_left_alone += len(changes.left_alone)
+        return changes
+
+    def _is_as_known(self, was: KnownFile, observation: Observation, is_first: bool) -> bool:
+        if is_first and self._upload_existing and was.state is FileState.LEFT_ALONE:
+            return False  # it was not wanted before, and is now
+        if was.state is FileState.SETTLING:
+            return (was.n_bytes, was.mtime_ns) == (observation.n_bytes, observation.mtime_ns)
+        return is_as_seen(was, observation)
+
+    def _was_there(self, status: os.stat_result) -> bool:
+        """Return whether a file was there before the program, and is not asked for."""
+        return not self._upload_existing \
+            and last_change_ns(status, time.time_ns()) < self._start_ns
+
+    def _is_surely_settled(self, status: os.stat_result) -> bool:
+        last = max(status.st_mtime_ns, last_change_ns(status, time.time_ns()))
+        return self._start_ns - last > self._settled_ns
+
+
+def _compare_ctimes(was: KnownFile, observation: Observation, changes: Changes) -> None:
+    """Sort an uploaded file in that looks unchanged, unless it is in doubt already."""
+    if was.state is not FileState.UPLOADED or was.is_in_doubt:
+        return
+    if was.rest_ctime_ns is None and observation.ctime_ns:
+        changes.ctimes.append(observation)
+    elif has_other_ctime(was, observation):
+        changes.in_doubt.append(observation.rel_path)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 
 from tui.config.settings import Settings
 from tui.engine.finding.changes import (
-    AT_REST_BY_ONE_CLOCK_SECONDS,
-    AT_REST_BY_TWO_CLOCKS_SECONDS,
+    SETTLED_BY_ONE_CLOCK_SECONDS,
+    SETTLED_BY_TWO_CLOCKS_SECONDS,
     Comparison,
 )
 from tui.engine.finding.lag import Lags
+from tui.engine.finding.scan_requests import ScanRequests
 from tui.engine.finding.scanner import Scanner
 from tui.engine.finding.selection import TOO_LONG, FileRecords, Selection
 from tui.engine.finding.settling import Settling
+from tui.engine.finding.stuck_files import StuckFiles
 from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.finding.watcher import Watcher
 from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
@@ -27,7 +27,6 @@ from tui.engine.system.workers import Worker
 
 logger = logging.getLogger(__name__)
 
-_MOST_REFUSED = 10_000
 
 
 class Finder:
@@ -36,52 +35,47 @@ class Finder:
     Args:
         settings: the program's.
         ledger: where what is found is recorded.
-        on_queued: told how many files were put in line.
-        on_death: see :class:`Worker`.
+        on_queued: called when files were put in line.
+        on_stuck: told a path that is held or has failed, and why.
         new_since_ns: files changed after this time are new, although the program was not there:
             when the tables of a lost ledger were written.
         clock: of the upload directory's file system, where another one is to be believed.
     """
 
-    def __init__(self, settings: Settings, ledger: FileRecords, on_queued: Callable[[int], None],
-                 on_death: Callable[[str, BaseException], None], *,
+    def __init__(self, settings: Settings, ledger: FileRecords, on_queued: Callable[[], None],
+                 on_stuck: Callable[[str, FileState, str], None], *,
                  new_since_ns: int | None = None, clock: FileClock | None = None) -> None:
         self._settings = settings
         self._ledger = ledger
         self._on_queued = on_queued
-        self._on_death = on_death
         self._selection = Selection(settings)
+        clock = clock or FileClock(settings.state_dir, settings.upload_dir)
         self._root = UploadRoot(settings.upload_dir,
-                                settings.upload_dir_given or settings.upload_dir)
+                                settings.upload_dir_given or settings.upload_dir, clock)
         self._lags = Lags(settings.lag_seconds)
-        self._refused: dict[str, FileStatus] = {}
-        self._refusing = threading.Lock()
+        self.stuck = StuckFiles(ledger, on_stuck)
         self._is_running = False
         self._knew_files = not ledger.is_new
-        self._clock = clock or FileClock(settings.state_dir, settings.upload_dir)
-        self._has_one_clock = new_since_ns is None and self._clock.can_be_read()
-        self._start_ns = self._clock.now_ns() if new_since_ns is None else new_since_ns
+        self._has_one_clock = new_since_ns is None and clock.can_be_read()
+        self._start_ns = clock.now_ns() if new_since_ns is None else new_since_ns
         # Durable before anything is watched: a kill at once must not make old files new ones.
         ledger.record_covered(self._start_ns, is_seen=False)
         self._scanned_before = False
         self._make()
 
     def _make(self) -> None:
-        settings, selection = self._settings, self._selection
-        self._settling = Settling(
-            settings, selection, self._ledger, self._lags, self._on_queued, self._scan_soon,
-            self._refuse, self._root.why_offline, self._on_death)
-        self._watcher = Watcher(settings, self._heard, self._scan_soon,
-                                self._heard_of_directory)
+        settings, selection, ledger = self._settings, self._selection, self._ledger
+        self.requests = ScanRequests()
+        self._settling = Settling(settings, selection, ledger, self._lags, self._root,
+                                  self.requests, self.stuck, self._on_queued)
+        self._watcher = Watcher(settings, self)
         comparison = Comparison(
-            settings, selection, self._ledger, self._settling.touch, self._on_queued,
-            self._start_ns, AT_REST_BY_ONE_CLOCK_SECONDS if self._has_one_clock
-            else AT_REST_BY_TWO_CLOCKS_SECONDS)
-        self._scanner = Scanner(
-            settings, selection, comparison, self._root, self._watcher, self._settling.has_room,
-            self._refuse, self._forget_refused, self._clock.now_ns,
-            self._settling.cover, self._on_death, knew_files=self._knew_files,
-            is_first=not self._scanned_before)
+            settings, selection, ledger, self._start_ns, SETTLED_BY_ONE_CLOCK_SECONDS
+            if self._has_one_clock else SETTLED_BY_TWO_CLOCKS_SECONDS)
+        self._scanner = Scanner(settings, ledger, comparison, self._root, self._watcher,
+                                self._settling, self.stuck, self.requests)
+        self._scanner.knew_files = self._knew_files
+        self._scanner.is_first = not self._scanned_before
 
     def start(self) -> None:
         """Start the watcher first and the scan second, so that nothing falls between them."""
@@ -113,19 +107,25 @@ class Finder:
         """Return the threads without which files would be missed."""
         return [self._settling, self._scanner]
 
-    def _scan_soon(self, why: str) -> None:
-        self._scanner.scan_soon(why)
+    # What the watcher tells.
 
-    def _heard(self, rel_path: str, kind: EventKind) -> None:
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+        """Have a file settle to which something happened, if it is wanted."""
         reason = self._selection.why_not_path(rel_path)
         if reason == TOO_LONG:
-            self._refuse(rel_path, reason)
+            self.stuck.refuse(rel_path, reason)
         elif not reason:
-            sure = self._watcher.is_sure(kind)
-            self._settling.touch(rel_path, kind if sure else EventKind.FOUND)
+            self._settling.touch(rel_path, kind if is_sure else EventKind.FOUND)
 
-    def _heard_of_directory(self, rel_path: str) -> None:
-        self._scanner.look_into(rel_path)
+    def heard_of_directory(self, rel_path: str) -> None:
+        """Have a directory looked into that has just appeared."""
+        self.requests.look_into(rel_path)
+
+    def events_lost(self, why: str) -> None:
+        """Have everything looked at again."""
+        self.requests.scan(why)
+
+    # What sending tells.
 
     def touch(self, rel_path: str) -> None:
         """Say that the content of a path was found to be another."""
@@ -143,30 +143,7 @@ class Finder:
         """Look, and return why the upload directory cannot be seen; empty where it can."""
         return self._root.why_offline()
 
-    def _refuse(self, rel_path: str, reason: str) -> None:
-        with self._refusing:
-            if rel_path in self._refused or len(self._refused) > _MOST_REFUSED:
-                return
-            n_before = len(self._refused)
-            self._refused[rel_path] = FileStatus(
-                rel_path=rel_path, state=FileState.FAILED, n_bytes=0, since=time.time(),
-                reason=reason if reason == TOO_LONG else f"{reason}. Rename it")
-        if n_before == _MOST_REFUSED:
-            logger.error("more than %d files cannot be uploaded; no more of them are named",
-                         _MOST_REFUSED)
-        logger.error("%s cannot be uploaded: %s", rel_path, reason)
-
-    def _forget_refused(self, still_there: set[str]) -> None:
-        with self._refusing:
-            for rel_path in [path for path in self._refused if path not in still_there]:
-                del self._refused[rel_path]
-
     # What people ask.
-
-    def refused(self) -> tuple[FileStatus, ...]:
-        """Return the files that can never be uploaded, as they are."""
-        with self._refusing:
-            return tuple(self._refused.values())
 
     @property
     def can_see_all(self) -> bool:

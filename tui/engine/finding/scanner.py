@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from array import array
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tui.config.settings import Settings
-from tui.engine.finding.changes import Comparison
-from tui.engine.finding.selection import Selection
+from tui.engine.finding.changes import Changes, Comparison
+from tui.engine.finding.scan_requests import ScanRequests
+from tui.engine.finding.selection import FileRecords
+from tui.engine.finding.settling import Settling
+from tui.engine.finding.stuck_files import StuckFiles
 from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.finding.walk import Batch, walk
 from tui.engine.finding.watcher import Watcher
@@ -23,11 +26,8 @@ logger = logging.getLogger(__name__)
 #: Share of the time that scans may take: more of it where events are known to go missing.
 _MOST_OF_THE_TIME, _MOST_WHERE_EVENTS_SUFFICE = 0.05, 0.005
 _LOOK_SECONDS = 1.0
-#: A new directory is looked into so long after it was heard of.
-_LOOK_INTO_SECONDS = 0.5
 #: A clean stop waits no longer than this for its last scan.
 _LAST_SCAN_SECONDS = 5.0
-_MOST_NEW_DIRECTORIES = 10_000
 #: Stands for no path, but for all of them.
 _BEGINNING_TO_WATCH = "the beginning of watching"
 
@@ -37,44 +37,35 @@ class Scanner(Worker):
 
     Args:
         settings: the period.
-        selection: judges names.
+        ledger: where what need not settle is recorded.
         comparison: judges files.
         root: the upload directory.
         watcher: is looked after between scans.
-        has_room: waits for room for what a scan finds, as many seconds as it is told.
-        on_refused: told a path and why it can never be uploaded.
-        on_refused_seen: told all such paths that a whole scan saw.
-        now_ns: asked for the time by the file system's clock, nanoseconds since the epoch.
-        on_covered: told the time at which a scan began that has seen everything.
-        on_death: see :class:`Worker`.
+        settling: takes what is new or has changed.
+        stuck: told of names that cannot be sent.
+        requests: what is to be looked at before the next scan is due.
+
+    Attributes:
         is_first: whether no scan has been completed since the start.
+        knew_files: whether the ledger knew files before the start.
     """
 
-    def __init__(self, settings: Settings, selection: Selection, comparison: Comparison,
-                 root: UploadRoot, watcher: Watcher, has_room: Callable[[float], bool],
-                 on_refused: Callable[[str, str], None],
-                 on_refused_seen: Callable[[set[str]], None], now_ns: Callable[[], int],
-                 on_covered: Callable[[int], None],
-                 on_death: Callable[[str, BaseException], None], *, knew_files: bool,
-                 is_first: bool) -> None:
-        super().__init__("scanning", on_death)
+    def __init__(self, settings: Settings, ledger: FileRecords, comparison: Comparison,
+                 root: UploadRoot, watcher: Watcher, settling: Settling, stuck: StuckFiles,
+                 requests: ScanRequests) -> None:
+        super().__init__("scanning")
         self._period = settings.rescan_seconds
         self._upload_existing = settings.upload_existing
-        self._selection = selection
+        self._ledger = ledger
+        self._selection = comparison.selection
         self._comparison = comparison
         self._root = root
         self._watcher = watcher
-        self._has_room = has_room
-        self._on_refused = on_refused
-        self._on_refused_seen = on_refused_seen
-        self._now_ns = now_ns
-        self._on_covered = on_covered
-        self._knew_files = knew_files
+        self._settling = settling
+        self._stuck = stuck
+        self._requests = requests
+        self.is_first = self.knew_files = True
         self._calls = GuardedCalls("scanning", self._answers_again, self.stopping.is_set)
-        self._asked = threading.Event()
-        self._lock = threading.Lock()
-        self._new_directories: dict[str, float] = {}
-        self.is_first = is_first
         self._never_read: set[str] = set()
         self._unreadable: dict[str, str] = {}
         self._left_out: tuple[str, ...] = ()
@@ -88,24 +79,11 @@ class Scanner(Worker):
 
     # From other threads.
 
-    def scan_soon(self, why: str) -> None:
-        """Ask for a scan at once."""
-        logger.warning("%s; the directory is scanned again", why)
-        self._asked.set()
-
-    def look_into(self, directory: str) -> None:
-        """Ask for a look into a directory that has just appeared; events in it may be missing."""
-        with self._lock:
-            if len(self._new_directories) < _MOST_NEW_DIRECTORIES:
-                self._new_directories.setdefault(directory, time.monotonic() + _LOOK_INTO_SECONDS)
-            else:
-                self._asked.set()
-
     def _answers_again(self, path: str) -> None:
         if path == _BEGINNING_TO_WATCH:
-            self._asked.set()
+            self._requests.scan()
         else:
-            self.look_into(path.rpartition("/")[0])
+            self._requests.look_into(path.rpartition("/")[0])
 
     @property
     def last_age(self) -> float | None:
@@ -142,14 +120,14 @@ class Scanner(Worker):
         """
         self._is_last = last_scan and not self.is_first
         super().stop()
-        self._asked.set()
+        self._requests.scan()
 
     # The thread.
 
     def work(self) -> None:
         self._listen(self._watcher.start)
         while not self.stopping.is_set():
-            self._asked.clear()
+            self._requests.begin_scan()
             if self._is_root_there():
                 self._scan()
             self._wait()
@@ -165,8 +143,8 @@ class Scanner(Worker):
         period = self._period if self._period > 0 or not self._needs_scans() else 60.0
         self._next = time.monotonic() + max(period, cost) if period > 0 else None
         # Even when asked, scans must not follow one another without a pause.
-        self.stopping.wait(min(took, 60.0) if self._asked.is_set() else 0)
-        while not self.stopping.is_set() and not self._asked.wait(self._seconds_to_look()):
+        self.stopping.wait(min(took, 60.0) if self._requests.is_scan_asked else 0)
+        while not self.stopping.is_set() and not self._requests.wait(_LOOK_SECONDS):
             was_offline = bool(self.source_offline)
             is_there = self._is_root_there()
             if is_there and (was_offline or self._is_watching_restarted()):
@@ -180,19 +158,12 @@ class Scanner(Worker):
         """Return whether something can only be found by a scan, even where they are off."""
         return bool(self.source_offline or self._unreadable or self._watcher.problems())
 
-    def _seconds_to_look(self) -> float:
-        with self._lock:
-            first = next(iter(self._new_directories.values()), None)
-        if first is None:
-            return _LOOK_SECONDS
-        return min(_LOOK_SECONDS, max(0.01, first - time.monotonic()))
-
     def _is_watching_restarted(self) -> bool:
         """Listen anew where the observer is deaf, or could not watch and now may."""
         if self._watcher.is_well():
             self._watcher.look_for_unwatched()
             has_changed = self._watcher.have_mounts_changed()
-            if not self._watcher.is_out_of_pace(self.last_seconds or 0.0) and not has_changed:
+            if not self._watcher.needs_new_interval(self.last_seconds or 0.0) and not has_changed:
                 return False
         is_due = self._next is not None and time.monotonic() >= self._next
         if self._watcher.problem and not is_due:
@@ -236,7 +207,7 @@ class Scanner(Worker):
         if self.source_offline or is_another:
             self.source_offline = ""
             self._listen(self._watcher.restart)
-            self._asked.set()
+            self._requests.scan()
         return True
 
     def _note_elsewhere(self) -> None:
@@ -256,9 +227,8 @@ class Scanner(Worker):
         Args:
             last_seconds: for the last scan, which a stop does not end: how long it may take.
         """
-        began, began_ns = time.monotonic(), self._now_ns()
-        self._comparison.n_left_alone = self._comparison.n_left_alone_new = n_found = 0
-        self._comparison.n_in_doubt = 0
+        began, began_ns = time.monotonic(), self._root.clock.now_ns()
+        found = _Found()
         unreadable: dict[str, str] = {}
         inodes = array("Q")
         refused: set[str] = set()
@@ -270,29 +240,30 @@ class Scanner(Worker):
             inodes.append(batch.inode)
             refused.update(rel_path for rel_path, _ in batch.refused)
             left_out += batch.left_out
-            n_found += self._take(batch, unreadable)
+            found.add(self._take(batch, unreadable))
         if not self._is_root_there():
             return  # the walk may have seen nothing for want of an upload directory
         self._unreadable = unreadable
         self._never_read &= set(unreadable)
-        self._on_refused_seen(refused)
+        self._stuck.forget_others(refused)
         self._note_left_out(tuple(sorted(left_out)))
         self._watcher.seen(inodes)
         self.last_seconds = time.monotonic() - began
         self._ended = time.monotonic()
-        self._say_found(n_found)
+        self._say_found(found)
         # What was there already must be known to have been so, or the next scan takes it for new.
-        self.is_first = self.is_first and not self._comparison.make_durable()
+        self.is_first = self.is_first and not self._ledger.make_durable()
         if not unreadable and not self.is_first:
-            self._on_covered(began_ns)
+            self._settling.cover(began_ns)
 
     def _note_left_out(self, left_out: tuple[str, ...]) -> None:
         if left_out and left_out != self._left_out:
             logger.warning("%s", _left_out_words(left_out))
         self._left_out = left_out
 
-    def _take(self, batch: Batch, unreadable: dict[str, str]) -> int:
-        while not self._has_room(1.0) and not self.stopping.is_set():
+    def _take(self, batch: Batch, unreadable: dict[str, str]) -> Changes:
+        """Compare some files with the ledger, record what can be, and have the rest settle."""
+        while not self._settling.has_room(1.0) and not self.stopping.is_set():
             pass
         for name, why in batch.unreadable:
             unreadable[name] = why
@@ -303,8 +274,14 @@ class Scanner(Worker):
                                name or "the upload directory", why)
                 self._unreadable[name] = why
         for rel_path, why in batch.refused:
-            self._on_refused(rel_path, why)
-        return self._comparison.compare(batch, is_first=self._is_first_look(batch))
+            self._stuck.refuse(rel_path, why)
+        changes = self._comparison.compare(batch, is_first=self._is_first_look(batch))
+        for rel_path, kind in changes.touched:
+            self._settling.touch(rel_path, kind)
+        changes.record(self._ledger)
+        if changes.settled:
+            self._settling.on_queued()
+        return changes
 
     def _is_first_look(self, batch: Batch) -> bool:
         """Return whether what is in a directory may have been there before the program."""
@@ -320,43 +297,54 @@ class Scanner(Worker):
         return any(f"{batch.directory}/{name}".removeprefix("/") in self._never_read
                    for name, _ in batch.files)
 
-    def _say_found(self, n_found: int) -> None:
-        if n := self._comparison.n_in_doubt:
+    def _say_found(self, found: _Found) -> None:
+        if n := found.n_in_doubt:
             logger.info("%s since %s uploaded, but not in size or modification time: %s read again "
                         "to see whether the content did",
                         "1 file changed" if n == 1 else f"{n:,} files changed",
                         "it was" if n == 1 else "they were", "it is" if n == 1 else "they are")
         if not self.is_first:
-            self.n_missed = n_found
-            if n_found:
+            self.n_missed = found.n_news
+            if found.n_news:
                 logger.info("the scan found %s that no event had told of",
-                            "1 file" if n_found == 1 else f"{n_found:,} files")
+                            "1 file" if found.n_news == 1 else f"{found.n_news:,} files")
             return
-        n, n_new = self._comparison.n_left_alone, self._comparison.n_left_alone_new
+        n, n_new = found.n_left_alone, found.n_left_alone_new
         if self._has_said_left_alone:
             return
         self._has_said_left_alone = True
         if n and not self._upload_existing:
-            new = f", {n_new:,} of them new since the last run" if self._knew_files else ""
+            new = f", {n_new:,} of them new since the last run" if self.knew_files else ""
             what = "1 file was here already and is" if n == 1 \
                 else f"{n:,} files were here already and are"
             logger.info("%s left alone%s; --upload_existing sends %s", what, new,
                         "it" if n == 1 else "them")
 
     def _look_into_new_directories(self) -> None:
-        now = time.monotonic()
-        with self._lock:
-            due = [name for name, due_at in self._new_directories.items() if due_at <= now]
-            for name in due:
-                del self._new_directories[name]
         seen: set[str] = set()
-        for name in sorted(due):
+        for name in self._requests.take_directories():
             if any(name.startswith(other + "/") for other in seen):
                 continue
             seen.add(name)
             if not self._selection.why_not_directory(name):
                 for batch in walk(self._selection, self._calls, name):
                     self._take(batch, {})
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a scan found, in numbers of files."""
+
+    n_news: int = 0
+    n_left_alone: int = 0
+    n_left_alone_new: int = 0
+    n_in_doubt: int = 0
+
+    def add(self, changes: Changes) -> None:
+        self.n_news += changes.n_news
+        self.n_left_alone += changes.n_left_alone
+        self.n_left_alone_new += len(changes.left_alone)
+        self.n_in_doubt += len(changes.in_doubt)
 
 
 def _left_out_words(directories: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from tui.config.state_files import (
     may_be_ledger_name,
 )
 from tui.engine.finding.path_regex import PathRegex, TooLongError
-from tui.engine.model.files import FileState, KnownFile, Observation
+from tui.engine.model.files import KnownFile, Observation
 from tui.engine.system.file_status import change_time_ns, is_link, mtime_in_64_bits
 from tui.engine.system.mounts import file_system_kind, keeps_file_numbers
 
@@ -236,17 +236,3 @@ class Selection:
 def kind_of(status: os.stat_result) -> str:
     """Return what a file is that is no regular one, in words."""
     return next((word for test, word in _KINDS if test(status.st_mode)), "a special file")
-
-
-def has_other_ctime(known: KnownFile, observation: Observation) -> bool:
-    """Return whether a file changed since it was uploaded, be it only in its attributes."""
-    return known.rest_state is FileState.UPLOADED and known.rest_ctime_ns is not None \
-        and observation.ctime_ns not in (0, known.rest_ctime_ns)
-
-
-def is_replaced(known: KnownFile, observation: Observation) -> bool:
-    """Return whether another file of the same size and time may have taken a path.
-
-    A file left alone is known by size and time alone; of an uploaded one, the content decides.
-    """
-    return known.rest_state is not FileState.LEFT_ALONE and known.is_replaced_by(observation)

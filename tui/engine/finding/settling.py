@@ -10,15 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.config.settings import Settings
+from tui.engine.finding.changes import has_other_ctime, is_as_seen, is_as_settled
 from tui.engine.finding.lag import Lags
-from tui.engine.finding.selection import (
-    NOT_UTF8,
-    FileRecords,
-    Selection,
-    has_other_ctime,
-    is_replaced,
-)
-from tui.engine.model.files import EventKind, FileState, FileStatus, KnownFile, Observation
+from tui.engine.finding.scan_requests import ScanRequests
+from tui.engine.finding.selection import NOT_UTF8, FileRecords, Selection
+from tui.engine.finding.stuck_files import StuckFiles
+from tui.engine.finding.upload_root import UploadRoot
+from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
 from tui.engine.system.guarded_calls import GuardedCalls, Touching
 from tui.engine.system.paths import is_utf8, matches
 from tui.engine.system.workers import Worker
@@ -67,30 +65,28 @@ class Settling(Worker):
     """Queues files once they have been unmodified for the lag time.
 
     Args:
-        settings: the lag time.
+        settings: ``--max_settle_seconds``.
         selection: judges names and looks at the disk.
         ledger: where everything is recorded.
         lags: how long each path has to rest.
-        on_queued: told how many files were put in line.
-        ask_for_scan: too much came at once; a scan has to find it again.
-        on_refused: told a path and why it can never be uploaded.
-        why_offline: asked before a file is taken for gone; empty where the directory is there.
-        on_death: see :class:`Worker`.
+        root: asked before a file is taken for gone, whether the directory is there.
+        requests: too much came at once; a scan has to find it again.
+        stuck: told what cannot be sent.
+        on_queued: called when files were put in line.
     """
 
     def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords, lags: Lags,
-                 on_queued: Callable[[int], None], ask_for_scan: Callable[[str], None],
-                 on_refused: Callable[[str, str], None], why_offline: Callable[[], str],
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("settling", on_death)
+                 root: UploadRoot, requests: ScanRequests, stuck: StuckFiles,
+                 on_queued: Callable[[], None]) -> None:
+        super().__init__("settling")
         self._max_settle = settings.max_settle_seconds
         self._selection = selection
         self._ledger = ledger
         self._lags = lags
-        self._on_queued = on_queued
-        self._ask_for_scan = ask_for_scan
-        self._on_refused = on_refused
-        self._why_offline = why_offline
+        self._root = root
+        self._requests = requests
+        self._stuck = stuck
+        self.on_queued = on_queued
         self._calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
                                    self.stopping.is_set)
         self._changed = threading.Condition()
@@ -110,7 +106,7 @@ class Settling(Worker):
             heard = self._intake.get(rel_path)
             if heard is None:
                 if len(self._intake) >= _INTAKE_PATHS:
-                    self._ask_for_scan("more happened at once than could be taken in")
+                    self._requests.scan("more happened at once than could be taken in")
                     return
                 heard = self._intake[rel_path] = _Heard()
             heard.is_forced = heard.is_forced or kind in _FORCING
@@ -242,7 +238,7 @@ class Settling(Worker):
                 if len(answered) == len(rest):  # it answered in the moment it was given up
                     return looks + answered
                 hung = rest[len(answered)]
-                self._hold(hung, error.what)
+                self._stuck.hold(hung, error.what)
                 looks += [*answered, (hung, None, error.what)]
         return looks
 
@@ -257,12 +253,8 @@ class Settling(Worker):
             reason = f"it cannot be looked at: {error.strerror or error}"
         except FileSystemHangError as error:
             reason = error.what
-        self._hold(rel_path, reason)
+        self._stuck.hold(rel_path, reason)
         return rel_path, None, reason
-
-    def _hold(self, rel_path: str, reason: str) -> None:
-        self._ledger.record_held(rel_path, reason)
-        logger.warning("%s is held: %s; it is tried again by itself", rel_path, reason)
 
     def _drop(self, look: _Look) -> None:
         """End the settling of a path that holds nothing to send."""
@@ -270,7 +262,7 @@ class Settling(Worker):
         known = self._ledger.known(rel_path)
         if known is not None and known.state is FileState.HELD and reason:
             pass  # held just now, or before
-        elif self._why_offline():
+        elif self._root.why_offline():
             return  # nothing is taken for gone while nothing can be seen
         else:
             self._ledger.forget([rel_path])
@@ -289,7 +281,7 @@ class Settling(Worker):
             if is_utf8(rel_path):
                 wanted.append(rel_path)
             else:
-                self._on_refused(rel_path, NOT_UTF8)
+                self._stuck.refuse(rel_path, NOT_UTF8)
         for start in range(0, len(wanted), _BATCH_PATHS):
             self._begin(self._look_at(wanted[start:start + _BATCH_PATHS]), intake)
         if covered_ns is not None:
@@ -325,7 +317,7 @@ class Settling(Worker):
             return heard.is_forced and not entry.is_forced
         known = self._ledger.known(rel_path)
         if known is not None and known.state is not FileState.SETTLING \
-                and _is_as_seen(known, observation) and not heard.is_forced:
+                and is_as_seen(known, observation) and not heard.is_forced:
             return False  # an event that changed nothing, such as an open for writing
         if known is not None:
             self._lags.stirred(observation)
@@ -395,12 +387,12 @@ class Settling(Worker):
             for rel_path in [*unchanged, *(o.rel_path for o in queued)]:
                 self._settling.pop(rel_path, None)
         if queued:
-            self._on_queued(len(queued))
+            self.on_queued()
 
     def _end(self, entry: _Unsettled, observation: Observation, queued: list[Observation],
              unchanged: list[str], in_doubt: list[str]) -> None:
         known = None if entry.is_forced else self._ledger.known(observation.rel_path)
-        if known is not None and is_as_at_rest(known, observation):
+        if known is not None and is_as_settled(known, observation):
             unchanged.append(observation.rel_path)
             if has_other_ctime(known, observation):
                 in_doubt.append(observation.rel_path)
@@ -421,16 +413,3 @@ class Settling(Worker):
 
     def _is_long_enough(self, entry: _Unsettled) -> bool:
         return 0 < self._max_settle <= time.monotonic() - entry.first
-
-
-def _is_as_seen(known: KnownFile, observation: Observation) -> bool:
-    """Return whether a file is as it was last seen."""
-    return (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
-        and not is_replaced(known, observation)
-
-
-def is_as_at_rest(known: KnownFile, observation: Observation) -> bool:
-    """Return whether a file that seemed to change is what was uploaded, or left alone."""
-    return known.rest_state is not None and not is_replaced(known, observation) \
-        and (known.rest_n_bytes, known.rest_mtime_ns) == (
-            observation.n_bytes, observation.mtime_ns)

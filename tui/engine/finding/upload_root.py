@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tui.engine.system.file_clock import FileClock
 from tui.engine.system.mounts import mount_point
 
 
@@ -14,10 +15,12 @@ class UploadRoot:
     Args:
         path: absolute path of the upload directory, without links.
         given: the path that it was named by, which may go through links.
+        clock: of its file system.
     """
 
-    def __init__(self, path: Path, given: Path) -> None:
+    def __init__(self, path: Path, given: Path, clock: FileClock) -> None:
         self.path = path
+        self.clock = clock
         self._given = given
         self._mount = ""
         self._identity: tuple[int, int] | None = None

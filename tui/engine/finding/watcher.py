@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -47,6 +48,19 @@ _MORE_EVENTS = "on Linux, raise fs.inotify.max_queued_events with sysctl"
 _LEAST_POLL_SECONDS, _MOST_POLL_SECONDS, _POLLING_SHARE = 1.0, 60.0, 0.05
 #: Overflows reported within this time are one.
 _ONE_OVERFLOW_SECONDS = 1.0
+
+
+class Listener(Protocol):
+    """Who is told of events, on the observer's thread; paths are relative and POSIX."""
+
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+        """Hear that something happened to a file; unless it is sure, that it was seen at least."""
+
+    def heard_of_directory(self, rel_path: str) -> None:
+        """Hear that a directory has appeared."""
+
+    def events_lost(self, why: str) -> None:
+        """Hear that events may have been lost, and why."""
 
 
 class _Handler(FileSystemEventHandler):
@@ -104,18 +118,12 @@ class Watcher:
 
     Args:
         settings: the directory and the kind of observer.
-        heard: told of each path, relative and POSIX, and what happened.
-        on_overflow: told why events may have been lost.
-        heard_of_directory: told of each directory that appeared.
+        listener: is told of what happens.
     """
 
-    def __init__(self, settings: Settings, heard: Callable[[str, EventKind], None],
-                 on_overflow: Callable[[str], None],
-                 heard_of_directory: Callable[[str], None] = lambda rel_path: None) -> None:
+    def __init__(self, settings: Settings, listener: Listener) -> None:
         self._root = settings.upload_dir
-        self._heard_by = heard
-        self._heard_of_directory = heard_of_directory
-        self._on_overflow = on_overflow
+        self._listener = listener
         self._overflows = _OverflowHandler(self._overflowed)
         self._kind = file_system_kind(self._root)
         self.is_polling = settings.use_polling_observer or not delivers_events(self._kind)
@@ -170,7 +178,7 @@ class Watcher:
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
             self._observing = observe(
-                self._root, _Handler(self._root, self._heard, self._heard_of_directory),
+                self._root, _Handler(self._root, self.note, self._listener.heard_of_directory),
                 EVENT_TYPES, self.poll_seconds if self.is_polling else None)
         except CannotObserveError as error:
             remedy = f"; {error.remedy}" if error.remedy else ""
@@ -188,11 +196,12 @@ class Watcher:
             logger.warning("%s; it is tried again with every scan", problem)
         self.problem = problem
 
-    def _heard(self, rel_path: str, kind: EventKind) -> None:
+    def note(self, rel_path: str, kind: EventKind) -> None:
+        """Tell the listener of an event, and whether its kind can be believed."""
         self._last_event = time.monotonic()
-        self._heard_by(rel_path, kind)
+        self._listener.heard(rel_path, kind, is_sure=self._is_sure(kind))
 
-    def is_out_of_pace(self, walk_seconds: float) -> bool:
+    def needs_new_interval(self, walk_seconds: float) -> bool:
         """Return whether polling has to begin anew with another pause, now set, between polls.
 
         Args:
@@ -204,7 +213,7 @@ class Watcher:
         self.poll_seconds = wanted
         return True
 
-    def is_sure(self, kind: EventKind) -> bool:
+    def _is_sure(self, kind: EventKind) -> bool:
         """Return whether an event of a kind means what it says.
 
         A polling observer takes a share that comes back for new files. Only inotify tells writing
@@ -219,8 +228,8 @@ class Watcher:
         self._last_overflow = now
         if now - last > _ONE_OVERFLOW_SECONDS:
             self.n_overflows += 1
-            self._on_overflow(f"events lost, scanned again: the queue of file events overflowed; "
-                              f"{_MORE_EVENTS}")
+            self._listener.events_lost("events lost, scanned again: the queue of file events "
+                                       f"overflowed; {_MORE_EVENTS}")
 
     def have_mounts_changed(self) -> bool:
         """Return whether a file system was mounted or unmounted in the directory, and say so.

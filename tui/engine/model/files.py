@@ -77,10 +77,6 @@ class KnownFile:
     rest_ctime_ns: int | None = None
     is_in_doubt: bool = False
 
-    def is_replaced_by(self, observation: Observation) -> bool:
-        """Return whether another file has taken the path."""
-        return 0 not in (self.inode, observation.inode) and self.inode != observation.inode
-
 
 class WaitingFile(NamedTuple):
     """A path in line: what the sending side needs of its row.

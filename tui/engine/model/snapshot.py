@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from tui.engine.model.files import FileStatus
+from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.versions import VersionRecord
 
 
@@ -257,13 +257,31 @@ class Notice:
     rel_path: str = ""
 
 
+class PathState(enum.StrEnum):
+    """What is happening to a path, in a word or two."""
+
+    UNKNOWN = "unknown"
+    EXCLUDED = "excluded"
+    LEFT_ALONE = "left alone"
+    SETTLING = "settling"
+    WAITING = "waiting"
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    HELD = "held"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, state: FileState) -> PathState:
+        """Return the verdict on a file of which only the state counts."""
+        return cls[state.name]
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What is happening to a path, and why; the answer to `why`.
 
     Attributes:
-        verdict: ``unknown``, ``excluded``, ``left alone``, ``settling``, ``waiting``,
-            ``uploading``, ``uploaded``, ``held`` or ``failed``.
+        verdict: the answer in a word or two.
         status: where it stands; None for an excluded or unknown path.
         version: the last version that was begun; None where there is none.
         n_bytes_ahead: payload that goes before it, while it waits.
@@ -271,7 +289,7 @@ class Explanation:
     """
 
     rel_path: str
-    verdict: str
+    verdict: PathState
     status: FileStatus | None = None
     version: VersionRecord | None = None
     n_bytes_ahead: int = 0

@@ -9,6 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tui.engine.model.files import WaitingFile
+
 
 class VersionState(enum.IntEnum):
     """Where a version that was sent, or begun, stands. Stored in the ledger."""
@@ -134,3 +136,39 @@ class ChunkMap:
     n_chunks: int
     n_produced: int
     delivered: bytes
+
+
+class OutcomeKind(enum.Enum):
+    """What became of a version on its way, as it is recorded."""
+
+    PROGRESS = enum.auto()  #: more of it is acknowledged, and it goes on
+    COMPLETE = enum.auto()  #: every chunk is acknowledged, by the ledger's topic
+    ABANDONED = enum.auto()  #: its bytes cannot be had any more
+    HELD = enum.auto()  #: it cannot be sent just now
+
+
+class Outcome(NamedTuple):
+    """What sending hands to recording.
+
+    Attributes:
+        kind: what became of the version.
+        file: its row in the line.
+        delivery: what is acknowledged.
+        is_sent_twice: from now on some of its chunks may be on the topic twice.
+        may_be_on_topic: whether chunks of it may be there, acknowledged or not.
+        reason: why it is held; empty otherwise.
+        retry_after_seconds: until it is tried again; None where only on request.
+    """
+
+    kind: OutcomeKind
+    file: WaitingFile
+    delivery: Delivery
+    is_sent_twice: bool = False
+    may_be_on_topic: bool = True
+    reason: str = ""
+    retry_after_seconds: float | None = None
+
+    @property
+    def version(self) -> FileVersion:
+        """The version that it is about."""
+        return self.delivery.version

@@ -102,6 +102,14 @@ class Ledger:
                 f"{name}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
 
+    def recorded_id(self, name: str) -> str:
+        """Return the id of the ``cluster`` or the ``topic``; empty where none is recorded."""
+        return self.database.meta(f"{name}_id")
+
+    def record_id(self, name: str, found: str) -> None:
+        """Record the id of the ``cluster`` or the ``topic``."""
+        self.database.set_meta(f"{name}_id", found)
+
     def new_since_ns(self, *, has_one_clock: bool) -> int | None:
         """Return since when files that the ledger does not know are new.
 

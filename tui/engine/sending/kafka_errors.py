@@ -17,7 +17,7 @@ class Cure(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Treatment:
     """What a delivery error means.
 
     Attributes:
@@ -93,15 +93,15 @@ _TOPIC_IN_DOUBT = frozenset({
 })
 
 
-def judge(code: int) -> Verdict:
+def judge(code: int) -> Treatment:
     """Return what the error code of a delivery report means."""
     asks_for_check = code in _TOPIC_IN_DOUBT
     if code in _LATER_FOR_ALL:
-        return Verdict(Cure.LATER, _LATER_FOR_ALL[code], strikes_all=True)
+        return Treatment(Cure.LATER, _LATER_FOR_ALL[code], strikes_all=True)
     if code in _LATER:
-        return Verdict(Cure.LATER, _LATER[code], retry_after_seconds=60.0,
+        return Treatment(Cure.LATER, _LATER[code], retry_after_seconds=60.0,
                        asks_for_check=asks_for_check)
-    return Verdict(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
+    return Treatment(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
 
 
 def principal_of(config: Mapping[str, object], redact: Callable[[str], str]) -> str:

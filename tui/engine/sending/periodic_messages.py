@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -31,22 +31,6 @@ _MESSAGE_MAX_BYTES = 1_000_000
 _OVERHEAD_BYTES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodicContext:
-    """What periodic messages need of the program.
-
-    Attributes:
-        redact: takes the secrets out of a text.
-        embedded_address: returns where the program's embedded broker listens, so that no second
-            one is started; empty while that is not known.
-        on_death: see :class:`Worker`.
-    """
-
-    redact: Callable[[str], str]
-    embedded_address: Callable[[], str]
-    on_death: Callable[[str, BaseException], None]
-
-
 class PeriodicSender(Worker):
     """Sends messages at start, at every interval, and once at the end; best effort.
 
@@ -54,15 +38,19 @@ class PeriodicSender(Worker):
         name: of the thread, and what an operator calls the messages.
         settings: where to and how often.
         suffix: of the key, after the program id.
-        around: the program.
+        redact: takes the secrets out of a text.
+        embedded_address: returns where the program's embedded broker listens, so that no second
+            one is started; empty while that is not known.
         after: the dead thread in whose place this one goes on; None for the first.
     """
 
-    def __init__(self, name: str, settings: PeriodicMessages, suffix: str, around: PeriodicContext,
+    def __init__(self, name: str, settings: PeriodicMessages, suffix: str,
+                 redact: Callable[[str], str], embedded_address: Callable[[], str],
                  after: PeriodicSender | None = None) -> None:
-        super().__init__(name, around.on_death)
+        super().__init__(name)
         self._settings = settings
-        self._around = around
+        self._redact = redact
+        self._embedded_address = embedded_address
         self._key = f"{settings.program_id}_{suffix}".encode("utf-8", "surrogateescape")
         self._status: PeriodicStatus = after._status if after else PeriodicStatus(
             topic_name=settings.topic_name, program_id=settings.program_id)
@@ -117,7 +105,7 @@ class PeriodicSender(Worker):
         config = {"message.timeout.ms": _MESSAGE_LIFE_MS, **self._settings.producer_config,
                   "error_cb": self._on_error}
         while self._settings.shares_embedded_broker and "bootstrap.servers" not in config:
-            address = self._around.embedded_address()
+            address = self._embedded_address()
             if address:
                 config["bootstrap.servers"] = address
             elif self.stopping.wait(0.2):
@@ -151,10 +139,10 @@ class PeriodicSender(Worker):
                                last_outcome="delivered")
 
     def _on_error(self, error: KafkaError) -> None:
-        self._status = replace(self._status, last_outcome=self._around.redact(error.str()))
+        self._status = replace(self._status, last_outcome=self._redact(error.str()))
 
     def _failed(self, why: str) -> None:
-        why = self._around.redact(why)
+        why = self._redact(why)
         self._status = replace(self._status, n_failed=self._status.n_failed + 1,
                                last_outcome=why)
         if why != self._complaint:
@@ -173,12 +161,13 @@ class HeartbeatSender(PeriodicSender):
     Args:
         settings: where to and how often.
         acknowledged: returns chunks and value bytes since the start of the program.
-        around, after: see :class:`PeriodicSender`.
+        redact, embedded_address, after: see :class:`PeriodicSender`.
     """
 
     def __init__(self, settings: PeriodicMessages, acknowledged: Callable[[], tuple[int, int]],
-                 around: PeriodicContext, after: HeartbeatSender | None = None) -> None:
-        super().__init__("heartbeats", settings, "heartbeat", around, after)
+                 redact: Callable[[str], str], embedded_address: Callable[[], str],
+                 after: HeartbeatSender | None = None) -> None:
+        super().__init__("heartbeats", settings, "heartbeat", redact, embedded_address, after)
         self._acknowledged = acknowledged
         self._told: tuple[int, int] = after._told if after else (0, 0)
 
@@ -214,12 +203,13 @@ class LogMessageSender(PeriodicSender):
     Args:
         settings: where to and how often.
         lines: the log.
-        around, after: see :class:`PeriodicSender`.
+        redact, embedded_address, after: see :class:`PeriodicSender`.
     """
 
-    def __init__(self, settings: PeriodicMessages, lines: Lines, around: PeriodicContext,
+    def __init__(self, settings: PeriodicMessages, lines: Lines, redact: Callable[[str], str],
+                 embedded_address: Callable[[], str],
                  after: LogMessageSender | None = None) -> None:
-        super().__init__("log messages", settings, "log", around, after)
+        super().__init__("log messages", settings, "log", redact, embedded_address, after)
         self._lines = lines
 
     def n_waiting(self) -> tuple[int, int]:

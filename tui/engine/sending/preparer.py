@@ -7,12 +7,13 @@ import logging
 import os
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui.config.settings import Settings
 from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.model.versions import FileVersion, PastVersion, VersionState
+from tui.engine.sending.connection import Connection
 from tui.engine.sending.messages import MessageMaker, count_chunks
 from tui.engine.sending.producer import ChunkProducer
 from tui.engine.sending.queue import UploadQueue
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 class FilesInLine(Protocol):
     """What uploading tells the ledger of paths."""
 
+    def put_back(self, rel_path: str | None) -> int: ...
     def waiting(self, rel_path: str) -> WaitingFile | None: ...
     def set_partitions(self, files: Sequence[WaitingFile]) -> None: ...
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
@@ -49,38 +51,33 @@ class Versions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UploadContext:
-    """What all uploading threads share.
+    """What all uploading workers share.
 
     Attributes:
         settings: the program's.
-        queue, producer, files, versions: its parts.
-        n_partitions: asks for the topic's partition count, known once connected.
-        touch_again: a path changed under our hands, or (True) only grew: it has to rest again.
-        is_overdue: whether a path goes although it has not come to rest.
+        connection, queue, producer, files, versions: where they stand, and with whom they speak.
+        touch_again: told a file that changed while it was read: it has to settle again.
+        is_overdue: whether a path is sent although it has not settled.
         why_offline: looks whether the upload directory can be seen; empty where it can.
-        on_answer: a path that did not answer can be read again.
-        on_over: nothing more will happen to a version.
-        on_unsent: a path was held (reason) or failed.
+        on_stuck: told a path that is held or has failed, and why.
+        is_ledger: whether a file is the ledger itself, which must not be opened.
         begun_here: numbers of the versions begun by this process.
         hashing: the large files that are just being hashed, by path.
-        is_ledger: whether a file is the ledger itself, which must not be opened.
     """
 
     settings: Settings
+    connection: Connection
     queue: UploadQueue
     producer: ChunkProducer
     files: FilesInLine
     versions: Versions
-    n_partitions: Callable[[], int]
     touch_again: Callable[[WaitingFile], None]
     is_overdue: Callable[[str], bool]
     why_offline: Callable[[], str]
-    on_answer: Callable[[str], None]
-    on_over: Callable[[Transfer], None]
-    on_unsent: Callable[[str, FileState, str], None]
-    begun_here: set[int]
-    hashing: dict[str, Source]
+    on_stuck: Callable[[str, FileState, str], None]
     is_ledger: Callable[[os.stat_result], bool]
+    begun_here: set[int] = field(default_factory=set)
+    hashing: dict[str, Source] = field(default_factory=dict)
 
 
 class Preparer:
@@ -100,7 +97,7 @@ class Preparer:
         """Return past versions that can be believed; a path without a partition has none."""
         if file.partition is None:
             return []
-        n_partitions = self._context.n_partitions()
+        n_partitions = self._context.producer.n_partitions
         believed = []
         for past in self._context.versions.of_file(file.file_id, file.rel_path):
             if is_credible(past.version, n_partitions):
@@ -176,12 +173,12 @@ class Preparer:
         if past is not None:
             return self._resume(file, source, past, data)
         how = cut(history, sha512, source.n_bytes, self._chunk_size(file, source.n_bytes))
-        if file.partition is not None and file.partition >= self._context.n_partitions():
+        if file.partition is not None and file.partition >= self._context.producer.n_partitions:
             logger.warning("%s: there is no partition %d, on which it is said to be: it gets "
                            "another", file.rel_path, file.partition)
             file = file._replace(partition=None)
         if file.partition is None:  # recorded with the version, before it begins or as it ends
-            partition = zlib.crc32(file.rel_path.encode()) % self._context.n_partitions()
+            partition = zlib.crc32(file.rel_path.encode()) % self._context.producer.n_partitions
             file = file._replace(partition=partition)
         is_spread = self._context.settings.partition_by_chunk and not how.is_recovery
         version = FileVersion(

@@ -15,19 +15,22 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth, parse_statistics
+from tui.engine.sending.connection import Connection
 from tui.engine.sending.in_flight import InFlightLimit
-from tui.engine.sending.kafka_errors import Cure, Verdict, judge, principal_of
+from tui.engine.sending.kafka_errors import Cure, Treatment, judge, principal_of
+from tui.engine.sending.outcomes import Outcomes
 from tui.engine.sending.partition_ends import PartitionEnds
 from tui.engine.sending.producer_pool import WITHOUT_IDEMPOTENCE, ProducerPool
+from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.request_sizes import TopicLimit, fit_requests
 from tui.engine.sending.throughput import ThroughputMeter
+from tui.engine.sending.topic_proof import TopicProof
 from tui.engine.sending.transfer import Transfer
 from tui.engine.system.workers import Worker
 
 logger = logging.getLogger(__name__)
 
 _Report = tuple[Transfer, int, int, int, int, int]
-_UNCHECKED, _STOPPED = "the cluster is not checked", "the program stops"
 
 #: Reported by the client itself: the connection was lost, or never was.
 _LOSSES = frozenset({
@@ -43,50 +46,37 @@ _REBUILD_SECONDS = 1.0
 class ChunkProducer(Worker):
     """Owns the clients and polls them: delivery reports, errors and statistics arrive only here.
 
-    Nothing is produced until :meth:`trust` says that the cluster is the ledger's own; after a lost
-    connection acknowledgements wait until that is known again.
+    Nothing is produced until the connection is verified; after a lost one acknowledgements wait
+    until it is verified again.
 
     Args:
         settings: which topic, which properties.
+        connection: says whether anything may be sent, and is told what is lost.
         in_flight: bounds the bytes on their way.
+        queue: is told what has to be sent again, and of brokers that reject everything.
         client_logger: for librdkafka's own records.
-        on_over: called when nothing more will happen to a version.
-        on_again: called when a version has chunks to be produced again.
-        on_refusal: called with the time to the next attempt, in seconds, when the broker refuses
-            what it would refuse any other version as well; with None when it accepts again.
-        on_doubt: called when what is in flight may reach the topic twice.
-        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, settings: Settings, in_flight: InFlightLimit, client_logger: logging.Logger,
-                 on_over: Callable[[Transfer], None], on_again: Callable[[Transfer], None],
-                 on_refusal: Callable[[float | None], None], on_doubt: Callable[[], None],
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("producing", on_death)
+    def __init__(self, settings: Settings, connection: Connection, in_flight: InFlightLimit,
+                 queue: UploadQueue, client_logger: logging.Logger) -> None:
+        super().__init__("producing")
         self._topic = settings.topic_name
         self._redact = settings.redact
         self.principal = principal_of(settings.producer_config, settings.redact)
-        self._on_over = on_over
-        self._on_again = on_again
-        self._on_refusal = on_refusal
-        self._on_doubt = on_doubt
+        self._connection = connection
+        self._queue = queue
         self.in_flight = in_flight
         self.traffic = ThroughputMeter()
         self.health = BrokerHealth(settings)
-        self.trusted = threading.Event()  #: the cluster is known to be the ledger's
-        self.lost = threading.Event()  #: the connection was lost since it was last checked
-        self._trust_lock = threading.Lock()
-        #: Set when the connecting thread should look at once: distrust, or something to prove.
-        self.attention = threading.Event()
-        self._unverified: deque[_Report] = deque()  # only this thread touches it
-        self._proved_until = 0.0
-        self.is_proof_wanted = False  #: whether something complete waits for a look at the topic
+        self.proof = TopicProof(connection)
+        self.outcomes = Outcomes(queue, self.proof, self.traffic, threading.Event())
         self.ends = PartitionEnds()
-        self.can_prove = False  #: whether the cluster tells the topic's id
-        self._refused = False
+        self.n_partitions = 1  #: of the topic, once it is known
+        self._unverified: deque[_Report] = deque()  # only this thread touches it
+        self._is_rejecting = False  #: whether the broker would take nothing just now
         self._said_again: set[str] = set()
         self._largest_accepted = 0
-        self._was_trusted = False
+        self._is_tuned = False
         self._limit = TopicLimit()
         self._is_far = False
         self.is_hurried = False  #: whether nothing is to wait for company (``linger.ms``)
@@ -94,7 +84,6 @@ class ChunkProducer(Worker):
         self._said_unreadable = False
         self._next_build = 0.0
         self.is_idempotent = settings.idempotent
-        in_flight.shut(_UNCHECKED)
         self.clients = ProducerPool(dict(settings.producer_config), client_logger, self._on_error,
                                     self._on_statistics)
 
@@ -108,7 +97,7 @@ class ChunkProducer(Worker):
                 self._send_alone()
             if self._must_replace and time.monotonic() >= self._next_build:
                 self._replace()
-            while self._unverified and self.trusted.is_set():
+            while self._unverified and self._connection.is_verified:
                 self._acknowledged(self._unverified.popleft())
 
     # Producing, on the uploading threads.
@@ -152,12 +141,12 @@ class ChunkProducer(Worker):
                 or transfer.version.chunk_size <= self._largest_accepted
 
         has_reported_all = self._wait_for_reports(transfer, are_taken)
-        return are_taken() or (has_reported_all and not transfer.refusal)
+        return are_taken() or (has_reported_all and not transfer.hold_reason)
 
     def _wait_for_reports(self, transfer: Transfer,
                           is_enough: Callable[[], bool] = lambda: False) -> bool:
         """Wait until nothing is in flight, or enough is known; True where nothing is."""
-        while transfer.n_in_flight and not is_enough() and not self.in_flight.is_shut:
+        while transfer.n_in_flight and not is_enough() and self._connection.may_send:
             self.in_flight.wait_for_room(0.1)
         return transfer.n_in_flight == 0
 
@@ -166,7 +155,7 @@ class ChunkProducer(Worker):
         if not self.in_flight.enter(n_bytes):
             return False
         transfer.launch()
-        if transfer.refusal or transfer.is_ended:  # while this chunk waited for room
+        if transfer.hold_reason or transfer.is_ended:  # while this chunk waited for room
             transfer.take_back()
             self.in_flight.leave(n_bytes)
             return False
@@ -176,14 +165,14 @@ class ChunkProducer(Worker):
             try:
                 client.produce(self._topic, value, key, **arguments)
             except BufferError:
-                if not self.in_flight.is_shut:
+                if self._connection.may_send:
                     self.in_flight.wait_for_room(0.1)
                     continue
             except KafkaException as error:
                 if not self._is_poisoned(error):
                     self._not_taken(transfer, index, n_bytes, error)
                     return True
-                self.distrust()
+                self._connection.invalidate()
             else:
                 if client is not self.clients.of(transfer):
                     self.clients.retire(client)  # replaced in this very moment
@@ -227,7 +216,7 @@ class ChunkProducer(Worker):
         partition, offset = message.partition(), message.offset()
         report = (transfer, index, n_bytes, len(message), -1 if partition is None else partition,
                   -1 if offset is None else offset)
-        if self.trusted.is_set():
+        if self._connection.is_verified:
             self._acknowledged(report)
         else:
             self._unverified.append(report)
@@ -239,39 +228,23 @@ class ChunkProducer(Worker):
         self._largest_accepted = max(self._largest_accepted, n_bytes)
         self.traffic.count(n_bytes, n_value_bytes)
         self.traffic.last_acknowledgement = time.monotonic()
-        if self._refused:
-            self._refused = False
+        if self._is_rejecting:
+            self._is_rejecting = False
             self.health.enter(BrokerState.CONNECTED)
-            self._on_refusal(None)
+            self._queue.throttle(None)
         self._look_at_offset(transfer, partition, offset)
         if transfer.is_over:
-            self._on_over(transfer)
+            self.outcomes.end(transfer)
 
     def _look_at_offset(self, transfer: Transfer, partition: int, offset: int) -> None:
         """Have the topic checked where an offset comes that was given before."""
         if offset < 0:
             return
         latest = self.ends.note(transfer.client_number or 0, partition, offset)
-        if latest is not None and self.can_prove:
+        if latest is not None and self.proof.is_possible:
             logger.debug("partition %d gave the offset %d after %d: the topic is looked at again",
                          partition, offset, latest)
-            self.distrust()
-
-    def ask_for_proof(self) -> None:
-        """Have the topic looked at soon: a version is complete, and counts only after that."""
-        self.is_proof_wanted = True
-        self.attention.set()
-
-    def prove(self, until: float) -> None:
-        """Say that the topic was the ledger's at a monotonic time, and so at all times before."""
-        self._proved_until = max(self._proved_until, until)
-
-    def is_proved(self, at: float) -> bool:
-        """Return whether what was acknowledged at a monotonic time is on the ledger's topic.
-
-        True of everything where the cluster does not tell the topic's id.
-        """
-        return not self.can_prove or at < self._proved_until
+            self._connection.invalidate()
 
     def _failed(self, transfer: Transfer, index: int, code: int, text: str, *,
                 was_sent: bool) -> None:
@@ -282,25 +255,25 @@ class ChunkProducer(Worker):
             self._say_again(text)
         else:
             remedy = verdict.remedy.format(principal=self.principal, topic=self._topic)
-            transfer.refuse(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
+            transfer.reject(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
         if verdict.asks_for_check:
-            self.distrust()
+            self._connection.invalidate()
         if verdict.strikes_all:
-            self._refused = True
-            self.health.enter(BrokerState.REFUSED, transfer.refusal)
-            self._on_refusal(verdict.retry_after_seconds)
+            self._is_rejecting = True
+            self.health.enter(BrokerState.REFUSED, transfer.hold_reason)
+            self._queue.throttle(verdict.retry_after_seconds)
         if transfer.is_over:
-            self._on_over(transfer)
+            self.outcomes.end(transfer)
         elif transfer.again:
-            self._on_again(transfer)
+            self._queue.requeue(transfer)
 
-    def _judge(self, code: int, *, was_sent: bool) -> Verdict:
+    def _judge(self, code: int, *, was_sent: bool) -> Treatment:
         if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit.is_known:
             # Perhaps not the chunk was too large, but the request that it shared with others.
             self._must_go_alone = True
-            return Verdict(Cure.AGAIN)
+            return Treatment(Cure.AGAIN)
         if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and self._limit.doubt():
-            return Verdict(Cure.AGAIN, asks_for_check=True)
+            return Treatment(Cure.AGAIN, asks_for_check=True)
         return judge(code)
 
     def _say_again(self, text: str) -> None:
@@ -311,7 +284,7 @@ class ChunkProducer(Worker):
 
     # The connection.
 
-    def fit(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
+    def tune(self, max_request_bytes: int | None, round_trip_seconds: float) -> None:
         """Make the most of the line before anything is produced; later, only fit a lower limit.
 
         The requests on their way are limited in number. So to a cluster far away they are large,
@@ -322,10 +295,10 @@ class ChunkProducer(Worker):
             max_request_bytes: the topic's limit; None where it is not known.
             round_trip_seconds: to the cluster and back.
         """
-        if self._was_trusted:
-            self._fit_again(max_request_bytes)
+        if self._is_tuned:
+            self._lower_requests(max_request_bytes)
             return
-        self._was_trusted = True
+        self._is_tuned = True
         self._limit.learn(max_request_bytes)
         self._is_far = is_far = round_trip_seconds >= _FAR_SECONDS
         config = self.clients.config
@@ -340,7 +313,7 @@ class ChunkProducer(Worker):
             except KafkaException as error:
                 logger.warning("one producer has to do: %s", self._redact(str(error)))
 
-    def _fit_again(self, max_request_bytes: int | None) -> None:
+    def _lower_requests(self, max_request_bytes: int | None) -> None:
         """Make requests smaller, where the topic takes no longer what it took."""
         if not self._limit.is_lower(max_request_bytes) or max_request_bytes is None:
             return
@@ -349,42 +322,27 @@ class ChunkProducer(Worker):
         config = self.clients.config
         if fit_requests(config, max_request_bytes, is_far=self._is_far):
             self.clients.update(config)
-            self._must_replace = True  # before it is trusted again
+            self._must_replace = True  # before it is verified again
 
-    def trust(self) -> bool:
-        """Say that the cluster is the ledger's own; False where it was lost again meanwhile."""
-        with self._trust_lock:
-            if self.lost.is_set() or self._must_replace:
-                return False
-            self.trusted.set()
-            self._said_again.clear()
-            self.in_flight.open(_UNCHECKED)
-            return True
-
-    def distrust(self) -> None:
-        """Produce and count nothing more until the cluster was checked again."""
-        with self._trust_lock:
-            self.trusted.clear()
-            self.lost.set()
-            self.attention.set()
-            self.in_flight.shut(_UNCHECKED)
+    def verify(self) -> bool:
+        """Let messages through; False where the connection was lost, or there is no client."""
+        if self._must_replace or not self._connection.verify():
+            return False
+        self._said_again.clear()
+        return True
 
     def note_unacknowledged(self, state: BrokerState, seconds: float, reason: str) -> None:
         """Say why nothing is acknowledged, until something is."""
         text = self._redact(f"nothing was acknowledged for {seconds:.0f} s: {reason}")
         if self.health.enter(state, text):
             logger.warning("%s; sending goes on by itself", text)
-        self._refused = True
-
-    def halt(self) -> None:
-        """Let nothing more be produced, for good."""
-        self.in_flight.shut(_STOPPED)
+        self._is_rejecting = True
 
     def _on_error(self, error: KafkaError) -> None:
         self.health.error(error.code(), error.str())
         if error.code() in _LOSSES:
             self._doubt_retries()
-            self.distrust()
+            self._connection.invalidate()
 
     def _on_statistics(self, text: str) -> None:
         n_retries = self.health.status().n_retries
@@ -397,14 +355,14 @@ class ChunkProducer(Worker):
                                "and round trips are not shown; sending goes on", error)
             return
         if self.health.statistics(found):
-            self.distrust()
+            self._connection.invalidate()
         if self.health.status().n_retries > n_retries:
             self._doubt_retries()
 
     def _doubt_retries(self) -> None:
         """Without idempotence, what librdkafka sends again by itself may arrive twice."""
         if not self.is_idempotent:
-            self._on_doubt()
+            self._queue.mark_possible_duplicates()
 
     def _send_alone(self) -> None:
         """Build new clients that put one chunk into a request: the topic takes no larger ones."""
@@ -413,7 +371,7 @@ class ChunkProducer(Worker):
         logger.warning("the topic takes smaller requests than the producer makes, and does not "
                        "tell its limit: each chunk goes by itself from now on")
         self.clients.update({"batch.num.messages": 1})
-        self.distrust()
+        self._connection.invalidate()
         self._replace()
 
     def _rebuild(self, error: KafkaError) -> None:
@@ -427,7 +385,7 @@ class ChunkProducer(Worker):
         else:
             logger.error("the producer has failed (%s): a new one is built, and only what is not "
                          "acknowledged goes again", error.str())
-        self.distrust()
+        self._connection.invalidate()
         self._replace()
 
     def _replace(self) -> None:
@@ -440,6 +398,6 @@ class ChunkProducer(Worker):
                 logger.error("no new producer can be made, which is tried again every %.0f s: %s",
                              _REBUILD_SECONDS, self._redact(str(error)))
             self._must_replace = True
-            self.distrust()
+            self._connection.invalidate()
         else:
             self._must_replace = False

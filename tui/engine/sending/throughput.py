@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
+
+from tui.engine.sending.transfer import Transfer
 
 _HISTORY_SECONDS = 60
 _NOW_SECONDS = 3
+_LEAST_SECONDS, _AVERAGE_SECONDS = 0.5, 3.0
 
 
 class ThroughputMeter:
@@ -33,6 +37,11 @@ class ThroughputMeter:
         self.n_value_bytes += n_value_bytes
         self.n_chunks += 1
 
+    def count_file(self) -> None:
+        """Count one file of which every chunk is acknowledged; any thread."""
+        with self._lock:
+            self.n_files += 1
+
     def tick(self) -> None:
         """Close the seconds that have passed; called some times a second."""
         with self._lock:
@@ -55,3 +64,37 @@ class ThroughputMeter:
         with self._lock:
             n = max(1, min(_NOW_SECONDS, self._n_seconds))
             return self._rate(), sum(list(self._files)[-n:]) / n, tuple(map(float, self._bytes))
+
+
+class TransferRates:
+    """The rates at which single versions are acknowledged, averaged over some seconds."""
+
+    def __init__(self) -> None:
+        self._rates: dict[int, tuple[float, int, float]] = {}  #: when, chunks, bytes a second
+        self._lock = threading.Lock()
+
+    def note(self, transfers: Sequence[Transfer]) -> None:
+        """Look how far all versions on their way have come; to be called several times a second."""
+        now = time.monotonic()
+        with self._lock:
+            known, self._rates = self._rates, {}
+            for transfer in transfers:
+                before = known.get(id(transfer))
+                self._rates[id(transfer)] = (now, transfer.n_delivered, 0.0) if before is None \
+                    else _rate_after(before, now, transfer)
+
+    def of(self, transfer: Transfer) -> float:
+        """Return the rate of one of them, bytes a second; 0 where it is not known."""
+        with self._lock:
+            return self._rates.get(id(transfer), (0.0, 0, 0.0))[2]
+
+
+def _rate_after(before: tuple[float, int, float], now: float,
+                transfer: Transfer) -> tuple[float, int, float]:
+    when, n_before, average = before
+    seconds = now - when
+    if seconds < _LEAST_SECONDS:
+        return before
+    rate = (transfer.n_delivered - n_before) * transfer.version.chunk_size / seconds
+    weight = min(1.0, seconds / _AVERAGE_SECONDS)
+    return now, transfer.n_delivered, average + weight * (rate - average) if average else rate

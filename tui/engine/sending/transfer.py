@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import enum
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,15 +15,29 @@ from tui.engine.model.versions import ChunkMap, Delivery, FileVersion, OffsetRan
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.source import Source
 
-#: Rates of single files are averaged over about this time.
-_RATE_SECONDS = 3.0
+
+class TransferState(enum.Enum):
+    """Where a transfer stands.
+
+    * PRODUCING -> QUEUED, AWAITING: its worker's turn is over.
+    * QUEUED -> PRODUCING, AWAITING: a worker takes it, unless nothing more is to be produced.
+    * AWAITING -> QUEUED: the polling thread was told that a chunk has to be sent again.
+    * AWAITING -> ENDED: nothing more will happen to it.
+    * PRODUCING, QUEUED -> LEAVING -> ENDED: the same, while a worker may be reading its bytes.
+    """
+
+    PRODUCING = enum.auto()  #: a worker has it
+    QUEUED = enum.auto()  #: in line for a worker
+    AWAITING = enum.auto()  #: its chunks are produced, and the reports come
+    LEAVING = enum.auto()  #: ended, and not given back yet
+    ENDED = enum.auto()  #: its bytes are given up
 
 
 class Transfer:
-    """A version in hand, from its first message to its last delivery report.
+    """A version on its way, from its first message to its last delivery report.
 
-    One uploading thread at a time produces from it; the polling thread reports deliveries; others
-    only read. A report costs the same whatever the number of chunks.
+    One worker at a time produces from it; the polling thread reports deliveries; others only read.
+    A report costs the same whatever the number of chunks.
 
     Args:
         version: what is sent.
@@ -51,16 +66,14 @@ class Transfer:
         self.next_index = 0  #: chunks below were produced, or delivered before
         self.again: list[int] = []  #: chunks to be produced again
         self.n_in_flight = 0
-        self.is_dirty = False
-        self.is_abandoned = False
-        self.is_in_hand = False  #: an uploading thread has it, or it is in line for one
+        self.has_news = False  #: something was acknowledged that is not recorded
+        self.is_abandoned = False  #: its bytes cannot be had any more, or do not count
         self.is_new = True  #: not begun by an earlier run or attempt
-        self.is_ended = False  #: its end was reported
         self.is_trimmed = False  #: the topic has deleted chunks of it already
         self.n_failures = 0
         self.client_number: int | None = None  #: of the producer, where several share the work
-        self.doubt_is_recorded = False
-        self.refusal = ""  #: why the broker will not have it; empty while it may
+        self.are_duplicates_recorded = False
+        self.hold_reason = ""  #: why it cannot be sent just now; empty while it can
         self.retry_after_seconds: float | None = None
         #: Whether chunks of it may be on the topic, acknowledged or not.
         self.may_be_on_topic = started is not None
@@ -70,8 +83,12 @@ class Transfer:
         self._first_copies = 2 if version.is_recovery else 1
         self._offsets = {r.partition: [r.first, r.last] for r in offsets}
         self._lock = threading.Lock()
-        self._rate = 0.0
-        self._rate_seen = (time.monotonic(), self.n_delivered)
+        self._state = TransferState.PRODUCING
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its end was reported."""
+        return self._state in (TransferState.LEAVING, TransferState.ENDED)
 
     @property
     def is_complete(self) -> bool:
@@ -87,7 +104,67 @@ class Transfer:
     def is_over(self) -> bool:
         """Whether nothing more will happen to it: complete, or given up and nothing in flight."""
         return self.n_in_flight == 0 and (
-            self.is_complete or self.is_abandoned or bool(self.refusal))
+            self.is_complete or self.is_abandoned or bool(self.hold_reason))
+
+    @property
+    def _may_go_on(self) -> bool:
+        return not (self.is_ended or self.is_abandoned or self.hold_reason)
+
+    # Whose it is.
+
+    def release(self) -> bool:
+        """End a worker's turn; return whether it is in line for the next one."""
+        with self._lock:
+            if self._state is TransferState.LEAVING:
+                self._end()
+            elif self._may_go_on and not self.is_produced:
+                self._state = TransferState.QUEUED
+                return True
+            else:
+                self._state = TransferState.AWAITING
+            return False
+
+    def queue(self) -> bool:
+        """Put it in line for a worker where nobody has it; return whether it is there now."""
+        with self._lock:
+            if self._state is not TransferState.AWAITING or not self._may_go_on:
+                return False
+            self._state = TransferState.QUEUED
+            return True
+
+    def take(self) -> bool:
+        """Take it out of the line; False where there is nothing more to produce."""
+        with self._lock:
+            if self._state is TransferState.LEAVING:
+                self._end()
+                return False
+            self._state = TransferState.PRODUCING if self._may_go_on else TransferState.AWAITING
+            return self._may_go_on
+
+    def end(self) -> bool:
+        """Note that nothing more will happen to it; False where that was noted before."""
+        with self._lock:
+            if self.is_ended:
+                return False
+            if self._state is TransferState.AWAITING:
+                self._end()
+            else:
+                self._state = TransferState.LEAVING
+            return True
+
+    def discard(self) -> None:
+        """Give it up before anybody else has seen it."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        self._state = TransferState.ENDED
+        self.on_delivery = None  # or it would hold itself
+        self.data = None
+        if self.source is not None:
+            self.source.close()
+
+    # What is produced.
 
     def is_delivered(self, index: int) -> bool:
         """Return whether a chunk, counted from 0, is acknowledged."""
@@ -168,7 +245,7 @@ class Transfer:
             known[0] = offset
         with self._lock:
             self.n_in_flight -= 1
-        self.is_dirty = True
+        self.has_news = True
 
     def send_again(self, index: int, *, may_have_arrived: bool) -> None:
         """Note a chunk whose delivery failed for now, on the polling thread."""
@@ -178,10 +255,9 @@ class Transfer:
             self.again.append(index)
             self.n_in_flight -= 1
 
-    def refuse(self, reason: str, retry_after_seconds: float | None) -> None:
-        """Note that the broker will not have a chunk, on the polling thread."""
-        self.refusal = self.refusal or reason
-        self.retry_after_seconds = retry_after_seconds
+    def reject(self, reason: str, retry_after_seconds: float | None) -> None:
+        """Note that the broker rejects a chunk, on the polling thread."""
+        self.hold(reason, retry_after_seconds)
         with self._lock:
             self.n_in_flight -= 1
 
@@ -189,29 +265,20 @@ class Transfer:
         """Return whether an acknowledgement gave such an offset, or a later one."""
         return any(r.partition == partition and r.last >= offset for r in self.offsets())
 
+    def abandon(self) -> None:
+        """Note that its bytes cannot be had any more."""
+        self.is_abandoned = True
+
     def lose(self) -> None:
         """Note that the topic has lost some of it, acknowledged or not: it begins anew."""
-        self.n_delivered = 0
+        self.n_delivered, self.completed = 0, None
         self.delivered = bytearray(len(self.delivered))
         self.is_abandoned = True
 
-    def hold(self, reason: str, retry_after_seconds: float) -> None:
-        """Stop producing for now, for a reason on this side of the broker."""
-        self.refusal = self.refusal or reason
+    def hold(self, reason: str, retry_after_seconds: float | None) -> None:
+        """Produce nothing more for now; the first reason counts."""
+        self.hold_reason = self.hold_reason or reason
         self.retry_after_seconds = retry_after_seconds
-
-    def close(self) -> None:
-        """Give up the bytes, unless a thread has it in hand, or it is in line for one.
-
-        That thread may be reading them, and closes as it gives the version back.
-        """
-        with self._lock:
-            if self.is_in_hand:
-                return
-            self.on_delivery = None  # or it would hold itself
-            self.data = None
-            if self.source is not None:
-                self.source.close()
 
     def offsets(self) -> tuple[OffsetRange, ...]:
         """Return first and last offset for each partition."""
@@ -220,7 +287,7 @@ class Transfer:
 
     def delivery(self) -> Delivery:
         """Return what the ledger records of it now."""
-        self.is_dirty = False  # before reading, so that what comes meanwhile is not missed
+        self.has_news = False  # before reading, so that what comes meanwhile is not missed
         return Delivery(self.version, self.started, self.completed, self.n_delivered,
                         bytes(self.delivered), self.offsets())
 
@@ -228,20 +295,17 @@ class Transfer:
         """Return which chunks are acknowledged and how far producing has come."""
         return ChunkMap(self.version.n_chunks, self.next_index, bytes(self.delivered))
 
-    def status(self) -> FileStatus:
-        """Return it as front ends show it."""
-        now = time.monotonic()
-        before, n_before = self._rate_seen
-        seconds = now - before
-        if seconds >= 0.5:
-            rate = (self.n_delivered - n_before) * self.version.chunk_size / seconds
-            weight = min(1.0, seconds / _RATE_SECONDS)
-            self._rate = rate if not self._rate else self._rate + weight * (rate - self._rate)
-            self._rate_seen = (now, self.n_delivered)
+    def status(self, bytes_per_second: float = 0.0) -> FileStatus:
+        """Return it as front ends show it.
+
+        Args:
+            bytes_per_second: at which it is acknowledged; see :class:`TransferRates`.
+        """
         left = (self.version.n_chunks - self.n_delivered) * self.version.chunk_size
         return FileStatus(
             rel_path=self.version.rel_path, state=FileState.UPLOADING,
             n_bytes=self.version.n_bytes, n_chunks=self.version.n_chunks,
             n_chunks_delivered=self.n_delivered, n_chunks_in_flight=self.n_in_flight,
-            bytes_per_second=self._rate,
-            seconds_left=left / self._rate if self._rate > 0 else None, since=self.started)
+            bytes_per_second=bytes_per_second,
+            seconds_left=left / bytes_per_second if bytes_per_second > 0 else None,
+            since=self.started)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 
 from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.sending.preparer import Preparer, UploadContext
@@ -38,14 +37,13 @@ class UploadWorker(Worker):
     Args:
         number: from 1, for its name.
         context: what it works with.
-        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, number: int, context: UploadContext,
-                 on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__(f"uploading-{number}", on_death)
+    def __init__(self, number: int, context: UploadContext) -> None:
+        super().__init__(f"uploading-{number}")
+        self._number = number
         self._context = context
-        self._calls = GuardedCalls(self.name, context.on_answer, self.stopping.is_set)
+        self._calls = GuardedCalls(self.name, self._answers_again, self.stopping.is_set)
         self._preparer = Preparer(context, self.stopping.is_set)
         self._ahead = ReadAhead(self._calls)
 
@@ -54,11 +52,16 @@ class UploadWorker(Worker):
         """Grows while a file is hashed: a sign of life."""
         return self._preparer.n_slices_read
 
+    def _answers_again(self, rel_path: str) -> None:
+        """Hear that a path which did not answer can be read again."""
+        self._context.files.put_back(rel_path)
+        self._context.queue.wake()
+
     def work(self) -> None:
         try:
             while not self.stopping.is_set():
-                if self._context.producer.trusted.wait(0.2):
-                    self._work_on(self._context.queue.take(0.5))
+                if self._context.connection.wait_to_send(0.2):
+                    self._work_on(self._context.queue.take(self._number, 0.5))
         finally:
             self._calls.stop()
 
@@ -80,18 +83,18 @@ class UploadWorker(Worker):
                 return
         except BaseException as error:  # the thread ends by it; its files must not wait for ever
             for transfer in transfers:
-                transfer.close()
+                transfer.discard()
             self._put_off([*left, *(transfer.file for transfer in transfers)],
                           f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
-        self._context.queue.hold(transfers)
+        self._context.queue.begin(transfers)
         unsent = deque(transfers)
         try:
             while unsent:
                 self._send(unsent.popleft())
         finally:
             for transfer in unsent:  # the thread ends; others go on with these
-                self._context.queue.give_back(transfer)
+                self._context.queue.release_turn(transfer)
 
     def _prepare_all(self, left: list[WaitingFile], transfers: list[Transfer]) -> None:
         """Read and hash files on a thread that is left behind with one that hangs.
@@ -135,7 +138,7 @@ class UploadWorker(Worker):
                 self._context.versions.begin([s.version for s in new], started)
         except LedgerError as error:
             for transfer in transfers:
-                transfer.close()
+                transfer.discard()
             self._put_off([transfer.file for transfer in transfers], error.what, 5.0)
             self.stopping.wait(1.0)
             return False
@@ -179,7 +182,7 @@ class UploadWorker(Worker):
             state = FileState.HELD if can_cure_itself else FileState.FAILED
             again = FILE_BACK_OFF.seconds(file.n_attempts) if can_cure_itself else None
             self._context.files.set_unsent(file, state, f"{error.what}. {error.remedy}", again)
-            self._context.on_unsent(file.rel_path, state, error.what)
+            self._context.on_stuck(file.rel_path, state, error.what)
         self._context.queue.release([file.rel_path])
 
     # Sending.
@@ -192,7 +195,7 @@ class UploadWorker(Worker):
             logger.warning("%s: %s; the version is abandoned after %d of %d chunks, the new one "
                            "follows when it rests", transfer.version.rel_path, error.what,
                            transfer.n_delivered, transfer.version.n_chunks)
-            transfer.is_abandoned = True
+            transfer.abandon()
         except SourceError as error:
             seconds = FILE_BACK_OFF.seconds(transfer.file.n_attempts)
             transfer.hold(f"{error.what}. {error.remedy}", seconds)
@@ -200,9 +203,9 @@ class UploadWorker(Worker):
             transfer.hold(f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
         finally:
-            self._context.queue.give_back(transfer)
+            self._context.queue.release_turn(transfer)
             if transfer.is_over:
-                self._context.on_over(transfer)
+                self._context.producer.outcomes.end(transfer)
 
     def _produce_turn(self, transfer: Transfer) -> None:
         n_left = _TURN_BYTES
@@ -226,7 +229,7 @@ class UploadWorker(Worker):
             data = memoryview(whole)
             for index in unit:
                 offset = index * size - start
-                if transfer.refusal or not self._context.producer.produce(
+                if transfer.hold_reason or not self._context.producer.produce(
                         transfer, index, data[offset:offset + size]):
                     return False
                 transfer.produced(index)

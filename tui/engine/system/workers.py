@@ -19,15 +19,15 @@ class Worker(threading.Thread):
     """A thread that loops until it is told to stop.
 
     Subclasses implement :meth:`work` and return from it soon after :attr:`stopping` is set. An
-    exception that leaves :meth:`work` is logged with its traceback, kept as :attr:`error`, and
-    handed to ``on_death``.
+    exception that leaves :meth:`work` is logged with its traceback and kept as :attr:`error`, where
+    the supervisor sees it.
     """
 
-    def __init__(self, name: str, on_death: Callable[[str, BaseException], None]) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
         self.stopping = threading.Event()
         self.error: BaseException | None = None  #: what ended it; None while nothing has
-        self._on_death = on_death
+        self.is_death_told = False  #: whether somebody has been told of it
 
     def run(self) -> None:
         try:
@@ -35,7 +35,10 @@ class Worker(threading.Thread):
         except BaseException as error:  # a thread's top: whatever it is, it must be seen
             self.error = error
             logger.exception("the thread %s ended by an unexpected error", self.name)
-            self._on_death(self.name, error)
+            self.died(error)
+
+    def died(self, error: BaseException) -> None:
+        """Hear, on the thread itself, that it ends by an error; does nothing by default."""
 
     def work(self) -> None:
         """What the thread is for; runs on the thread itself."""

@@ -145,11 +145,10 @@ class TableWriter(Worker):
 
     Args:
         tables: what it writes.
-        on_death: see :class:`Worker`.
     """
 
-    def __init__(self, tables: Tables, on_death: Callable[[str, BaseException], None]) -> None:
-        super().__init__("tabulating", on_death)
+    def __init__(self, tables: Tables) -> None:
+        super().__init__("tabulating")
         self._tables = tables
 
     def work(self) -> None:

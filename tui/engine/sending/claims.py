@@ -1,0 +1,90 @@
+"""The paths that are claimed by uploading workers, and the room that they take in memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from tui.engine.sending.transfer import Transfer
+
+#: Empty files cost no bytes, but each claimed path costs memory.
+_MOST_CLAIMED = 16_384
+
+
+class Claims:
+    """A path has one version on its way at a time, until what became of it is recorded.
+
+    Small files are held in memory until they are acknowledged, and together they stay within a
+    number of bytes; of large ones, which are read slice by slice, a few are claimed at a time. The
+    queue's lock guards this.
+
+    Args:
+        max_bytes: that small files may take together; the first one always may.
+        max_large: number of large files.
+    """
+
+    def __init__(self, max_bytes: int, max_large: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_large = max_large
+        self._transfers: dict[str, Transfer | None] = {}
+        self._large: set[str] = set()
+        self._n_bytes_of: dict[str, int] = {}
+        self._n_bytes = 0
+        self.n_uploading = 0  #: transfers that have not ended
+
+    def __len__(self) -> int:
+        return len(self._transfers)
+
+    def __contains__(self, rel_path: object) -> bool:
+        return rel_path in self._transfers
+
+    def has_room_for_large(self) -> bool:
+        """Return whether one more large file may be claimed."""
+        return len(self._large) < self._max_large
+
+    def has_room_for(self, n_bytes: int) -> bool:
+        """Return whether one more small file may be claimed."""
+        if len(self._transfers) >= _MOST_CLAIMED:
+            return False
+        return not self._n_bytes or self._n_bytes + n_bytes <= self._max_bytes
+
+    def claim_large(self, rel_path: str) -> None:
+        """Claim the path of a large file."""
+        self._transfers[rel_path] = None
+        self._large.add(rel_path)
+
+    def claim_small(self, rel_path: str, n_bytes: int) -> None:
+        """Claim the path of a small file."""
+        self._transfers[rel_path] = None
+        self._n_bytes_of[rel_path] = n_bytes
+        self._n_bytes += n_bytes
+
+    def begin(self, transfer: Transfer) -> None:
+        """Note the version that a claimed path has become."""
+        self._transfers[transfer.version.rel_path] = transfer
+        self.n_uploading += 1
+
+    def end(self, rel_path: str) -> None:
+        """Note that a transfer has ended; its path stays claimed, its room is free."""
+        self.n_uploading -= 1
+        self._free_room(rel_path)
+
+    def release(self, rel_path: str) -> None:
+        """Let go of a path; of one that is not claimed nothing changes."""
+        self._transfers.pop(rel_path, None)
+        self._free_room(rel_path)
+
+    def transfer_of(self, rel_path: str) -> Transfer | None:
+        """Return the version of a path that is on its way."""
+        return self._transfers.get(rel_path)
+
+    def transfers(self, n_most: int | None = None) -> list[Transfer]:
+        """Return the versions on their way, or the first of them, in the order of their taking."""
+        return list(itertools.islice(self._all(), n_most))
+
+    def _all(self) -> Iterator[Transfer]:
+        return (transfer for transfer in self._transfers.values() if transfer is not None)
+
+    def _free_room(self, rel_path: str) -> None:
+        self._large.discard(rel_path)
+        self._n_bytes -= self._n_bytes_of.pop(rel_path, 0)
