@@ -17,6 +17,8 @@ from tests.mock_broker import MockBroker
 from tests.waiting import wait_until
 from tui.config.settings import PeriodicMessages
 from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender
+from tui.engine.sending.producer_pool import ProducerPool
+from tui.engine.sending.throughput import ThroughputMeter
 
 TOPICS = ("--heartbeat_topic_name", "beats", "--log_topic_name", "logs",
           "--heartbeat_program_id", "pc", "--log_program_id", "pc")
@@ -26,6 +28,19 @@ def config_of(tmp_path: Path, sections: str) -> Path:
     path = tmp_path / "periodic.config"
     path.write_text(f"[broker]\ntest.mock.num.brokers = 1\n[producer]\n{sections}\n")
     return path
+
+
+def acknowledged(n_chunks: int, n_value_bytes: int) -> ThroughputMeter:
+    """Return a meter that has counted so much."""
+    traffic = ThroughputMeter()
+    traffic.n_chunks, traffic.n_value_bytes = n_chunks, n_value_bytes
+    return traffic
+
+
+def clients() -> ProducerPool:
+    """Return the clients of an upload; asked only for the address of an embedded broker."""
+    return ProducerPool({"bootstrap.servers": "127.0.0.1:1"}, logging.getLogger("tui.kafka"),
+                        lambda _error: None, lambda _text: None)
 
 
 def redact(text: str) -> str:
@@ -104,12 +119,11 @@ def test_their_failure_is_shown_and_stops_no_upload(tmp_path: Path, upload_dir: 
 
 def test_every_interval_brings_what_was_acknowledged_since_the_last(
         mock_broker: MockBroker) -> None:
-    acknowledged = [0, 0]
-    thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05),
-                             lambda: (acknowledged[0], acknowledged[1]), redact, str)
+    traffic = acknowledged(0, 0)
+    thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05), traffic, redact, clients())
     thread.start()
     for n_messages, n_bytes in ((3, 300), (5, 500), (5, 500)):
-        acknowledged[:] = n_messages, n_bytes
+        traffic.n_chunks, traffic.n_value_bytes = n_messages, n_bytes
         before = thread.status().n_sent
         wait_until(lambda before=before: thread.status().n_sent >= before + 2,  # type: ignore[misc]
                    "two heartbeats")
@@ -122,7 +136,7 @@ def test_every_interval_brings_what_was_acknowledged_since_the_last(
 
 
 def test_a_heartbeat_that_was_not_delivered_is_made_up_for() -> None:
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (7, 700), redact, str)
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(7, 700), redact, clients())
     (contents,) = thread.contents()
     assert thread.n_waiting() == (0, 0)
     thread.not_delivered(contents)
@@ -148,7 +162,7 @@ class Lines:
 
 def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker) -> None:
     thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), redact,
-                              str)
+                              clients())
     thread.start()
     wait_until(lambda: thread.status().n_sent == 2, "two messages")
     thread.stop()
@@ -158,7 +172,7 @@ def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker)
 
 def test_lines_of_a_message_that_was_not_delivered_are_counted() -> None:
     lines = Lines(["a", "b"])
-    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, redact, str)
+    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, redact, clients())
     (contents,) = thread.contents()
     thread.not_delivered(contents)
     assert lines.n_lost == 2
@@ -181,8 +195,8 @@ def kafka_log() -> Iterator[list[str]]:
 
 def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None:
     thread = HeartbeatSender(periodic("127.0.0.1:1", properties={
-        "sasl.mechanism": "hunter2", "security.protocol": "sasl_plaintext"}), lambda: (0, 0),
-        redact, str)
+        "sasl.mechanism": "hunter2", "security.protocol": "sasl_plaintext"}), acknowledged(0, 0),
+        redact, clients())
     thread.start()
     thread.join(30)
     assert "***" in thread.status().last_outcome
@@ -193,7 +207,7 @@ def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None
 def test_a_forced_quit_does_not_wait_for_the_last_heartbeat(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.engine.sending.periodic_messages._LAST_WORD_SECONDS", 3600.0)
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), lambda: (0, 0), redact, str)
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(0, 0), redact, clients())
     thread.start()
     wait_until(lambda: thread.status().last_sent is not None, "the first heartbeat")
     thread.hurry()

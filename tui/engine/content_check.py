@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tui.config.settings import Settings
+from tui.engine.finding.finder import Finder
 from tui.engine.recording.doubts import Doubt, Doubts
 from tui.engine.recording.ledger import Ledger
 from tui.engine.sending.source import open_source
@@ -41,19 +42,19 @@ class ContentCheck(Worker):
     Args:
         settings: where they are, and whether links are followed.
         ledger: which they are, and what was uploaded.
+        finder: told each path whose content is another.
         is_idle: whether nothing waits to be sent.
-        on_changed: told each path whose content is another.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, is_idle: Callable[[], bool],
-                 on_changed: Callable[[str], None]) -> None:
-        super().__init__("looking-again")
+    def __init__(self, settings: Settings, ledger: Ledger, finder: Finder,
+                 is_idle: Callable[[], bool]) -> None:
+        super().__init__("content-check")
         self._settings = settings
         self._ledger = ledger
         self._doubts = Doubts(ledger.database)
         self._is_idle = is_idle
-        self._on_changed = on_changed
-        self._calls = GuardedCalls("looking-again", lambda path: None, self.stopping.is_set)
+        self._finder = finder
+        self._calls = GuardedCalls("content-check", lambda path: None, self.stopping.is_set)
         self._not_before: dict[int, float] = {}
         self._worked_since = 0.0
 
@@ -129,7 +130,7 @@ class ContentCheck(Worker):
         else:
             logger.info("%s holds something else than what was uploaded: it is sent again",
                         doubt.rel_path)
-            self._on_changed(doubt.rel_path)
+            self._finder.touch(doubt.rel_path)
         return True
 
     def _rest(self) -> None:

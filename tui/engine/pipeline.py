@@ -13,13 +13,12 @@ from tui.engine.content_check import ContentCheck
 from tui.engine.finding.finder import Finder
 from tui.engine.log import Log
 from tui.engine.model.files import WaitingFile
-from tui.engine.model.snapshot import BrokerState, NoticeKind, Snapshot
+from tui.engine.model.snapshot import BrokerState, NoticeKind, PeriodicStatus, Snapshot
 from tui.engine.model.versions import OutcomeKind
 from tui.engine.queries import Queries, reupload
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recorder import Recorded, Recorder
 from tui.engine.recording.tables.writer import Tables, TableWriter
-from tui.engine.sending.cluster import addresses
 from tui.engine.sending.cluster_check import ClusterCheck
 from tui.engine.sending.connection import Connection, Obstacle
 from tui.engine.sending.in_flight import InFlightLimit
@@ -82,22 +81,27 @@ class Pipeline:
         self._tables = Tables(ledger, settings)
         self._table_writer = RenewedWorker[TableWriter](lambda _dead: TableWriter(self._tables))
         self._content_check = RenewedWorker[ContentCheck](lambda _dead: ContentCheck(
-            settings, ledger, lambda: not self.n_left(), self.finder.touch))
+            settings, ledger, self.finder, lambda: not self.n_left()))
         self._make_periodic(log)
         hashing = self._make_uploading()
         self.queries = Queries(ledger, self.finder, self.connection, self.queue, self.producer,
                                self.announcer, hashing)
 
     def _make_periodic(self, log: Log) -> None:
-        settings = self._settings
+        """Make the senders of heartbeats and log messages, as far as they are wanted."""
+        settings, clients = self._settings, self.producer.clients
+        self._heartbeat: RenewedWorker[HeartbeatSender] | None = None
+        self._log_messages: RenewedWorker[LogMessageSender] | None = None
+        if settings.heartbeat.topic_name is not None:
+            self._heartbeat = RenewedWorker(lambda dead: HeartbeatSender(
+                settings.heartbeat, self.producer.traffic, settings.redact, clients, after=dead))
+        if settings.log_messages.topic_name is not None:
+            self._log_messages = RenewedWorker(lambda dead: LogMessageSender(
+                settings.log_messages, log, settings.redact, clients, after=dead))
 
-        def address() -> str:
-            return addresses(self.producer.clients.first)
-
-        self._heartbeat = RenewedWorker[HeartbeatSender](lambda dead: HeartbeatSender(
-            settings.heartbeat, self._n_acknowledged, settings.redact, address, after=dead))
-        self._log_messages = RenewedWorker[LogMessageSender](lambda dead: LogMessageSender(
-            settings.log_messages, log, settings.redact, address, after=dead))
+    @property
+    def _periodic(self) -> list[RenewedWorker[Any]]:
+        return [sender for sender in (self._heartbeat, self._log_messages) if sender is not None]
 
     def _make_uploading(self) -> Mapping[str, Source]:
         context = UploadContext(
@@ -126,8 +130,7 @@ class Pipeline:
         return [self.recorder, self.producer, self._cluster_check]
 
     def _renewed(self) -> list[RenewedWorker[Any]]:
-        return [*self._uploading, self._content_check, self._table_writer, self._heartbeat,
-                self._log_messages]
+        return [*self._uploading, self._content_check, self._table_writer, *self._periodic]
 
     def new_deaths(self) -> list[tuple[str, BaseException]]:
         """Return the names of threads that an error ended since this was asked last, and why."""
@@ -169,11 +172,11 @@ class Pipeline:
         # It may be waiting for the answer of a broker, which a forced quit does not.
         late += stop_all([self._cluster_check], _FORCED_SECONDS if is_forced else _JOIN_SECONDS)
         late += stop_all([self.producer], _JOIN_SECONDS)
+        senders = [renewed.thread for renewed in self._periodic]
         if is_forced:
-            self._heartbeat.thread.hurry()
-            self._log_messages.thread.hurry()
-        late += stop_all([self._heartbeat.thread, self._log_messages.thread, self.recorder,
-                          self._table_writer.thread], _JOIN_SECONDS)
+            for sender in senders:
+                sender.hurry()
+        late += stop_all([*senders, self.recorder, self._table_writer.thread], _JOIN_SECONDS)
         if late and not is_forced:
             logger.error("these threads did not end in time: %s", ", ".join(late))
 
@@ -232,8 +235,10 @@ class Pipeline:
 
     def snapshot(self, base: Snapshot, more_problems: Sequence[str]) -> Snapshot:
         """Return a snapshot that says everything, made from one that knows the program's life."""
-        heartbeat = self._heartbeat.thread.status()
-        log_messages = self._log_messages.thread.status()
+        heartbeat = self._heartbeat.thread.status() if self._heartbeat else PeriodicStatus(
+            program_id=self._settings.heartbeat.program_id)
+        log_messages = self._log_messages.thread.status() if self._log_messages else \
+            PeriodicStatus(program_id=self._settings.log_messages.program_id)
         unacknowledged = self._cluster_check.unacknowledged
         problems = [*([unacknowledged] if unacknowledged else []), *self.finder.problems(),
                     *more_problems]
@@ -242,10 +247,6 @@ class Pipeline:
                 problems.append(f"{what}: {status.last_outcome}")
         return self.queries.snapshot(
             replace(base, heartbeat=heartbeat, log_messages=log_messages), problems)
-
-    def _n_acknowledged(self) -> tuple[int, int]:
-        traffic = self.producer.traffic
-        return traffic.n_chunks, traffic.n_value_bytes
 
     # What one part tells the others.
 

@@ -16,9 +16,11 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartitionInfo,
 )
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import ConfigResource
-from confluent_kafka.admin._metadata import ClusterMetadata
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not re-exported
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+)
 
 from tui.engine.sending.kafka_errors import WRITE_REMEDY
 from tui.errors import NotConnectedError, TopicGoneError

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not re-exported
+    AdminClient,
+    OffsetSpec,
+)
 
 
 class PartitionEnds:

@@ -19,6 +19,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tui.config.producer_config import message_max_bytes
 from tui.config.settings import PeriodicMessages
 from tui.engine.model.snapshot import PeriodicStatus
+from tui.engine.sending.cluster import addresses
+from tui.engine.sending.producer_pool import ProducerPool
+from tui.engine.sending.throughput import ThroughputMeter
 from tui.engine.system.workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -39,18 +42,18 @@ class PeriodicSender(Worker):
         settings: where to and how often.
         suffix: of the key, after the program id.
         redact: takes the secrets out of a text.
-        embedded_address: returns where the program's embedded broker listens, so that no second
-            one is started; empty while that is not known.
+        clients: those of the upload, whose embedded broker is used, so that no second one is
+            started.
         after: the dead thread in whose place this one goes on; None for the first.
     """
 
     def __init__(self, name: str, settings: PeriodicMessages, suffix: str,
-                 redact: Callable[[str], str], embedded_address: Callable[[], str],
+                 redact: Callable[[str], str], clients: ProducerPool,
                  after: PeriodicSender | None = None) -> None:
         super().__init__(name)
         self._settings = settings
         self._redact = redact
-        self._embedded_address = embedded_address
+        self._clients = clients
         self._key = f"{settings.program_id}_{suffix}".encode("utf-8", "surrogateescape")
         self._status: PeriodicStatus = after._status if after else PeriodicStatus(
             topic_name=settings.topic_name, program_id=settings.program_id)
@@ -85,11 +88,8 @@ class PeriodicSender(Worker):
                        next_in_seconds=max(0.0, self._next - time.monotonic()))
 
     def work(self) -> None:
-        topic = self._settings.topic_name
-        if topic is None:
-            return
-        producer = self._producer()
-        if producer is None:
+        topic, producer = self._settings.topic_name, self._producer()
+        if topic is None or producer is None:
             return
         while not self.stopping.is_set():
             self._send(producer, topic)
@@ -105,7 +105,7 @@ class PeriodicSender(Worker):
         config = {"message.timeout.ms": _MESSAGE_LIFE_MS, **self._settings.producer_config,
                   "error_cb": self._on_error}
         while self._settings.shares_embedded_broker and "bootstrap.servers" not in config:
-            address = self._embedded_address()
+            address = addresses(self._clients.first)
             if address:
                 config["bootstrap.servers"] = address
             elif self.stopping.wait(0.2):
@@ -160,23 +160,23 @@ class HeartbeatSender(PeriodicSender):
 
     Args:
         settings: where to and how often.
-        acknowledged: returns chunks and value bytes since the start of the program.
-        redact, embedded_address, after: see :class:`PeriodicSender`.
+        traffic: what was acknowledged since the start of the program.
+        redact, clients, after: see :class:`PeriodicSender`.
     """
 
-    def __init__(self, settings: PeriodicMessages, acknowledged: Callable[[], tuple[int, int]],
-                 redact: Callable[[str], str], embedded_address: Callable[[], str],
+    def __init__(self, settings: PeriodicMessages, traffic: ThroughputMeter,
+                 redact: Callable[[str], str], clients: ProducerPool,
                  after: HeartbeatSender | None = None) -> None:
-        super().__init__("heartbeats", settings, "heartbeat", redact, embedded_address, after)
-        self._acknowledged = acknowledged
+        super().__init__("heartbeats", settings, "heartbeat", redact, clients, after)
+        self._traffic = traffic
         self._told: tuple[int, int] = after._told if after else (0, 0)
 
     def n_waiting(self) -> tuple[int, int]:
-        n_messages, n_bytes = self._acknowledged()
+        n_messages, n_bytes = self._traffic.n_chunks, self._traffic.n_value_bytes
         return n_messages - self._told[0], n_bytes - self._told[1]
 
     def contents(self) -> Iterator[dict[str, Any]]:
-        n_messages, n_bytes = self._acknowledged()
+        n_messages, n_bytes = self._traffic.n_chunks, self._traffic.n_value_bytes
         told, self._told = self._told, (n_messages, n_bytes)
         yield {
             "timestamp": datetime.datetime.now(datetime.UTC).isoformat(),
@@ -203,13 +203,13 @@ class LogMessageSender(PeriodicSender):
     Args:
         settings: where to and how often.
         lines: the log.
-        redact, embedded_address, after: see :class:`PeriodicSender`.
+        redact, clients, after: see :class:`PeriodicSender`.
     """
 
     def __init__(self, settings: PeriodicMessages, lines: Lines, redact: Callable[[str], str],
-                 embedded_address: Callable[[], str],
+                 clients: ProducerPool,
                  after: LogMessageSender | None = None) -> None:
-        super().__init__("log messages", settings, "log", redact, embedded_address, after)
+        super().__init__("log messages", settings, "log", redact, clients, after)
         self._lines = lines
 
     def n_waiting(self) -> tuple[int, int]:
