@@ -20,6 +20,7 @@ _STATE_WORDS = {
     FileState.UPLOADED: "uploaded",
     FileState.HELD: "held",
     FileState.FAILED: "failed",
+    FileState.GONE: "gone",
 }
 _VERSION_WORDS = {
     VersionState.BEGUN: "begun, not finished",
@@ -252,7 +253,7 @@ def version_line(record: VersionRecord) -> str:
     when = moment(record.completed or record.started)
     text = (f"{version_word(record.state)} {when}, {size(record.n_bytes)} in "
             f"{count(record.n_chunks)} chunks")
-    if record.may_not_rebuild:
+    if record.rebuild_uncertain:
         text += ", may not rebuild"
     return text
 
@@ -273,7 +274,7 @@ def explanation(found: Explanation) -> list[str]:
     elif found.verdict is PathState.UPLOADED and found.version is not None \
             and found.version.completed:
         text = f"uploaded at {moment(found.version.completed)}"
-        if found.version.may_not_rebuild:
+        if found.version.rebuild_uncertain:
             text += "; a consumer that holds part of an older version may not rebuild it"
         if found.reason:
             text += f"; {found.reason}"

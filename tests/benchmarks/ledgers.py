@@ -50,7 +50,7 @@ def fill_uploaded(state_dir: Path, topic: str, folder: Path, n_files: int) -> No
         ledger.versions.record([
             Delivery(_version(file, ledger.versions.next_id()), now, now, 1, b"", ())
             for file in waiting])
-        ledger.files.set_at_rest([(file, file.n_bytes, file.mtime_ns) for file in waiting])
+        ledger.files.record_uploaded([(file, file.n_bytes, file.mtime_ns) for file in waiting])
         ledger.database.commit()
     ledger.close()
 

@@ -444,8 +444,8 @@ async def test_lines_that_came_too_fast_are_said_to_be_missing() -> None:
 
 
 def test_the_state_words_of_the_help_are_those_of_the_program() -> None:
-    from tui.console.texts import _STATES
+    from tui.console.texts import STATES
     from tui.engine.model.files import FileState
 
     known = {wording.state_word(state) for state in FileState}
-    assert {word for word, _ in _STATES} == known - {"left alone"}
+    assert {word for word, _ in STATES} == known - {"left alone"}

@@ -304,7 +304,7 @@ def test_a_row_of_the_history_says_when_and_how_long() -> None:
 
 
 def test_a_version_that_may_not_rebuild_is_no_plain_success() -> None:
-    cells = History().row_cells(replace(fakes.record(1, "a"), may_not_rebuild=True))
+    cells = History().row_cells(replace(fakes.record(1, "a"), rebuild_uncertain=True))
     assert cells[2] == ("unsure", "listing--warn")
 
 

@@ -112,7 +112,7 @@ class RunningFinder:
         wanted = [f for f in self.ledger.files.next_in_line(0, 100_000)
                   if f.rel_path in rel_paths]
         assert {f.rel_path for f in wanted} == set(rel_paths)
-        self.ledger.files.set_at_rest([(f, f.n_bytes, f.mtime_ns) for f in wanted])
+        self.ledger.files.record_uploaded([(f, f.n_bytes, f.mtime_ns) for f in wanted])
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Wait for a condition; say what is known where it does not come."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.engine.model.files import FileState
+from tui.engine.model.snapshot import PathState
 
 
 def test_a_path_that_is_gone_when_its_version_is_abandoned_does_not_wait_for_ever(
@@ -28,5 +29,6 @@ def test_a_path_that_is_gone_when_its_version_is_abandoned_does_not_wait_for_eve
         engine.wait_log("renamed uploaded")
         status = uploader.ledger.files.status
         wait_until(lambda: (row := status("large")) is not None
-                   and row.state is FileState.LEFT_ALONE, "nobody waits for the path")
+                   and row.state is FileState.GONE, "nobody waits for the path")
+        assert uploader.explain("large").verdict is PathState.GONE
         assert engine.quit() == 0

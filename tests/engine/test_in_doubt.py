@@ -60,7 +60,7 @@ def test_what_1_0_0_uploaded_gets_its_time_of_change_without_being_read(upload_d
         finder.scan()
         known = finder.ledger.files.known("a")
         assert known is not None
-        assert known.rest_ctime_ns == (upload_dir / "a").stat().st_ctime_ns
+        assert known.settled_ctime_ns == (upload_dir / "a").stat().st_ctime_ns
         assert not in_doubt(finder)
         (upload_dir / "a").chmod(0o600)
         finder.scan()

@@ -419,6 +419,6 @@ class Driver:
             is_spread="chunk" in self._round.options)
         self._note(f"{len(evidence.messages)} messages, {len(evidence.versions)} versions, "
                    f"{sum(v.is_recovery for v in evidence.versions)} recoveries, "
-                   f"{sum(v.may_not_rebuild for v in evidence.versions)} may not rebuild, "
+                   f"{sum(v.rebuild_uncertain for v in evidence.versions)} may not rebuild, "
                    f"{sum(v.state == 2 for v in evidence.versions)} abandoned")
         self._problems += judge(evidence, self._rng)

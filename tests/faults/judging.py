@@ -31,7 +31,7 @@ class Version:
     sha512: bytes
     n_chunks: int
     is_recovery: bool
-    may_not_rebuild: bool
+    rebuild_uncertain: bool
     delivered: bytes
     offsets: tuple[tuple[int, int, int], ...]
 
@@ -256,7 +256,7 @@ def _not_rebuilt(evidence: Evidence, rng: random.Random) -> Iterator[str]:
         last = _last_complete(evidence.versions)
         # Of what was deleted, more may have come than was recorded.
         for name in evidence.tree.wanted().keys() & last.keys():
-            if not last[name].may_not_rebuild:
+            if not last[name].rebuild_uncertain:
                 yield from _consumer_differs(last[name], consumer, evidence.tree, most[name])
 
 

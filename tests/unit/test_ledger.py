@@ -53,12 +53,13 @@ def test_a_file_goes_from_settling_to_uploaded_and_is_remembered(tmp_path: Path)
     version = version_of(ledger, "d/a")
     ledger.versions.begin([version], 100.0)
     ledger.versions.record([Delivery(version, 100.0, 101.0, 4, b"\x0f", (OffsetRange(0, 7, 10),))])
-    ledger.files.set_at_rest([(waiting, 64, 5)])
+    ledger.files.record_uploaded([(waiting, 64, 5)])
     ledger.close()
     again = open_ledger(tmp_path)
     known = again.files.known("d/a")
     assert known is not None
-    assert (known.state, known.rest_n_bytes, known.rest_mtime_ns) == (FileState.UPLOADED, 64, 5)
+    assert known.state is FileState.UPLOADED
+    assert (known.settled_n_bytes, known.settled_mtime_ns) == (64, 5)
     record, = again.versions.records_of("d/a")
     assert (record.state, record.n_chunks_delivered, record.offsets) == (
         VersionState.COMPLETE, 4, (OffsetRange(0, 7, 10),))
@@ -341,10 +342,10 @@ def test_an_observation_after_queueing_is_not_overwritten(tmp_path: Path) -> Non
     ledger.files.record_waiting([seen("a")])
     old, = ledger.files.next_in_line(0, 9)
     ledger.files.record_waiting([seen("a", 99)])
-    ledger.files.set_at_rest([(old, 64, 5)])
+    ledger.files.record_uploaded([(old, 64, 5)])
     known = ledger.files.known("a")
     assert known is not None
-    assert (known.state, known.n_bytes, known.rest_n_bytes) == (FileState.WAITING, 99, 64)
+    assert (known.state, known.n_bytes, known.settled_n_bytes) == (FileState.WAITING, 99, 64)
     ledger.close()
 
 
@@ -410,7 +411,7 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
         ledger.versions.begin([version_of(ledger, name)], 1.0)
     version = ledger.versions.all_begun()[0].version
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
-    ledger.files.set_at_rest([(done, 64, 5)])
+    ledger.files.record_uploaded([(done, 64, 5)])
     ledger.database.commit()
     kept = ledger.begin_anew("OLD/..", upload_existing=False)
     assert re.fullmatch(r"upload_to_t\.sqlite3\.cluster-OLD-20\d\d-\d\d-\d\dT\d{6}", kept.name)

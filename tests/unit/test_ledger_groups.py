@@ -25,14 +25,14 @@ def test_many_files_at_once_are_recorded_as_one_by_one(tmp_path: Path) -> None:
     ledger.versions.record([Delivery(v, 100.0, 101.0, 1, b"", (OffsetRange(0, i, i),))
                             for i, v in enumerate(versions)])
     ledger.files.record_waiting([seen("f7", 8)])  # changed while it was sent
-    ledger.files.set_at_rest([(f._replace(partition=3), f.n_bytes, f.mtime_ns) for f in line])
+    ledger.files.record_uploaded([(f._replace(partition=3), f.n_bytes, f.mtime_ns) for f in line])
     left, = ledger.files.next_in_line(0, 1000)
     assert (left.rel_path, left.n_bytes, left.partition) == ("f7", 8, 3)
     for number in (0, 7, 99, 100, n_files - 1):
         known = ledger.files.known(f"f{number}")
         assert known is not None
         assert known.state is (FileState.WAITING if number == 7 else FileState.UPLOADED)
-        assert (known.rest_state, known.rest_n_bytes) == (FileState.UPLOADED, number)
+        assert (known.settled_state, known.settled_n_bytes) == (FileState.UPLOADED, number)
         record, = ledger.versions.records_of(f"f{number}")
         assert record.offsets == (OffsetRange(0, number, number),)
     ledger.files.refresh_counts()

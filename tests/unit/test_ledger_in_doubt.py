@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_ledger import open_ledger, seen, version_of
+from tui.engine.finding.changes import is_as_seen
+from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery, FileVersion
 from tui.engine.recording.ledger import Ledger
 
@@ -17,7 +19,7 @@ def upload(ledger: Ledger, name: str) -> None:
     ledger.files.record_waiting([seen(name)])
     waiting, = ledger.files.next_in_line(0, 10)
     ledger.versions.record([Delivery(version_of(ledger, name, 1), 1.0, 2.0, 1, b"\x01", ())])
-    ledger.files.set_at_rest([(waiting, 40, 5)])
+    ledger.files.record_uploaded([(waiting, 40, 5)])
 
 
 def must_send(ledger: Ledger) -> list[bool]:
@@ -78,4 +80,6 @@ def test_a_path_that_comes_back_as_it_was_is_news_if_it_was_never_uploaded(tmp_p
     ledger.files.forget(["a"])
     known = ledger.files.known("a")
     ledger.close()
-    assert known is not None and known.mtime_ns != 6
+    assert known is not None
+    assert known.state is FileState.GONE
+    assert not is_as_seen(known, seen("a", mtime_ns=6))

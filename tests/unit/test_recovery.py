@@ -69,7 +69,7 @@ class Path:
         how = cut(self.history, sha512, len(self.content), chunk_size)
         return PastVersion(FileVersion(
             1, 1, "a", len(self.content), 0, self.mtime, 0, sha512, how.chunk_size, how.n_chunks,
-            0, "all", is_recovery=how.is_recovery, may_not_rebuild=how.may_not_rebuild,
+            0, "all", is_recovery=how.is_recovery, rebuild_uncertain=how.rebuild_uncertain,
             sent_twice=how.sent_twice), BEGUN, 0.0, 0, b"", ())
 
     def _produce(self, past: PastVersion, delivered: set[int], fate: str, *,
@@ -150,7 +150,7 @@ def test_consumers_end_with_the_newest_content_unless_it_was_said_that_they_may_
     sent = path.send("complete", 16)
     version = sent or next(p.version for p in path.history if p.state == COMPLETE)
     consumer = path.consumed()  # one content cut in two ways would raise
-    if not version.may_not_rebuild:
+    if not version.rebuild_uncertain:
         # Bytes of a longer older file may be left behind it: no producer can cure that.
         assert consumer.finished["a"] == version.sha512 == hashlib.sha512(path.content).digest()
 

@@ -81,7 +81,7 @@ class Path:
         version = FileVersion(
             0, 1, "a", len(attempt.content), int(attempt.mtime * 1e9), attempt.mtime, 0, sha512,
             how.chunk_size, how.n_chunks, 0, "all", is_recovery=how.is_recovery,
-            may_not_rebuild=how.may_not_rebuild, sent_twice=how.sent_twice)
+            rebuild_uncertain=how.rebuild_uncertain, sent_twice=how.sent_twice)
         past = PastVersion(version, VersionState.BEGUN, 0.0, 0, b"", ())
         if version.n_chunks > 1:  # the only chunk is recorded once it is acknowledged
             self.history.insert(0, past)
@@ -126,6 +126,6 @@ def test_what_is_not_doubted_is_rebuilt_whatever_went_before(before: list[Attemp
     version = path.history[0].version
     assert path.history[0].state == VersionState.COMPLETE
     assert version.sha512 == hashlib.sha512(last.content).digest()
-    if not version.may_not_rebuild:
+    if not version.rebuild_uncertain:
         assert path.consumer.finished["a"] == version.sha512
         assert bytes(path.consumer.files["a"][:len(last.content)]) == last.content

@@ -199,7 +199,7 @@ def test_a_longer_queue_has_a_table_of_its_own_that_costs_little_time(tmp_path: 
     tables.write()
     assert len(rows_of(rest)) == 1501
     for file in ledger.files.next_in_line(0, 9999)[900:]:
-        ledger.files.set_at_rest([(file, 64, 5)])
+        ledger.files.record_uploaded([(file, 64, 5)])
     tables.write()
     assert not rest.exists()
     assert len(rows_of(first)) == 900

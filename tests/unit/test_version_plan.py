@@ -15,10 +15,10 @@ ABANDONED, REFUSED = VersionState.ABANDONED, VersionState.REFUSED
 
 
 def past(state: VersionState, n_chunks: int, sha512: bytes = OLD, chunk_size: int = 1024, *,
-         sent_twice: bool = False, may_not_rebuild: bool = False) -> PastVersion:
+         sent_twice: bool = False, rebuild_uncertain: bool = False) -> PastVersion:
     version = FileVersion(1, 1, "a", n_chunks * chunk_size, 0, 0.0, 0, sha512, chunk_size,
                           n_chunks, 0, "all", sent_twice=sent_twice,
-                          may_not_rebuild=may_not_rebuild)
+                          rebuild_uncertain=rebuild_uncertain)
     return PastVersion(version, state, 0.0, 0, b"", ())
 
 
@@ -54,12 +54,12 @@ def test_a_content_once_sent_keeps_its_chunk_size() -> None:
     assert cut(history, NEW, 10_000, 1024) == Cut(512, 20)
     # Even where that is too few chunks to be sure of every consumer.
     assert cut([past(ABANDONED, 30), past(COMPLETE, 20, NEW, 512)], NEW, 10_000, 1024) == Cut(
-        512, 20, may_not_rebuild=True)
+        512, 20, rebuild_uncertain=True)
 
 
 def test_content_too_small_for_more_chunks_is_sent_and_doubted() -> None:
-    assert cut([past(ABANDONED, 30)], NEW, 20, 1024) == Cut(1024, 1, may_not_rebuild=True)
-    assert cut([past(COMPLETE, 1, may_not_rebuild=True), past(ABANDONED, 30)], NEW, 100, 1024) \
+    assert cut([past(ABANDONED, 30)], NEW, 20, 1024) == Cut(1024, 1, rebuild_uncertain=True)
+    assert cut([past(COMPLETE, 1, rebuild_uncertain=True), past(ABANDONED, 30)], NEW, 100, 1024) \
         == Cut(2, 50, is_recovery=True)
 
 
@@ -68,7 +68,7 @@ def test_content_too_small_for_more_chunks_is_sent_and_doubted() -> None:
 def test_a_recovery_always_has_strictly_more_chunks(counts: list[int], n_bytes: int,
                                                     power: int) -> None:
     how = cut([past(ABANDONED, n) for n in counts], NEW, n_bytes, 1 << power)
-    assert how.is_recovery is not how.may_not_rebuild
+    assert how.is_recovery is not how.rebuild_uncertain
     if how.is_recovery:
         assert how.n_chunks > max(counts)
     assert how.n_chunks == max(1, -(-n_bytes // how.chunk_size))
@@ -85,5 +85,5 @@ def test_only_the_last_begun_version_goes_on() -> None:
 def test_content_is_sent_already_only_if_it_is_the_last_on_the_topic() -> None:
     assert is_sent_already([past(COMPLETE, 5, NEW)], NEW)
     assert not is_sent_already([past(ABANDONED, 5), past(COMPLETE, 5, NEW)], NEW)
-    assert not is_sent_already([past(COMPLETE, 5, NEW, may_not_rebuild=True)], NEW)
+    assert not is_sent_already([past(COMPLETE, 5, NEW, rebuild_uncertain=True)], NEW)
     assert not is_sent_already([], NEW)

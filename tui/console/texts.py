@@ -13,13 +13,15 @@ from tui.commands import help_lines
 from tui.engine.model.snapshot import Explanation
 from tui.engine.model.versions import VersionRecord
 
-_STATES = (
+#: The states of files and what they mean, for the help.
+STATES = (
     ("settling", "it changed a moment ago, and is queued once it rests"),
     ("waiting", "at rest and in line"),
     ("uploading", "its chunks are on their way"),
     ("uploaded", "every chunk is acknowledged by the broker"),
     ("held", "cannot be sent just now; tried again by itself"),
-    ("failed", "cannot be sent; retry it, or change it"))
+    ("failed", "cannot be sent; retry it, or change it"),
+    ("gone", "deleted before all of it was sent"))
 _MOST_VERSIONS = 50
 _KEY_CELLS = 11
 
@@ -47,7 +49,7 @@ def help_contents(sections: Iterable[tuple[str, Iterable[Binding]]],
     lines += [Content(""), _heading("Commands, after a colon")]
     lines += [Content("  " + line) for line in help_lines()]
     lines += [Content(""), _heading("States")]
-    return lines + [_entry(word, text) for word, text in _STATES]
+    return lines + [_entry(word, text) for word, text in STATES]
 
 
 def _heading(text: str) -> Content:
@@ -95,7 +97,7 @@ def _version_rows(record: VersionRecord) -> list[tuple[str, str]]:
              for start in range(0, len(digest), 32)]
     if record.is_recovery:
         rows.append(("recovery", "its first chunk went twice, after an abandoned version"))
-    if record.may_not_rebuild:
+    if record.rebuild_uncertain:
         rows.append(("warning", "consumers may be unable to rebuild it"))
     return rows
 

@@ -66,7 +66,7 @@ class Announcer:
 
     def _announce(self, outcome: Outcome) -> None:
         version = outcome.version
-        if version.may_not_rebuild:
+        if version.rebuild_uncertain:
             self.n_rebuild_uncertain += 1
             logger.warning(
                 "%s is uploaded, but a consumer that received part of an older version may not "

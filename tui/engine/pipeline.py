@@ -106,7 +106,7 @@ class Pipeline:
     def _make_uploading(self) -> Mapping[str, Source]:
         context = UploadContext(
             self._settings, self.connection, self.queue, self.producer, self.ledger.files,
-            self.ledger.versions, self._touch_again, self.finder.is_overdue,
+            self.ledger.versions, self._touch_again,
             self.finder.why_offline, self.announcer.stuck, self.ledger.database.is_held_file)
 
         def maker(number: int) -> Callable[[UploadWorker | None], UploadWorker]:

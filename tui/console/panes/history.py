@@ -25,7 +25,7 @@ class History(PagedList):
         assert isinstance(row, VersionRecord)
         took = max(0.0, (row.completed or row.started) - row.started)
         state: Cell = ("uploaded", "listing--good")
-        if row.may_not_rebuild:
+        if row.rebuild_uncertain:
             state = ("unsure", "listing--warn")
         return [(visible(row.rel_path), "listing--plain"),
                 (wording.size(row.n_bytes), "listing--quiet"), state,

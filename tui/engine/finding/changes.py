@@ -26,34 +26,36 @@ def is_replaced(known: KnownFile, observation: Observation) -> bool:
 
     A file left alone is known by size and time alone; of an uploaded one, the content decides.
     """
-    return known.rest_state is not FileState.LEFT_ALONE \
+    return known.settled_state is not FileState.LEFT_ALONE \
         and 0 not in (known.inode, observation.inode) and known.inode != observation.inode
 
 
 def is_as_seen(known: KnownFile, observation: Observation) -> bool:
     """Return whether a file is as it was last seen."""
-    return (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
+    return known.state is not FileState.GONE \
+        and (known.n_bytes, known.mtime_ns) == (observation.n_bytes, observation.mtime_ns) \
         and not is_replaced(known, observation)
 
 
 def is_as_settled(known: KnownFile, observation: Observation) -> bool:
     """Return whether a file that seemed to change is what was uploaded, or left alone."""
-    return known.rest_state is not None and not is_replaced(known, observation) \
-        and (known.rest_n_bytes, known.rest_mtime_ns) == (
+    return known.settled_state is not None and not is_replaced(known, observation) \
+        and (known.settled_n_bytes, known.settled_mtime_ns) == (
             observation.n_bytes, observation.mtime_ns)
 
 
 def has_other_ctime(known: KnownFile, observation: Observation) -> bool:
     """Return whether a file changed since it was uploaded, be it only in its attributes."""
-    return known.rest_state is FileState.UPLOADED and known.rest_ctime_ns is not None \
-        and observation.ctime_ns not in (0, known.rest_ctime_ns)
+    return known.settled_state is FileState.UPLOADED and known.settled_ctime_ns is not None \
+        and observation.ctime_ns not in (0, known.settled_ctime_ns)
 
 
 def _is_just_as_known(was: KnownFile, status: os.stat_result) -> bool:
     """Return whether nothing at all has changed: true of nearly all files, and quick to tell."""
     return was.mtime_ns == status.st_mtime_ns and was.n_bytes == status.st_size \
         and was.inode == status.st_ino and (
-            was.rest_ctime_ns == status.st_ctime_ns or was.state is not FileState.UPLOADED)
+            was.settled_ctime_ns == status.st_ctime_ns
+            or was.state not in (FileState.UPLOADED, FileState.GONE))
 
 
 # A directory.
@@ -162,7 +164,7 @@ def _compare_ctimes(was: KnownFile, observation: Observation, changes: Changes) 
     """Sort an uploaded file in that looks unchanged, unless it is in doubt already."""
     if was.state is not FileState.UPLOADED or was.is_in_doubt:
         return
-    if was.rest_ctime_ns is None and observation.ctime_ns:
+    if was.settled_ctime_ns is None and observation.ctime_ns:
         changes.ctimes.append(observation)
     elif has_other_ctime(was, observation):
         changes.in_doubt.append(observation.rel_path)

@@ -135,10 +135,6 @@ class Finder:
         """Say that a path changed while it was sent."""
         self._settling.touch_again(rel_path)
 
-    def is_overdue(self, rel_path: str) -> bool:
-        """Return whether a path is to be sent although it has not come to rest."""
-        return self._settling.is_overdue(rel_path)
-
     def why_offline(self) -> str:
         """Look, and return why the upload directory cannot be seen; empty where it can."""
         return self._root.why_offline()

@@ -95,7 +95,6 @@ class Settling(Worker):
         self._heap: list[tuple[float, str]] = []
         self._committed = 0.0
         self._is_uncommitted = False
-        self._overdue: set[str] = set()
         self._covered_ns: int | None = None
 
     # From other threads.
@@ -133,10 +132,6 @@ class Settling(Worker):
         """Say that a path changed while it was sent: it may have to rest longer from now on."""
         self._lags.changed_while_sent(rel_path)
         self.touch(rel_path, EventKind.MODIFIED)
-
-    def is_overdue(self, rel_path: str) -> bool:
-        """Return whether a path is to be sent although it has not come to rest."""
-        return rel_path in self._overdue
 
     @property
     def n_settling(self) -> int:
@@ -368,6 +363,7 @@ class Settling(Worker):
         if not due:
             return
         queued: list[Observation] = []
+        overdue: list[Observation] = []
         unchanged: list[str] = []
         in_doubt: list[str] = []
         for look in self._look_at(list(due)):
@@ -379,18 +375,21 @@ class Settling(Worker):
             elif observation != entry.observation and not self._is_long_enough(entry):
                 self._begin_anew(entry, observation, _Heard())
             else:
-                self._end(entry, observation, queued, unchanged, in_doubt)
+                self._end(entry, observation, unchanged, in_doubt,
+                          overdue if observation != entry.observation
+                          or self._is_long_enough(entry) else queued)
         self._ledger.record_unchanged(unchanged)
         self._ledger.record_in_doubt(in_doubt)
         self._ledger.record_waiting(queued)
+        self._ledger.record_waiting(overdue, may_change=True)
         with self._changed:
-            for rel_path in [*unchanged, *(o.rel_path for o in queued)]:
+            for rel_path in [*unchanged, *(o.rel_path for o in [*queued, *overdue])]:
                 self._settling.pop(rel_path, None)
-        if queued:
+        if queued or overdue:
             self.on_queued()
 
-    def _end(self, entry: _Unsettled, observation: Observation, queued: list[Observation],
-             unchanged: list[str], in_doubt: list[str]) -> None:
+    def _end(self, entry: _Unsettled, observation: Observation, unchanged: list[str],
+             in_doubt: list[str], queued: list[Observation]) -> None:
         known = None if entry.is_forced else self._ledger.known(observation.rel_path)
         if known is not None and is_as_settled(known, observation):
             unchanged.append(observation.rel_path)
@@ -398,10 +397,6 @@ class Settling(Worker):
                 in_doubt.append(observation.rel_path)
             return
         self._lags.queued(observation)
-        if observation != entry.observation or self._is_long_enough(entry):
-            self._overdue.add(observation.rel_path)
-        else:
-            self._overdue.discard(observation.rel_path)
         queued.append(observation)
 
     def _wait_for_source(self, rel_path: str, entry: _Unsettled) -> None:

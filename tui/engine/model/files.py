@@ -16,10 +16,11 @@ class FileState(enum.IntEnum):
     LEFT_ALONE = 0  #: there before the program, and not asked for
     SETTLING = 1  #: seen to change, waiting until it rests
     WAITING = 2  #: at rest, in line to be sent
-    UPLOADING = 3  #: in the hands of an uploading thread
+    UPLOADING = 3  #: on its way; shown so, and in the ledger still waiting
     UPLOADED = 4  #: every chunk acknowledged
     HELD = 5  #: cannot be sent just now, tried again by itself
     FAILED = 6  #: cannot be sent, tried again on request or after a change
+    GONE = 7  #: no longer there, and known only by versions of which a part was sent
 
 
 class EventKind(enum.StrEnum):
@@ -58,11 +59,11 @@ class KnownFile:
     Attributes:
         state: where it stands.
         n_bytes, mtime_ns: as last seen; for a file left alone or uploaded, as it then was.
-        rest_state: LEFT_ALONE or UPLOADED where the path has come to rest before; else None.
-        rest_n_bytes, rest_mtime_ns: size and time of that rest; equal to what is on the disk
+        settled_state: LEFT_ALONE or UPLOADED where the path has come to rest before; else None.
+        settled_n_bytes, settled_mtime_ns: size and time of that rest; equal to what is on the disk
             means unchanged.
         inode: file number when it was last queued or left alone; 0 where not known.
-        rest_ctime_ns: time of the last change as it was uploaded; None where not known, and
+        settled_ctime_ns: time of the last change as it was uploaded; None where not known, and
             negative where whether it changed since has to be seen from its content.
         is_in_doubt: whether its content is to be looked at.
     """
@@ -70,11 +71,11 @@ class KnownFile:
     state: FileState
     n_bytes: int
     mtime_ns: int
-    rest_state: FileState | None = None
-    rest_n_bytes: int = -1
-    rest_mtime_ns: int = -1
+    settled_state: FileState | None = None
+    settled_n_bytes: int = -1
+    settled_mtime_ns: int = -1
     inode: int = 0
-    rest_ctime_ns: int | None = None
+    settled_ctime_ns: int | None = None
     is_in_doubt: bool = False
 
 
@@ -87,6 +88,7 @@ class WaitingFile(NamedTuple):
         must_send: whether it goes even if its content was sent before.
         cut_size: the chunk size, in bytes, with which it may have been sent unrecorded, as a
             single chunk, before the program was killed; None where it was not.
+        may_change: whether it is sent although it has not settled.
         is_stale: another version of the path was on its way when this row was read, so that
             ``partition`` has to be read again.
     """
@@ -101,6 +103,7 @@ class WaitingFile(NamedTuple):
     must_send: bool
     n_attempts: int
     cut_size: int | None = None
+    may_change: bool = False
     is_stale: bool = False
 
 

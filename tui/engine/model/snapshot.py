@@ -269,6 +269,7 @@ class PathState(enum.StrEnum):
     UPLOADED = "uploaded"
     HELD = "held"
     FAILED = "failed"
+    GONE = "gone"
 
     @classmethod
     def of(cls, state: FileState) -> PathState:

@@ -38,7 +38,7 @@ class FileVersion(NamedTuple):
         partition: of the path; -1 leaves it to the partitioner.
         acks: as in the producer's config when it was queued.
         is_recovery: its first chunk goes twice, because consumers may drop one.
-        may_not_rebuild: consumers may be unable to rebuild it, and nothing can be done here.
+        rebuild_uncertain: consumers may be unable to rebuild it, and nothing can be done here.
         sent_twice: some of its chunks may be on the topic twice.
     """
 
@@ -55,7 +55,7 @@ class FileVersion(NamedTuple):
     partition: int
     acks: str
     is_recovery: bool = False
-    may_not_rebuild: bool = False
+    rebuild_uncertain: bool = False
     sent_twice: bool = False
 
     def n_bytes_of(self, index: int) -> int:
@@ -94,7 +94,7 @@ class VersionRecord:
     completed: float | None
     offsets: tuple[OffsetRange, ...] = ()
     is_recovery: bool = False
-    may_not_rebuild: bool = False
+    rebuild_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui.engine.model.files import FileState
 from tui.engine.recording.database import Database
 from tui.engine.recording.schema import join
 
 #: Takes (ctime_ns, directory, name): what 1.0.0 recorded has no time of the last change.
-LEARNT = """UPDATE files SET rest_ctime_ns = ? WHERE directory = ? AND name = ? AND state = 4
-    AND rest_ctime_ns IS NULL"""
+LEARNT = f"""UPDATE files SET rest_ctime_ns = ? WHERE directory = ? AND name = ?
+    AND state = {FileState.UPLOADED:d} AND rest_ctime_ns IS NULL"""
 #: Takes (directory, name). The time makes a look void that is being taken just now.
-DOUBTED = """UPDATE files SET in_doubt = 1, rest_ctime_ns = -1
-    WHERE directory = ? AND name = ? AND state IN (2, 4)"""
+DOUBTED = f"""UPDATE files SET in_doubt = 1, rest_ctime_ns = -1
+    WHERE directory = ? AND name = ? AND state IN ({FileState.WAITING:d}, {FileState.UPLOADED:d})"""
 N_IN_DOUBT = "SELECT count(*) FROM files WHERE in_doubt = 1"
-_NEXT = """SELECT file_id, directory, name FROM files WHERE in_doubt = 1 AND state = 4
-    AND file_id > ? ORDER BY file_id LIMIT ?"""
+_NEXT = f"""SELECT file_id, directory, name FROM files WHERE in_doubt = 1
+    AND state = {FileState.UPLOADED:d} AND file_id > ? ORDER BY file_id LIMIT ?"""
 _LOOKED_AT = -2  # in place of a time, while its content is read
 
 
@@ -62,7 +63,8 @@ class Doubts:
             n_bytes, mtime_ns, ctime_ns: as it was when its reading began.
         """
         self._database.write(
-            "UPDATE files SET in_doubt = 0, rest_ctime_ns = ? WHERE file_id = ? AND state = 4 "
+            "UPDATE files SET in_doubt = 0, rest_ctime_ns = ? WHERE file_id = ? "
+            f"AND state = {FileState.UPLOADED:d} "
             f"AND rest_ctime_ns = {_LOOKED_AT} AND rest_n_bytes = ? AND rest_mtime_ns = ?",
             [(ctime_ns, doubt.file_id, n_bytes, mtime_ns)])
 

@@ -17,10 +17,10 @@ from tui.engine.model.snapshot import Counts
 from tui.engine.recording.database import Database, Row
 from tui.engine.recording.doubts import DOUBTED, LEARNT, N_IN_DOUBT
 from tui.engine.recording.file_statements import (
-    AT_REST,
     FOUND_AT_START,
     LEFT_ALONE,
     SETTLING,
+    UPLOADED,
     WAITING,
 )
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED, join, split
@@ -35,8 +35,10 @@ _LINE_ROWS = 2000
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _LONGEST_PAUSE_SECONDS = 3600.0
 _AT_PATH = "WHERE directory = ? AND name = ?"
+_IS_WAITING = f"state = {FileState.WAITING:d}"
+_IS_HELD = f"state = {FileState.HELD:d}"
 _LINE = ("file_id, directory, name, n_bytes, mtime_ns, position, partition, acks, must_send, "
-         "n_attempts, cut_size")
+         "n_attempts, cut_size, may_change")
 #: What :func:`status_of_row` takes.
 STATUS_COLUMNS = ("directory, name, state, n_bytes, reason, next_attempt, n_attempts, since")
 
@@ -145,7 +147,8 @@ class FileRows:
                     continue
                 for path in {(row[0], row[1]) for row in values}:
                     if not self._database.query(
-                            f"SELECT 1 FROM files {_AT_PATH} AND state IN (1, 2)", path):
+                            f"SELECT 1 FROM files {_AT_PATH} AND state IN "
+                            f"({FileState.SETTLING:d}, {FileState.WAITING:d})", path):
                         self._unrecorded.add(path)
             return len(self._unrecorded)
 
@@ -164,21 +167,29 @@ class FileRows:
     def record_settling_again(self, file: WaitingFile) -> None:
         """Take a file out of the line that changed while its turn came, or while it was sent."""
         self._database.write(
-            "UPDATE files SET state = 1 WHERE file_id = ? AND state = 2 AND position = ?",
+            f"UPDATE files SET state = {FileState.SETTLING:d} "
+            f"WHERE file_id = ? AND {_IS_WAITING} AND position = ?",
             [(file.file_id, file.position)])
 
-    def record_waiting(self, observations: Sequence[Observation]) -> None:
-        """Put files that have come to rest at the end of the line."""
-        self._database.wait_for_room()
-        self.put_at_the_end(observations)
+    def record_waiting(self, observations: Sequence[Observation], *,
+                       may_change: bool = False) -> None:
+        """Put files at the end of the line.
 
-    def put_at_the_end(self, observations: Sequence[Observation]) -> None:
+        Args:
+            observations: as they were last seen.
+            may_change: whether they are sent although they have not settled.
+        """
+        self._database.wait_for_room()
+        self.put_at_the_end(observations, may_change=may_change)
+
+    def put_at_the_end(self, observations: Sequence[Observation], *,
+                       may_change: bool = False) -> None:
         """Put files at the end of the line, at once even while the disk is full."""
         with self._database.together():
             rows = []
             for row in _seen_rows(observations):
                 self._last_position += 1
-                rows.append((*row, self._last_position, self._acks))
+                rows.append((*row, self._last_position, self._acks, int(may_change)))
             self._database.write(WAITING, rows)
 
     def record_unchanged(self, rel_paths: Sequence[str]) -> None:
@@ -214,10 +225,9 @@ class FileRows:
             f"DELETE FROM files {where} {never_in_line} AND NOT EXISTS "
             "(SELECT 1 FROM versions WHERE versions.file_id = files.file_id)",
             [split(path) for path in rel_paths])
-        # Gone, never at rest, and yet sent in part: its versions are all that is left to tell.
-        # A time that no file has makes it news if it comes back as it was.
+        # Never settled, and yet sent in part: its versions are all that is left to tell.
         self._database.write(
-            "UPDATE files SET state = 0, mtime_ns = -1, reason = 'it is no longer there' "
+            f"UPDATE files SET state = {FileState.GONE:d}, reason = 'it is no longer there' "
             f"{where}", [split(path) for path in rel_paths])
 
     def settling_paths(self) -> Iterator[str]:
@@ -237,7 +247,8 @@ class FileRows:
             again = now + FILE_BACK_OFF.seconds(rows[0][0] if rows else 0)
             self._database.write(
                 "INSERT INTO files (directory, name, n_bytes, mtime_ns, since, state) "
-                "VALUES (?, ?, 0, 0, ?, 5) ON CONFLICT (directory, name) DO UPDATE SET state = 5",
+                f"VALUES (?, ?, 0, 0, ?, {FileState.HELD:d}) "
+                f"ON CONFLICT (directory, name) DO UPDATE SET {_IS_HELD}",
                 [(directory, name, now)])
             self._database.write(
                 "UPDATE files SET since = ?, reason = ?, next_attempt = ?, "
@@ -249,14 +260,14 @@ class FileRows:
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
         """Return waiting files behind a place in line, in order."""
         rows = self._database.query(
-            f"SELECT {_LINE} FROM files WHERE state = 2 AND {UNFINISHED} AND position > ? "
+            f"SELECT {_LINE} FROM files WHERE {_IS_WAITING} AND {UNFINISHED} AND position > ? "
             "ORDER BY position LIMIT ?", (after_position, n_rows))
         return [_waiting(row) for row in rows]
 
     def waiting(self, rel_path: str) -> WaitingFile | None:
         """Return a path's row as it is now, if it is waiting."""
         rows = self._database.query(
-            f"SELECT {_LINE} FROM files {_AT_PATH} AND state = 2", split(rel_path))
+            f"SELECT {_LINE} FROM files {_AT_PATH} AND {_IS_WAITING}", split(rel_path))
         return _waiting(rows[0]) if rows else None
 
     def set_partitions(self, files: Sequence[WaitingFile]) -> None:
@@ -271,22 +282,23 @@ class FileRows:
         again = None if retry_after_seconds is None else now + retry_after_seconds
         self._database.write(
             "UPDATE files SET state = ?, reason = ?, next_attempt = ?, since = ?, "
-            "n_attempts = n_attempts + 1 WHERE file_id = ? AND state = 2 AND position = ?",
+            f"n_attempts = n_attempts + 1 WHERE file_id = ? AND {_IS_WAITING} AND position = ?",
             [(int(state), reason, again, now, file.file_id, file.position)])
 
-    def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None:
+    def record_uploaded(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None:
         """Record (file, n_bytes, mtime_ns) as uploaded, and as settled unless seen to change."""
         now = time.time()
         self._database.write(
-            AT_REST,
+            UPLOADED,
             [(file.file_id, n_bytes, mtime_ns, file.partition, file.position, now)
              for file, n_bytes, mtime_ns in files])
 
     def record_uploaded_before(self, observation: Observation) -> None:
         """Record a file that another program uploaded as it is now."""
         self._database.write(LEFT_ALONE, _seen_rows([observation]))
-        self._database.write(f"UPDATE files SET state = 4, rest_state = 4 {_AT_PATH}",
-                             [split(observation.rel_path)])
+        self._database.write(
+            f"UPDATE files SET state = {FileState.UPLOADED:d}, "
+            f"rest_state = {FileState.UPLOADED:d} {_AT_PATH}", [split(observation.rel_path)])
 
     # What the commands need.
 
@@ -296,7 +308,7 @@ class FileRows:
         Args:
             rel_path: one of them; None for all.
         """
-        where = "state IN (5, 6)"
+        where = f"state IN ({FileState.HELD:d}, {FileState.FAILED:d})"
         parameters: tuple[str, ...] = ()
         if rel_path is not None:
             where += " AND directory = ? AND name = ?"
@@ -307,7 +319,7 @@ class FileRows:
         """Put held files whose time has come back in line; return how many."""
         # None is set so far ahead: the wall clock was set back.
         now = time.time()
-        return self._put_in_line("state = 5 AND (next_attempt <= ? OR next_attempt > ?)",
+        return self._put_in_line(f"{_IS_HELD} AND (next_attempt <= ? OR next_attempt > ?)",
                                  (now, now + _LONGEST_PAUSE_SECONDS))
 
     def _put_in_line(self, where: str, parameters: Sequence[object]) -> int:
@@ -320,7 +332,7 @@ class FileRows:
                 self._last_position += 1
                 again.append((self._last_position, file_id))
             self._database.write(
-                "UPDATE files SET state = 2, position = ?, next_attempt = NULL "
+                f"UPDATE files SET {_IS_WAITING}, position = ?, next_attempt = NULL "
                 "WHERE file_id = ?", again)
         return len(again)
 
@@ -345,7 +357,8 @@ class FileRows:
             held=n[FileState.HELD], failed=n[FileState.FAILED],
             in_doubt=self._counts.in_doubt if in_doubt is None else in_doubt[0][0])
         oldest = self._database.try_query(
-            f"SELECT since FROM files WHERE state = 2 AND {UNFINISHED} ORDER BY position LIMIT 1")
+            f"SELECT since FROM files WHERE {_IS_WAITING} AND {UNFINISHED} "
+            "ORDER BY position LIMIT 1")
         if oldest is not None:
             self.oldest_unsent = float(oldest[0][0]) if oldest else None
 
@@ -355,12 +368,12 @@ class FileRows:
 
     def n_waiting(self) -> int:
         """Return how many files are in line or in hand, counted now."""
-        return int(self._database.query("SELECT n_files FROM counts WHERE state = 2")[0][0])
+        return int(self._database.query(f"SELECT n_files FROM counts WHERE {_IS_WAITING}")[0][0])
 
     def n_bytes_ahead(self, rel_path: str) -> int:
         """Return the payload that waits before a path."""
         rows = self._database.query(
-            f"SELECT coalesce(sum(n_bytes), 0) FROM files WHERE state = 2 AND {UNFINISHED} "
+            f"SELECT coalesce(sum(n_bytes), 0) FROM files WHERE {_IS_WAITING} AND {UNFINISHED} "
             f"AND position < (SELECT position FROM files {_AT_PATH})", split(rel_path))
         return int(rows[0][0])
 
@@ -403,7 +416,7 @@ def _seen_rows(observations: Sequence[Observation]) -> list[Row]:
 def _waiting(row: Row) -> WaitingFile:
     r = row
     return WaitingFile(r[0], join(r[1], r[2]), r[3], r[4], r[5], r[6], r[7], bool(r[8]), r[9],
-                       r[10])
+                       r[10], bool(r[11]))
 
 
 def _as_sql(number: int) -> int:

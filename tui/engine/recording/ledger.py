@@ -12,7 +12,7 @@ from tui.engine.model.files import FileState
 from tui.engine.model.versions import VersionState
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import COVERS_KEY, FileRows
-from tui.engine.recording.schema import UNFINISHED
+from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED
 from tui.engine.recording.tables.in_progress import InProgressTable
 from tui.engine.recording.tables.rows import is_ours
 from tui.engine.recording.version_rows import VersionRows
@@ -140,12 +140,13 @@ class Ledger:
         states = "2" if self.database.was_stopped_cleanly else "1, 2"
         self.database.write(
             f"UPDATE files SET must_send = 1 WHERE state IN ({states}) AND {UNFINISHED} "
-            "AND rest_state = 4", [()])
+            f"AND rest_state = {FileState.UPLOADED:d}", [()])
         chunk_size = self.database.meta(_CHUNK_SIZE)
         if not self.database.was_stopped_cleanly and chunk_size.isdecimal():
             # What may have been sent is cut in the same way again.
             self.database.write(
-                f"UPDATE files SET cut_size = ? WHERE state IN (1, 2) AND {UNFINISHED} "
+                f"UPDATE files SET cut_size = ? WHERE state IN "
+                f"({FileState.SETTLING:d}, {FileState.WAITING:d}) AND {UNFINISHED} "
                 "AND cut_size IS NULL", [(int(chunk_size),)])
 
     def note_chunk_size(self, n_bytes: int) -> None:
@@ -183,7 +184,8 @@ class Ledger:
             database.copy_to(kept)
             uploaded = f"state IN ({FileState.UPLOADED:d}, {FileState.LEFT_ALONE:d})"
             database.write("DELETE FROM versions", [()])
-            database.write("UPDATE counts SET n_files = 0, n_bytes = 0 WHERE state = 100", [()])
+            database.write("UPDATE counts SET n_files = 0, n_bytes = 0 "
+                           f"WHERE state = {COMPLETE_VERSIONS}", [()])
             database.write(
                 "UPDATE files SET partition = NULL, rest_state = CASE WHEN rest_state IS NULL "
                 f"THEN NULL ELSE {FileState.LEFT_ALONE:d} END", [()])

@@ -20,8 +20,9 @@ import sqlite3
 from pathlib import Path
 
 from tui.config.state_files import growing_name
+from tui.engine.model.files import FileState
 from tui.engine.recording import database_copy, wal
-from tui.engine.recording.schema import FILES_IN_DOUBT, SCHEMA_VERSION
+from tui.engine.recording.schema import FILES_IN_DOUBT, FILES_UNFINISHED, SCHEMA_VERSION
 from tui.errors import StateDirectoryError
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,15 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE files ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE files ADD COLUMN cut_size INTEGER",
         FILES_IN_DOUBT,
+    ),
+    3: (
+        "ALTER TABLE files ADD COLUMN may_change INTEGER NOT NULL DEFAULT 0",
+        # Until then a path that is gone was one left alone, of a time that no file has.
+        f"INSERT OR IGNORE INTO counts VALUES ({FileState.GONE:d}, 0, 0)",
+        f"UPDATE files SET state = {FileState.GONE:d} "
+        f"WHERE state = {FileState.LEFT_ALONE:d} AND mtime_ns = -1",
+        "DROP INDEX files_unfinished",
+        FILES_UNFINISHED,
     ),
 }
 #: The pages that a migration changes come on top of the copy.

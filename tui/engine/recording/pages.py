@@ -75,7 +75,8 @@ def n_bytes_of_first(database: Database, n_files: int, without: Sequence[int] = 
     if n_files > _MOST_SUMMED:
         return None
     rows = database.query(
-        "SELECT coalesce(sum(n_bytes), 0) FROM (SELECT n_bytes FROM files WHERE state = 2 "
+        "SELECT coalesce(sum(n_bytes), 0) FROM (SELECT n_bytes FROM files "
+        f"WHERE state = {FileState.WAITING:d} "
         f"AND {UNFINISHED} AND file_id NOT IN ({', '.join(map(str, without))}) "
         "ORDER BY position LIMIT ?)",
         (n_files,))

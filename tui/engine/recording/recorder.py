@@ -134,7 +134,7 @@ class Recorder(Worker):
                 if outcome.is_sent_twice and outcome.version.n_chunks > 1:
                     versions.mark_sent_twice(outcome.version.version_id)
             versions.record([o.delivery for o in [*complete, *progress]])
-            self._ledger.files.set_at_rest(
+            self._ledger.files.record_uploaded(
                 [(o.file, o.version.n_bytes, o.version.mtime_ns) for o in complete])
             for outcome in outcomes:
                 if outcome.kind in (OutcomeKind.ABANDONED, OutcomeKind.HELD):

@@ -7,21 +7,34 @@ import json
 import re
 
 from tui.engine.model.files import FileState
-from tui.engine.model.versions import OffsetRange
+from tui.engine.model.versions import OffsetRange, VersionState
 
 #: What the index of unfinished files holds. SQLite uses it only for a query that says just this,
 #: word for word; any other one reads every file that was ever uploaded.
-UNFINISHED = f"state NOT IN ({FileState.LEFT_ALONE:d}, {FileState.UPLOADED:d})"
+UNFINISHED = "state NOT IN ({}, {}, {})".format(
+    *map(int, (FileState.LEFT_ALONE, FileState.UPLOADED, FileState.GONE)))
 #: Raised with every migration in :mod:`tui.engine.recording.migrations`.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
+#: Row of ``counts`` that counts complete versions.
+COMPLETE_VERSIONS = 100
+
+_COMPLETE = int(VersionState.COMPLETE)
 _COUNTED = (
     "UPDATE counts SET n_files = n_files {sign} 1, n_bytes = n_bytes {sign} {row}.n_bytes "
     "WHERE state = {row}.state;"
 )
+FILES_UNFINISHED = f"CREATE INDEX files_unfinished ON files (state, position) WHERE {UNFINISHED}"
 FILES_IN_DOUBT = "CREATE INDEX files_in_doubt ON files (file_id) WHERE in_doubt = 1"
 _MINUS_OLD = _COUNTED.format(sign="-", row="old")
 _PLUS_NEW = _COUNTED.format(sign="+", row="new")
+
+# SQLite keeps the very text of a trigger: a ledger that was migrated is like a new one.
+_COUNT_AND_EXPORT = (
+    "BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes\n"
+    f"        WHERE state = {COMPLETE_VERSIONS}; "
+    "INSERT OR IGNORE INTO untabulated VALUES (new.version_id); END"
+)
 
 SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -33,7 +46,8 @@ SCHEMA = (
     # as unchanged: the uploaded version, or the file as it was left alone. A ctime_ns of 0, and
     # a rest_ctime_ns of NULL, are not known. in_doubt: only its content can tell whether it
     # changed. cut_size: the chunk size with which the file, as it is in line, may have been sent
-    # unrecorded.
+    # unrecorded. may_change: it is sent although it has not settled. rest_* is called settled_* in
+    # the program.
     # Numbers are never given again: a version on its way may still speak of a path that is gone.
     """CREATE TABLE files (
         file_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,8 +72,9 @@ SCHEMA = (
         rest_ctime_ns INTEGER,
         in_doubt INTEGER NOT NULL DEFAULT 0,
         cut_size INTEGER,
+        may_change INTEGER NOT NULL DEFAULT 0,
         UNIQUE (directory, name))""",
-    f"CREATE INDEX files_unfinished ON files (state, position) WHERE {UNFINISHED}",
+    FILES_UNFINISHED,
     FILES_IN_DOUBT,
     """CREATE TABLE versions (
         version_id INTEGER PRIMARY KEY,
@@ -85,28 +100,24 @@ SCHEMA = (
     # Complete versions that are in no uploaded table yet.
     "CREATE TABLE untabulated (version_id INTEGER PRIMARY KEY)",
     "CREATE INDEX versions_of_file ON versions (file_id)",
-    "CREATE INDEX versions_begun ON versions (state) WHERE state = 0",
-    "CREATE INDEX versions_completed ON versions (completed) WHERE state = 1",
+    f"CREATE INDEX versions_begun ON versions (state) WHERE state = {VersionState.BEGUN:d}",
+    "CREATE INDEX versions_completed ON versions (completed) "
+    f"WHERE state = {_COMPLETE}",
     # Kept by triggers, so that a count costs the same for ten files and for ten million.
     "CREATE TABLE counts (state INTEGER PRIMARY KEY, n_files INTEGER, n_bytes INTEGER)",
     "INSERT INTO counts VALUES " + ", ".join(f"({int(state)}, 0, 0)" for state in FileState),
-    "INSERT INTO counts VALUES (100, 0, 0)",  # versions that are complete
+    f"INSERT INTO counts VALUES ({COMPLETE_VERSIONS}, 0, 0)",
     f"CREATE TRIGGER files_in AFTER INSERT ON files BEGIN {_PLUS_NEW} END",
     f"CREATE TRIGGER files_out AFTER DELETE ON files BEGIN {_MINUS_OLD} END",
     f"""CREATE TRIGGER files_moved AFTER UPDATE OF state, n_bytes ON files
         WHEN old.state <> new.state OR old.n_bytes <> new.n_bytes
         BEGIN {_MINUS_OLD} {_PLUS_NEW} END""",
-    """CREATE TRIGGER versions_in AFTER INSERT ON versions WHEN new.state = 1
-        BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
-        WHERE state = 100; INSERT OR IGNORE INTO untabulated VALUES (new.version_id); END""",
-    """CREATE TRIGGER versions_done AFTER UPDATE OF state ON versions
-        WHEN new.state = 1 AND old.state <> 1
-        BEGIN UPDATE counts SET n_files = n_files + 1, n_bytes = n_bytes + new.n_bytes
-        WHERE state = 100; INSERT OR IGNORE INTO untabulated VALUES (new.version_id); END""",
+    f"""CREATE TRIGGER versions_in AFTER INSERT ON versions WHEN new.state = {_COMPLETE}
+        {_COUNT_AND_EXPORT}""",
+    f"""CREATE TRIGGER versions_done AFTER UPDATE OF state ON versions
+        WHEN new.state = {_COMPLETE} AND old.state <> {_COMPLETE}
+        {_COUNT_AND_EXPORT}""",
 )
-
-#: Row of ``counts`` that counts complete versions.
-COMPLETE_VERSIONS = 100
 
 
 def split(rel_path: str) -> tuple[str, str]:

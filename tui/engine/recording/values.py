@@ -37,7 +37,7 @@ _FILES = (
     _is_number("state", min(FileState), max(FileState)), _is_number("n_bytes", 0),
     _is_number("mtime_ns"), _is_number("inode"), _is_number("position", 0),
     _is_number("must_send", 0, 1), _is_number("n_attempts", 0), _is_number("ctime_ns"),
-    _is_number("in_doubt", 0, 1), f"since {_TIMES}",
+    _is_number("in_doubt", 0, 1), _is_number("may_change", 0, 1), f"since {_TIMES}",
     _is_text("directory"), _is_text("name"), _is_text("acks"), _is_text("reason"),
     *(_is_null_or(_is_number(name, -1), name) for name in ("partition", "cut_size")),
     *(_is_null_or(_is_number(name), name) for name in (

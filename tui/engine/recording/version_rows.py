@@ -16,7 +16,13 @@ from tui.engine.model.versions import (
     VersionState,
 )
 from tui.engine.recording.database import Database, Row
-from tui.engine.recording.schema import join, offsets_from_text, offsets_to_text, split
+from tui.engine.recording.schema import (
+    COMPLETE_VERSIONS,
+    join,
+    offsets_from_text,
+    offsets_to_text,
+    split,
+)
 
 _COLUMNS = (
     "version_id, file_id, n_bytes, mtime_ns, mtime_seconds, inode, sha512, chunk_size, n_chunks, "
@@ -31,6 +37,7 @@ _RECORD = (
     "v.n_chunks, v.n_delivered, v.partition, v.acks, v.started, v.completed, v.offsets, "
     "v.is_recovery, v.may_not_rebuild FROM versions v JOIN files f USING (file_id)"
 )
+_IS_COMPLETE = f"v.state = {VersionState.COMPLETE:d}"
 _ENOUGH_WITHOUT = 1000
 _ORDERS = {PageOrder.LINE: "v.completed DESC", PageOrder.NAME: "f.directory, f.name",
            PageOrder.SIZE: "v.n_bytes DESC, v.completed DESC"}
@@ -105,7 +112,7 @@ class VersionRows:
         rows = self._database.query(
             f"SELECT {columns}, v.state, v.started, v.n_delivered, v.delivered, v.offsets, "
             "f.directory, f.name FROM versions v JOIN files f USING (file_id) "
-            "WHERE v.state = 0 ORDER BY v.version_id")
+            f"WHERE v.state = {VersionState.BEGUN:d} ORDER BY v.version_id")
         return [_past(row, join(row[-2], row[-1])) for row in rows]
 
     def add_uploaded(self, rel_path: str, n_bytes: int, mtime_ns: int, sha512: bytes,
@@ -116,7 +123,7 @@ class VersionRows:
             if self._database.query(
                     "SELECT 1 FROM versions v JOIN files f USING (file_id) WHERE f.directory = ? "
                     "AND f.name = ? AND v.sha512 = ? AND abs(v.started - ?) < 0.001 "
-                    "AND v.state = 1", (*split(rel_path), sha512, started)):
+                    f"AND {_IS_COMPLETE}", (*split(rel_path), sha512, started)):
                 return False
             file_id = self._file_of_row(rel_path, n_bytes, mtime_ns, completed, partition)
             later = self._database.query(
@@ -132,10 +139,13 @@ class VersionRows:
             self.mark_exported([version_id])
             if not later:
                 self._database.write(
-                    "UPDATE files SET rest_state = 4, rest_n_bytes = ?1, rest_mtime_ns = ?2, "
-                    "state = CASE WHEN state = 0 AND n_bytes = ?1 AND mtime_ns = ?2 THEN 4 "
-                    "ELSE state END, n_bytes = CASE state WHEN 4 THEN ?1 ELSE n_bytes END, "
-                    "mtime_ns = CASE state WHEN 4 THEN ?2 ELSE mtime_ns END WHERE file_id = ?3",
+                    f"UPDATE files SET rest_state = {FileState.UPLOADED:d}, "
+                    "rest_n_bytes = ?1, rest_mtime_ns = ?2, "
+                    f"state = CASE WHEN state = {FileState.LEFT_ALONE:d} AND n_bytes = ?1 "
+                    f"AND mtime_ns = ?2 THEN {FileState.UPLOADED:d} "
+                    f"ELSE state END, n_bytes = iif(state = {FileState.UPLOADED:d}, ?1, n_bytes), "
+                    f"mtime_ns = iif(state = {FileState.UPLOADED:d}, ?2, mtime_ns) "
+                    "WHERE file_id = ?3",
                     [(n_bytes, mtime_ns, file_id)])
         return True
 
@@ -191,7 +201,7 @@ class VersionRows:
         n_without, n_seen = 0, 0
         while n_without < _ENOUGH_WITHOUT:
             rows = self._database.query(
-                f"SELECT {_RECORD} WHERE v.state = 1 ORDER BY v.completed DESC LIMIT ? OFFSET ?",
+                f"SELECT {_RECORD} WHERE {_IS_COMPLETE} ORDER BY v.completed DESC LIMIT ? OFFSET ?",
                 (_ENOUGH_WITHOUT, n_seen))
             for record in map(_record, rows):
                 if any(r.partition == partition and r.last >= offset for r in record.offsets):
@@ -215,7 +225,7 @@ class VersionRows:
     def export_all_again(self) -> None:
         """Have all complete versions written into the tables once more, for they are gone."""
         self._database.write("INSERT OR IGNORE INTO untabulated SELECT version_id FROM versions "
-                             "WHERE state = 1", [()])
+                             f"WHERE state = {VersionState.COMPLETE:d}", [()])
 
     def mark_exported(self, version_ids: Sequence[int]) -> None:
         """Record that versions are in a table."""
@@ -231,22 +241,24 @@ class VersionRows:
                 where = "AND f.directory || '/' || f.name LIKE ? ESCAPE '\\'"
                 n_total = self._database.query(
                     "SELECT count(*) FROM versions v JOIN files f USING (file_id) "
-                    f"WHERE v.state = 1 {where}", (like,))[0][0]
+                    f"WHERE {_IS_COMPLETE} {where}", (like,))[0][0]
                 rows = self._database.query(
-                    f"SELECT {_RECORD} WHERE v.state = 1 {where} ORDER BY {by} "
+                    f"SELECT {_RECORD} WHERE {_IS_COMPLETE} {where} ORDER BY {by} "
                     "LIMIT ? OFFSET ?", (like, n_rows, offset))
                 return int(n_total), tuple(_record(row) for row in rows)
-            n_total = self._database.query("SELECT n_files FROM counts WHERE state = 100")[0][0]
+            n_total = self._database.query(
+                f"SELECT n_files FROM counts WHERE state = {COMPLETE_VERSIONS}")[0][0]
             if order is not PageOrder.LINE:
                 rows = self._database.query(
-                    f"SELECT {_RECORD} WHERE v.state = 1 ORDER BY {by} LIMIT ? OFFSET ?",
+                    f"SELECT {_RECORD} WHERE {_IS_COMPLETE} ORDER BY {by} LIMIT ? OFFSET ?",
                     (n_rows, offset))
             else:
                 # The rows are chosen before the join, so that a deep page reads only the index.
                 rows = self._database.query(
                     f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM versions "
-                    "WHERE state = 1 ORDER BY completed DESC LIMIT ? OFFSET ?) "
-                    "ON chosen = v.version_id ORDER BY v.completed DESC", (n_rows, offset))
+                    f"WHERE state = {VersionState.COMPLETE:d} ORDER BY completed DESC "
+                    "LIMIT ? OFFSET ?) ON chosen = v.version_id ORDER BY v.completed DESC",
+                    (n_rows, offset))
         return int(n_total), tuple(_record(row) for row in rows)
 
 
@@ -261,7 +273,7 @@ def _row(version: FileVersion, state: VersionState, started: float, completed: f
     v = version
     return (v.version_id, v.file_id, v.n_bytes, v.mtime_ns, v.mtime_seconds, v.inode, v.sha512,
             v.chunk_size, v.n_chunks, v.partition, v.acks, int(v.is_recovery),
-            int(v.may_not_rebuild), int(v.sent_twice), int(state), started, completed,
+            int(v.rebuild_uncertain), int(v.sent_twice), int(state), started, completed,
             n_delivered, delivered, offsets_to_text(offsets))
 
 
@@ -270,7 +282,7 @@ def _past(row: Row, rel_path: str) -> PastVersion:
         version_id=row[0], file_id=row[1], rel_path=rel_path, n_bytes=row[2], mtime_ns=row[3],
         mtime_seconds=row[4], inode=row[5], sha512=row[6], chunk_size=row[7], n_chunks=row[8],
         partition=row[9], acks=row[10], is_recovery=bool(row[11]),
-        may_not_rebuild=bool(row[12]), sent_twice=bool(row[13]))
+        rebuild_uncertain=bool(row[12]), sent_twice=bool(row[13]))
     return PastVersion(version, VersionState(row[14]), row[15], row[16], row[17] or b"",
                        offsets_from_text(row[18]))
 
@@ -281,4 +293,4 @@ def _record(row: Row) -> VersionRecord:
         n_bytes=row[4], mtime_ns=row[5], sha512=row[6], chunk_size=row[7], n_chunks=row[8],
         n_chunks_delivered=row[9], partition=row[10], acks=row[11], started=row[12],
         completed=row[13], offsets=offsets_from_text(row[14]), is_recovery=bool(row[15]),
-        may_not_rebuild=bool(row[16]))
+        rebuild_uncertain=bool(row[16]))

@@ -35,7 +35,7 @@ class FilesInLine(Protocol):
     def set_partitions(self, files: Sequence[WaitingFile]) -> None: ...
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None: ...
-    def set_at_rest(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
+    def record_uploaded(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
     def forget(self, rel_paths: Sequence[str], *, even_in_line: bool) -> None: ...
 
 
@@ -57,7 +57,6 @@ class UploadContext:
         settings: the program's.
         connection, queue, producer, files, versions: where they stand, and with whom they speak.
         touch_again: told a file that changed while it was read: it has to settle again.
-        is_overdue: whether a path is sent although it has not settled.
         why_offline: looks whether the upload directory can be seen; empty where it can.
         on_stuck: told a path that is held or has failed, and why.
         is_ledger: whether a file is the ledger itself, which must not be opened.
@@ -72,7 +71,6 @@ class UploadContext:
     files: FilesInLine
     versions: Versions
     touch_again: Callable[[WaitingFile], None]
-    is_overdue: Callable[[str], bool]
     why_offline: Callable[[], str]
     on_stuck: Callable[[str, FileState, str], None]
     is_ledger: Callable[[os.stat_result], bool]
@@ -129,16 +127,15 @@ class Preparer:
             file = now
         source = open_source(below, file.rel_path, follow_symlinks=settings.follow_symlinks)
         try:
-            goes_anyway = self._context.is_overdue(file.rel_path)
-            if not goes_anyway \
+            if not file.may_change \
                     and (source.n_bytes, source.mtime_ns) != (file.n_bytes, file.mtime_ns):
                 raise SourceChangedError("it changed since it came to rest", where=file.rel_path)
             data = None
             if source.n_bytes <= SLICE_BYTES:
-                data = source.read_whole(may_change=goes_anyway)
+                data = source.read_whole(may_change=file.may_change)
                 sha512: bytes | None = hashlib.sha512(data).digest()
             else:
-                sha512 = self._hash(source, touching, may_change=goes_anyway)
+                sha512 = self._hash(source, touching, may_change=file.may_change)
             touching(file.rel_path)
             transfer = None if sha512 is None else self._plan(file, source, sha512, data)
         except BaseException:
@@ -166,7 +163,7 @@ class Preparer:
         history = self.history(file)
         if is_sent_already(history, sha512) and not file.must_send:
             logger.info("%s: its content was uploaded before, nothing is sent", file.rel_path)
-            self._context.files.set_at_rest([(file, source.n_bytes, source.mtime_ns)])
+            self._context.files.record_uploaded([(file, source.n_bytes, source.mtime_ns)])
             return None
         past = resumable(history, sha512)
         self.close_begun(history, past)
@@ -188,7 +185,7 @@ class Preparer:
             inode=source.inode, sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
             partition=-1 if is_spread or file.partition is None else file.partition,
             acks=self._context.settings.acks, is_recovery=how.is_recovery,
-            may_not_rebuild=how.may_not_rebuild, sent_twice=how.sent_twice)
+            rebuild_uncertain=how.rebuild_uncertain, sent_twice=how.sent_twice)
         logger.debug("%s is cut into %d chunks of %d bytes", file.rel_path, how.n_chunks,
                      how.chunk_size)
         return self._transfer(version, file, source, data)

@@ -24,14 +24,14 @@ class Cut:
         chunk_size: bytes.
         n_chunks: number of chunks.
         is_recovery: the first chunk goes twice.
-        may_not_rebuild: it cannot be cut into enough chunks to be sure of every consumer.
+        rebuild_uncertain: it cannot be cut into enough chunks to be sure of every consumer.
         sent_twice: its chunks may meet copies of themselves on the topic.
     """
 
     chunk_size: int
     n_chunks: int
     is_recovery: bool = False
-    may_not_rebuild: bool = False
+    rebuild_uncertain: bool = False
     sent_twice: bool = False
 
 
@@ -52,7 +52,7 @@ def is_sent_already(history: Sequence[PastVersion], sha512: bytes) -> bool:
     """Return whether the last thing that consumers saw of the path is this content, whole."""
     last = _last(history)
     return last is not None and last.state == VersionState.COMPLETE \
-        and last.version.sha512 == sha512 and not last.version.may_not_rebuild
+        and last.version.sha512 == sha512 and not last.version.rebuild_uncertain
 
 
 def is_credible(version: FileVersion, n_partitions: int) -> bool:
@@ -112,7 +112,7 @@ def cut(history: Sequence[PastVersion], sha512: bytes, n_bytes: int, chunk_size:
             smaller //= 2
             if count_chunks(n_bytes, smaller) > n_to_exceed:
                 return Cut(smaller, count_chunks(n_bytes, smaller), is_recovery=True)
-    return Cut(size, n_chunks, may_not_rebuild=True)
+    return Cut(size, n_chunks, rebuild_uncertain=True)
 
 
 def _n_chunks_to_exceed(history: Sequence[PastVersion]) -> int:
@@ -123,9 +123,9 @@ def _n_chunks_to_exceed(history: Sequence[PastVersion]) -> int:
         if past.state == VersionState.REFUSED:
             continue
         if past.state == VersionState.COMPLETE:
-            if not version.sent_twice and not version.may_not_rebuild:
+            if not version.sent_twice and not version.rebuild_uncertain:
                 break  # whoever received this one holds nothing older
-            if version.n_chunks == 1 and not version.may_not_rebuild:
+            if version.n_chunks == 1 and not version.rebuild_uncertain:
                 continue  # a second copy of the only chunk completes at once
         most = max(most, version.n_chunks)
     return most
