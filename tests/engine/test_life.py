@@ -89,7 +89,7 @@ def test_without_an_essential_thread_the_program_ends_with_status_1(
 
 
 RENEWED = {
-    "tabulating": (InProgressTable, "write"),
+    "table-writer": (InProgressTable, "write"),
     "heartbeats": (periodic_messages.HeartbeatSender, "contents"),
     "log messages": (periodic_messages.LogMessageSender, "contents"),
 }

@@ -58,8 +58,9 @@ class Finder:
         self._knew_files = not ledger.is_new
         self._has_one_clock = new_since_ns is None and clock.can_be_read()
         self._start_ns = clock.now_ns() if new_since_ns is None else new_since_ns
-        # Durable before anything is watched: a kill at once must not make old files new ones.
+        # Durable before anything is said or watched: a kill at once must make no old file new.
         ledger.record_covered(self._start_ns, is_seen=False)
+        ledger.make_durable()
         self._scanned_before = False
         self._make()
 

@@ -137,7 +137,8 @@ class Ledger:
         The only chunk of a version is recorded once it is acknowledged and not before, so that
         what was in line when the program ended may be what consumers saw last.
         """
-        states = "2" if self.database.was_stopped_cleanly else "1, 2"
+        states = f"{FileState.WAITING:d}" if self.database.was_stopped_cleanly \
+            else f"{FileState.SETTLING:d}, {FileState.WAITING:d}"
         self.database.write(
             f"UPDATE files SET must_send = 1 WHERE state IN ({states}) AND {UNFINISHED} "
             f"AND rest_state = {FileState.UPLOADED:d}", [()])

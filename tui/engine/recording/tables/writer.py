@@ -148,7 +148,7 @@ class TableWriter(Worker):
     """
 
     def __init__(self, tables: Tables) -> None:
-        super().__init__("tabulating")
+        super().__init__("table-writer")
         self._tables = tables
 
     def work(self) -> None:
