@@ -14,7 +14,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 
 
 def test_every_command_is_in_its_table() -> None:
-    table = README.partition("## Talk to it")[2].partition("\n## ")[0]
+    table = README.partition("## Commands")[2].partition("\n## ")[0]
     rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
     for command in COMMANDS:
         assert f"`{command.name}" in rows
