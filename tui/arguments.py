@@ -12,16 +12,17 @@ from typing import Any, NoReturn
 from tui.errors import UsageError
 
 _DESCRIPTION = """\
-Uploads the files of a directory to an Apache Kafka topic in chunks, and shows
-how it is going. Try it without Kafka: DataFileUploadDirectory --demo
+Uploads files from a directory to an Apache Kafka topic, in chunks, as they
+appear, and shows the progress. Try it without Kafka:
+DataFileUploadDirectory --demo
 """
 _EPILOG = """\
 Every option may be written with - for _ (--topic-name).
 
 exit status:
-  0    all done
-  1    something could not be uploaded; it stays recorded for the next run
-  2    wrong usage or config, or it could not start
+  0    everything is uploaded
+  1    something could not be uploaded, and is recorded for the next run
+  2    wrong usage or config, or the program could not start
   130  forced quit
 """
 
@@ -121,8 +122,9 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
             "and not rebuild it", "file", "file|chunk")
     _option(group, "message_fields", "fields of a message; 9 leaves out the modification time, "
             "for consumers up to 1.8.6", "10", "9|10")
-    _flag(group, "new_cluster", "where the ledger speaks of another Kafka cluster or topic, set it "
-          "and the tables aside and begin anew; without effect otherwise")
+    _flag(group, "new_cluster", "if the ledger belongs to another Kafka cluster or topic, set it "
+                                "and "
+          "its tables aside and start a new one; otherwise no effect")
 
 
 def _add_which(parser: argparse.ArgumentParser) -> None:
@@ -130,15 +132,17 @@ def _add_which(parser: argparse.ArgumentParser) -> None:
     _option(group, "upload_regex", "upload only paths, relative to UPLOAD_DIR and with /, that "
             "match this regular expression from their start", None, "REGEX",
             "all but names beginning with . or ending in .log, at any depth")
-    _flag(group, "upload_existing", "also upload what is there at start")
-    _option(group, "watchdog_lag_time", "seconds, fractions allowed, that a file must rest "
-            "unmodified before it is queued", "3", "SECONDS")
-    _option(group, "max_settle_seconds", "send a file that never rests after so many seconds; 0 "
-            "is never", "0", "SECONDS")
-    _flag(group, "use_polling_observer", "look for changes again and again instead of listening "
-          "to the file system: for network drives that tell of no events")
-    _option(group, "rescan_seconds", "seconds between two scans, which find what events missed; 0 "
-            "is off", "60", "SECONDS")
+    _flag(group, "upload_existing", "also upload files that already exist at start")
+    _option(group, "watchdog_lag_time", "seconds, fractions allowed, that a file must stay "
+            "unchanged before it is queued", "3", "SECONDS")
+    _option(group, "max_settle_seconds", "upload a file that never stops changing after this many "
+            "seconds; 0 means never", "0", "SECONDS")
+    _flag(group, "use_polling_observer", "poll for changes instead of using file-system events, "
+                                         "for "
+          "network drives that deliver none")
+    _option(group, "rescan_seconds", "seconds between two scans, which find what the events "
+                                     "missed; 0 "
+            "turns them off", "60", "SECONDS")
     _flag(group, "follow_symlinks", "upload what symbolic links lead to, under the path of the "
           "link, unless it is outside UPLOAD_DIR")
 
@@ -147,11 +151,11 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how")
     _option(group, "n_threads", "upload threads", "2", "N")
     _option(group, "chunk_size", "bytes of a chunk, a power of two", "16384", "BYTES")
-    _option(group, "queue_max_size", "megabytes (10^6 bytes) of payload on their way to the "
-            "broker at most", "500", "MB")
+    _option(group, "queue_max_size", "most megabytes (10^6 bytes) of payload on their way to the "
+            "broker", "500", "MB")
     _option(group, "logger_file_path", "directory for ledger, tables and log; or a log file, whose "
             "directory is used for all of them", None, "PATH", "UPLOAD_DIR/LOGS")
-    _option(group, "state_group", "group that may read ledger, tables and log, which nobody else "
+    _option(group, "state_group", "group that may read ledger, tables and log; nobody else "
             "may", None, "GROUP", "none")
 
 
@@ -169,23 +173,25 @@ def _add_showing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what it shows")
     _flag(group, "headless", "plain console: commands on stdin, answers on stdout, log on stderr",
           "off, on where stdin or stdout is no terminal")
-    _option(group, "update_seconds", "headless: seconds between two lines with a dot", "300",
+    _option(group, "update_seconds", "headless: seconds between two dots", "300",
             "SECONDS")
-    _option(group, "refresh_hz", "console: screen updates a second; less for slow lines", None,
+    _option(group, "refresh_hz", "console: screen updates per second; fewer for slow lines", None,
             "HZ", "4, or refresh_hz in [console]")
-    _option(group, "logger_stream_level", "least level of the log lines shown: debug, info, "
+    _option(group, "logger_stream_level", "minimum level of log lines to show: debug, info, "
             "warning, error, critical, or a number", "info", "LEVEL")
-    _option(group, "logger_file_level", "least level of the lines in the log file", "warning",
+    _option(group, "logger_file_level", "minimum level of log lines to write to the log "
+                                        "file", "warning",
             "LEVEL")
 
 
 def _add_trying(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("trying it")
-    _flag(group, "dry_run", "say what would be uploaded and why each other file would not, then "
+    _flag(group, "dry_run", "list which files would be uploaded, and why the others would not, "
+                            "then "
           "exit; creates, writes and contacts nothing")
-    _flag(group, "show_events", "print each file event and what it means here until interrupted; "
+    _flag(group, "show_events", "print each file event and what it means here, until interrupted; "
           "sends and writes nothing")
-    _flag(group, "demo", "sample files arrive in a scratch directory and go to a broker inside "
-          "this program; needs no other argument, and keeps nothing")
+    _flag(group, "demo", "upload sample files from a scratch directory to a broker inside this "
+          "program; needs no other argument, and keeps nothing")
     group.add_argument("--version", action="version", help="print the version and exit",
                        version=f"DataFileUploadDirectory {program_version()}")

@@ -140,7 +140,7 @@ def _pause(engine: Engine, _argument: str) -> Answer:
     if not engine.pause():
         return Answer(("not paused: the program is leaving, and what is queued is sent first",),
                       ok=False)
-    return Answer(("paused: files are watched and queued, nothing is sent",))
+    return Answer(("paused: files are watched and queued, nothing is uploaded",))
 
 
 def _resume(engine: Engine, _argument: str) -> Answer:
@@ -151,19 +151,19 @@ def _resume(engine: Engine, _argument: str) -> Answer:
 
 def _reupload(engine: Engine, path: str) -> Answer:
     engine.reupload(path)
-    return Answer((f"{visible(path)} is put in line",))
+    return Answer((f"{visible(path)} is queued",))
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("check", ("c",), "c", "", "Say how it is going", _check),
-    Command("quit", ("q",), "q", "", "Send what is queued, then leave; twice: at once", _quit),
+    Command("check", ("c",), "c", "", "Show the current status", _check),
+    Command("quit", ("q",), "q", "", "Upload what is queued, then quit; twice: quit now", _quit),
     Command("help", ("h", "?"), "question_mark", "", "List the commands", _help),
     Command("files", (), "", "[PATTERN]", "List unfinished files", _files),
-    Command("why", (), "w", "PATH", "Say what is happening to a file, and why", _why),
-    Command("retry", (), "r", "[PATH]", "Try a held or failed file again, or all", _retry),
-    Command("pause", (), "p", "", "Send nothing more for now; watching goes on", _pause),
-    Command("resume", (), "p", "", "Send again", _resume),
-    Command("reupload", (), "u", "PATH", "Send a file again, changed or not", _reupload),
+    Command("why", (), "w", "PATH", "Explain what is happening to a file", _why),
+    Command("retry", (), "r", "[PATH]", "Retry a held or failed file, or all of them", _retry),
+    Command("pause", (), "p", "", "Stop uploading for now; files are still watched", _pause),
+    Command("resume", (), "p", "", "Resume uploading", _resume),
+    Command("reupload", (), "u", "PATH", "Upload a file again, changed or not", _reupload),
 )
 _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
 

@@ -73,5 +73,5 @@ def _reading(settings: Settings, selection: Selection, rel_path: str) -> str:
         return f"held: it cannot be looked at ({error.strerror})"
     if found is None:
         return f"ignored: {reason}" if reason else "forgotten: there is no file any more"
-    return (f"{wording.size(found.n_bytes)}, queued if it rests for "
+    return (f"{wording.size(found.n_bytes)}, queued if unchanged for "
             f"{wording.duration(settings.lag_seconds)}")

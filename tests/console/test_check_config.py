@@ -80,7 +80,7 @@ async def test_keys_are_rebound_in_help_and_footer_as_well() -> None:
         await pilot.press("x")
         await wait_for(pilot, "check")
         await pilot.press("escape", "question_mark")
-        await wait_for(pilot, "f5         Send nothing more", "^k x       Say how it is going")
+        await wait_for(pilot, "f5         Stop uploading", "^k x       Show the current status")
 
 
 @pytest.mark.parametrize("pane", PANES)

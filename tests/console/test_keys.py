@@ -270,7 +270,7 @@ async def test_the_palette_runs_a_command() -> None:
     async with console(engine) as pilot:
         await pilot.press("ctrl+p")
         await pilot.press(*"pause")
-        await wait_for(pilot, "Send nothing more for now")
+        await wait_for(pilot, "Stop uploading for now")
         await choose(pilot)
         await wait_done(pilot, engine, "pause")
 

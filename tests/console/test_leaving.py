@@ -130,7 +130,7 @@ async def test_it_is_said_when_it_is_too_late_to_take_it_back() -> None:
     async with console(engine) as pilot:
         await wait_screen(pilot, DrainingScreen)
         await pilot.press("escape")
-        await wait_for(pilot, "it is too late to go on")
+        await wait_for(pilot, "it is too late to continue")
 
 
 async def test_buttons_do_what_the_keys_do() -> None:
@@ -157,7 +157,7 @@ async def test_buttons_do_what_the_keys_do() -> None:
 async def test_a_paused_program_says_that_it_sends_all_the_same() -> None:
     async with console(FakeEngine(fakes.paused())) as pilot:
         await pilot.press("q")
-        await wait_for(pilot, "Uploading is paused; sending first goes on with it.")
+        await wait_for(pilot, "Uploading is paused; uploading first resumes it.")
 
 
 async def test_a_stop_from_outside_is_shown_over_any_page() -> None:

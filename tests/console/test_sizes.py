@@ -71,7 +71,7 @@ async def test_dialogs_fit_80x24() -> None:
         await wait_for(pilot, "Help", "esc closes")
         for _ in range(80):
             await pilot.press("down")
-        await wait_for(pilot, "cannot be sent; retry it, or change it")
+        await wait_for(pilot, "cannot be uploaded; retry it, or change it")
         await pilot.press("escape")
         await wait_gone(pilot, "esc closes")
         await pilot.press("enter")

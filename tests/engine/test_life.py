@@ -85,7 +85,7 @@ def test_without_an_essential_thread_the_program_ends_with_status_1(
         assert engine.uploader.snapshot().dead_threads == (name,)
         assert any(name in problem for problem in engine.uploader.snapshot().problems)
         assert "InjectedError: injected" in engine.log
-        assert f"the program cannot go on without its thread {name}" in engine.log
+        assert f"the program cannot continue without its thread {name}" in engine.log
 
 
 RENEWED = {
@@ -103,7 +103,7 @@ def test_a_thread_that_is_no_part_of_sending_is_started_anew(
     with RunningEngine(settings_for(
             upload_dir, tmp_path / "state", "--heartbeat_topic_name", "h", "--log_topic_name", "l",
             "--heartbeat_interval_secs", "0.1", "--log_interval_secs", "0.1")) as engine:
-        engine.wait_log(f"the thread {name} was started anew")
+        engine.wait_log(f"the thread {name} was restarted")
         assert "InjectedError: injected" in engine.log
         assert engine.uploader.snapshot().dead_threads == (name,)
         (upload_dir / "a").write_bytes(b"a")
@@ -123,7 +123,7 @@ def test_a_file_that_kills_an_uploading_thread_stops_no_other(
     monkeypatch.setattr(preparer, "open_source", faulty)
     (upload_dir / "bad").write_bytes(b"bad")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state", "--n_threads", "1")) as engine:
-        engine.wait_log("the thread uploading-1 was started anew")
+        engine.wait_log("the thread uploading-1 was restarted")
         (upload_dir / "good").write_bytes(b"good")
         engine.wait_uploaded(1)
         explanation = engine.uploader.explain("bad")
@@ -212,8 +212,8 @@ def test_a_ledger_that_cannot_be_written_does_not_keep_the_program(
             [Observation(f"{'y' * 200}{i}", 1, 1) for i in range(1000)])
         wait_until(lambda: database.problem, "the disk is full")
         assert engine.quit() == 1
-        assert "the ledger cannot be written, and nothing moved" in engine.log
-        assert "1100 files are not sent; the next start goes on" in engine.log
+        assert "the ledger cannot be written, and there was no progress" in engine.log
+        assert "1100 files are not uploaded; the next start continues" in engine.log
 
 
 class FakeProgram:
@@ -310,7 +310,7 @@ def test_a_state_directory_that_cannot_be_made_anew_stops_sending_and_ends_with_
         state_dir.rename(tmp_path / "gone")
         state_dir.write_bytes(b"in the way")
         (upload_dir / "b").write_bytes(b"b")
-        engine.wait_log("its file was removed: it is made anew unless it comes back at once): "
+        engine.wait_log("its file was removed: it is recreated unless it comes back at once): "
                         "nothing more is sent until it can")
         assert any("was removed" in p for p in engine.uploader.snapshot().problems)
         assert engine.quit() == 1

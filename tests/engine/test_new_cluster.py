@@ -32,7 +32,7 @@ def test_another_cluster_ends_the_program_with_status_2_and_changes_nothing(
     for _ in range(2):
         with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
             assert engine.ended() == 2
-            assert re.search(r"the ledger speaks of the cluster \w+, but .* answers as cluster "
+            assert re.search(r"the ledger belongs to the cluster \w+, but .* answers as cluster "
                              r"\w+: .*--logger_file_path, or --new_cluster", engine.log)
             assert engine.uploader.snapshot().traffic.n_chunks_sent == 0
     assert kept(tmp_path / "state") == []

@@ -215,8 +215,8 @@ def test_of_a_file_system_in_the_tree_that_tells_nothing_that_is_said(
     with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         assert finder.finder.problems() == [
-            "only scans find files in share: its file system (nfs4) does not tell of changes that "
-            "others make"]
+            "only scans find files in share: its file system (nfs4) does not report changes made "
+            "by other computers"]
 
 
 def test_a_file_system_that_is_mounted_again_with_other_options_is_the_same(

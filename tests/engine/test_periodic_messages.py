@@ -84,7 +84,7 @@ def test_a_cluster_of_their_own_gets_them(mock_broker: MockBroker, tmp_path: Pat
     assert abs(logs[0]["timestamp"] - time.time()) < 600
     lines = [line for value in logs for line in value["messages"]]
     assert any("a uploaded" in line for line in lines)
-    assert "stopping: what is queued is sent first" in lines
+    assert "stopping: what is queued is uploaded first" in lines
 
 
 def test_the_embedded_broker_is_shared_and_not_started_again(tmp_path: Path,

@@ -56,7 +56,8 @@ def test_s20_a_file_that_is_appended_to_is_queued_once_when_it_rests(
         finder.wait_scanned()
         writer = Writer(upload_dir / "a")
         writer.start()
-        finder.wait_log(r"^a is still changing since \d\d:\d\d; it is sent once it rests$")
+        finder.wait_log(
+            r"^a is still changing since \d\d:\d\d; it is uploaded once it stops changing$")
         finder.wait(lambda: (s := finder.finder.settling_status("a")) is not None
                     and s.changing_since is not None, "it is shown as still changing")
         assert finder.queued() == set()
@@ -292,7 +293,7 @@ def test_s20_a_file_that_grows_after_each_upload_has_to_rest_longer_each_time() 
         lags.queued(seen(i))
         clock.now += 10.0
     assert found[:9] == [3, 6, 12, 24, 48, 96, 192, 300, 300]
-    assert lags.why("a") == "it grew after it had come to rest, so it has to rest for 300 s"
+    assert lags.why("a") == "it grew after it had settled, so it must stay unchanged for 300 s"
     assert lags.of("b") == 3.0
 
 
@@ -316,7 +317,7 @@ def test_any_change_of_the_same_file_lengthens(after: Observation, why: str) -> 
     lags.queued(seen(5))
     lags.stirred(after)
     assert lags.of("a") == 6.0
-    assert lags.why("a").startswith(f"{why} after it had come to rest")
+    assert lags.why("a").startswith(f"{why} after it had settled")
 
 
 def test_another_file_in_its_place_has_to_rest_no_longer() -> None:
@@ -388,4 +389,4 @@ def test_a_lengthened_lag_is_shown(upload_dir: Path) -> None:
             with path.open("ab") as file:  # never seen empty, as a file written anew may be
                 file.write(b"x")
         finder.wait(lambda: (s := finder.finder.settling_status("a")) is not None
-                    and s.reason.startswith("it grew after it had come to rest"), "it is shown")
+                    and s.reason.startswith("it grew after it had settled"), "it is shown")

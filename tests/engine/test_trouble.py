@@ -167,8 +167,7 @@ def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_
                       failing(os.scandir, "locked", refusing(errno.EACCES)))
         finder = RunningFinder(upload_dir, use_polling_observer=True)
         finder.finder.start()
-        finder.wait_log("^locked cannot be read: Permission denied; it is tried again with every "
-                        "scan$")
+        finder.wait_log("^locked cannot be read: Permission denied; every scan tries again$")
         finder.wait_scanned()
         assert any(p.startswith("locked cannot be read: Permission denied")
                    for p in finder.finder.problems())
@@ -207,7 +206,7 @@ def test_s27_a_root_that_is_renamed_and_made_again_is_watched_anew(upload_dir: P
         finder.wait_queued("a")
         finder.upload("a")
         upload_dir.rename(tmp_path / "old")
-        finder.wait_log("source offline: .* nothing is taken for deleted")
+        finder.wait_log("source offline: .* no file counts as deleted")
         assert finder.finder.freshness().source_offline
         upload_dir.mkdir()
         finder.wait_log("can be seen again")

@@ -130,7 +130,7 @@ def test_silent_file_systems_are_polled_without_being_asked(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(watching_module, "file_system_kind", lambda path: kind)
     with RunningFinder(upload_dir) as finder:
-        finder.wait_log(f"the file system \\({kind}\\) does not tell of every change")
+        finder.wait_log(f"the file system \\({kind}\\) does not report every change")
         finder.wait_scanned()
         assert finder.finder.freshness().observer == "polling"
 

@@ -66,7 +66,7 @@ def test_s02_a_broker_away_for_longer_than_chunks_may_wait_costs_neither_chunks_
         program.wait_uploaded(5)
         before = peak_memory(program)
         own_kafka.kill()
-        program.wait_for("chunks are sent again: .*[Mm]essage timed out")
+        program.wait_for("chunks are resent: .*[Mm]essage timed out")
         own_kafka.start()
         program.wait_uploaded(2501, 200)
         assert peak_memory(program) - before < 100_000_000
@@ -328,7 +328,7 @@ def test_s11_another_cluster_gets_nothing(kafka: KafkaBroker, own_kafka: KafkaBr
     (upload_dir / "b").write_bytes(b"b")
     with Program(upload_dir, *options(other, topic)) as program:
         assert program.wait() == 2
-        program.wait_for("the ledger speaks of the cluster .* --new_cluster")
+        program.wait_for("the ledger belongs to the cluster .* --new_cluster")
     assert read_topic(own_kafka.bootstrap, topic) == []
     with Program(upload_dir, *options(other, topic, "--new_cluster")) as program:
         program.wait_uploaded(2)
@@ -353,7 +353,8 @@ def test_s11_another_cluster_that_answers_in_the_middle_counts_for_nothing(
                 proxy.target_port = brokers[1].behind_proxy_port
                 proxy.cut()
                 assert program.wait() == 2
-                program.wait_for("the ledger speaks of the cluster .*: nothing that it took counts")
+                program.wait_for("the ledger belongs to the cluster .*: nothing that it took "
+                                 "counts")
             proxy.target_port = brokers[0].behind_proxy_port
             with Program(upload_dir, *words) as program:
                 program.wait_uploaded(1)
@@ -373,7 +374,7 @@ def test_s11_a_topic_that_was_made_anew_is_another_one(own_kafka: KafkaBroker, t
     make_topic(own_kafka.bootstrap, name=topic)
     with Program(upload_dir, *options(config, topic)) as program:
         assert program.wait() == 2
-        program.wait_for("the ledger speaks of the topic")
+        program.wait_for("the ledger belongs to the topic")
 
 
 def test_s04_after_a_fatal_error_only_what_was_not_acknowledged_goes_again(

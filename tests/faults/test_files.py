@@ -380,7 +380,7 @@ def test_s30_a_sparse_file_of_100_gb_shows_progress_and_keeps_nothing_waiting(
             (upload_dir / f"small{i}").write_bytes(b"x")
         program.wait_uploaded(10)
         program.type("quit")
-        program.wait_for("stopping: what is queued is sent first")
+        program.wait_for("stopping: what is queued is uploaded first")
         program.type("quit")
         assert program.wait() == 130
 

@@ -262,7 +262,7 @@ def test_s17_a_thread_that_dies_ends_the_program_with_status_1_and_a_traceback(
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 1
     assert "RuntimeError: injected" in result.stderr
-    assert "cannot go on without its thread producing" in result.stderr
+    assert "cannot continue without its thread producing" in result.stderr
 
 
 @pytest.mark.kafka

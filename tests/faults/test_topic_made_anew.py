@@ -49,7 +49,7 @@ def test_s33_a_topic_made_anew_in_the_middle_of_a_file_ends_the_program(
         wait_for_chunks(program)
         remake_topic(own_kafka.bootstrap, topic)
         assert program.wait() == 2, program.text()
-        program.wait_for("the ledger speaks of the topic .*: nothing that it took counts")
+        program.wait_for("the ledger belongs to the topic .*: nothing that it took counts")
     assert rows_of(upload_dir, topic) == []
     assert n_recorded(upload_dir, topic) == 0
     with Program(upload_dir, *options(config, topic, "--new_cluster")) as program:
@@ -63,7 +63,7 @@ def test_s33_an_idle_program_notices_a_topic_made_anew(own_kafka: KafkaBroker, t
     with having_uploaded_a(own_kafka.bootstrap, tmp_path, upload_dir) as (program, _, topic):
         remake_topic(own_kafka.bootstrap, topic)
         assert program.wait() == 2, program.text()
-        program.wait_for("the ledger speaks of the topic")
+        program.wait_for("the ledger belongs to the topic")
 
 
 def test_s33_a_file_that_the_new_topic_took_is_not_recorded_for_the_old_one(

@@ -15,8 +15,8 @@ from tests.faults.steps import QUICK
 from tests.program import Program
 from tests.waiting import wait_until
 
-#: So small that it is full at once, and large enough for a ledger and its log.
-_N_BYTES = 2_000_000
+#: Room enough, once it is free, for the ledger, its log and the tables of 2,000 files.
+_N_BYTES = 20_000_000
 
 
 @pytest.fixture
@@ -51,7 +51,10 @@ def wait_in_line(program: Program, n_files: int) -> None:
         program.type("check")
         return any(f"0 settling, {n_files:,} waiting" in line for line in program.lines)
 
-    wait_until(look, f"{n_files} files in line")
+    try:
+        wait_until(look, f"{n_files} files in line")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{program.text()[-3000:]}") from None
 
 
 @pytest.mark.parametrize("how", ["quit", "killed"])
@@ -75,7 +78,7 @@ def test_s34_files_found_while_the_ledger_cannot_be_written_are_found_again(
         assert not any("everything is sent" in line for line in program.lines[-10:])
         if how == "quit":
             assert program.quit(90) == 1
-            program.wait_for(r"[12]\d{3} files are not sent; the next start goes on")
+            program.wait_for(r"[12]\d{3} files are not uploaded; the next start continues")
         else:
             program.kill()
     small_disk.free()

@@ -49,7 +49,7 @@ def test_each_event_is_read_as_the_program_reads_it(events: Events, upload_dir: 
     # It comes whole: between its creation and its content it could be seen with 0 bytes.
     (whole := upload_dir.parent / "whole").write_bytes(b"1234")
     os.link(whole, upload_dir / "a.dat")
-    events.wait_for("created", "a.dat: 4 Bytes, queued if it rests for 3.0 s")
+    events.wait_for("created", "a.dat: 4 Bytes, queued if unchanged for 3.0 s")
     (upload_dir / "a.log").write_bytes(b"1")
     events.wait_for("a.log: ignored: names ending in .log")
     (upload_dir / "a.dat").rename(upload_dir / "two\nlines.dat")

@@ -118,7 +118,7 @@ def test_help_is_grouped_and_names_the_exit_statuses(capsys: pytest.CaptureFixtu
     for heading in ("where to:", "which files, and when:", "how:", "heartbeats and log messages:",
                     "what it shows:", "trying it:", "exit status:"):
         assert f"\n{heading}\n" in text
-    for status in ("0    all done", "1    something could not", "2    wrong usage",
+    for status in ("0    everything is uploaded", "1    something could not", "2    wrong usage",
                    "130  forced quit"):
         assert status in text
     assert "--topic-name" in text

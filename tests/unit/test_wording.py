@@ -79,9 +79,9 @@ def test_coarse_ages_change_rarely(seconds: float, words: str) -> None:
 
 def test_a_file_that_settles_longer_than_others_says_why() -> None:
     status = FileStatus("a", FileState.SETTLING, 5, settles_in_seconds=12.0,
-                        reason="it grew after it had come to rest, so it has to rest for 24 s")
+                        reason="it grew after it had settled, so it must stay unchanged for 24 s")
     assert wording.status_words(status) == (
-        "settling for 12 s more: it grew after it had come to rest, so it has to rest for 24 s")
+        "settling for 12 s more: it grew after it had settled, so it must stay unchanged for 24 s")
 
 
 def test_a_large_file_that_is_hashed_says_how_far_it_has_come() -> None:

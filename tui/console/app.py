@@ -286,7 +286,7 @@ class ConsoleApp(Actions, App[int]):
     def on_taken_back(self, taken: TakenBack) -> None:
         """Say so when it was too late."""
         if not taken.goes_on:
-            self.notify("it is too late to go on", severity="warning")
+            self.notify("it is too late to continue", severity="warning")
         self.bridge.look_now()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

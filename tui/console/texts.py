@@ -15,13 +15,13 @@ from tui.engine.model.versions import VersionRecord
 
 #: The states of files and what they mean, for the help.
 STATES = (
-    ("settling", "it changed a moment ago, and is queued once it rests"),
-    ("waiting", "at rest and in line"),
-    ("uploading", "its chunks are on their way"),
+    ("settling", "it changed a moment ago, and is queued once it stops changing"),
+    ("waiting", "unchanged long enough, and in the queue"),
+    ("uploading", "its chunks are being sent"),
     ("uploaded", "every chunk is acknowledged by the broker"),
-    ("held", "cannot be sent just now; tried again by itself"),
-    ("failed", "cannot be sent; retry it, or change it"),
-    ("gone", "deleted before all of it was sent"))
+    ("held", "cannot be uploaded at the moment; retried automatically"),
+    ("failed", "cannot be uploaded; retry it, or change it"),
+    ("gone", "deleted before it was completely uploaded"))
 _MOST_VERSIONS = 50
 _KEY_CELLS = 11
 

@@ -192,7 +192,7 @@ class Pipeline:
         self.ledger.database.hurry()
         is_recorded = self.recorder.record_now()
         if not is_recorded:
-            logger.error("%s: what was acknowledged last is sent again at the next start",
+            logger.error("%s: what was acknowledged last is uploaded again at the next start",
                          self.ledger.database.problem or "the ledger cannot be written")
         n_left = self.n_left()
         self._tables.finish(consolidate=consolidate)

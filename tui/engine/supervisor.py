@@ -63,7 +63,7 @@ class StallDetector:
             self._why, self._why_since = why, now
         quiet_seconds = now - self._quiet_since
         if why and min(quiet_seconds, now - self._why_since) >= patience_seconds:
-            return f"{why}, and nothing moved for {patience_seconds:.0f} s"
+            return f"{why}, and there was no progress for {patience_seconds:.0f} s"
         if quiet_seconds >= STALLED_SECONDS:
             return f"nothing was acknowledged for {STALLED_SECONDS:.0f} s, although the broker " \
                 "is connected"
@@ -108,7 +108,7 @@ class Supervisor(Worker):
                 return True
             why = patience.why_give_up()
             if why:
-                logger.error("%s: leaving; what is left is sent at the next start", why)
+                logger.error("%s: quitting; what is left is uploaded at the next start", why)
                 return True
             self._program.restart_dead_workers()
             self.stopping.wait(_PERIOD_SECONDS)

@@ -105,8 +105,8 @@ class Uploader:
                     settings.broker_address)
         if ledger.damage:
             kept = ledger.set_aside_as
-            logger.error("%s%s; what the tables tell is taken over, and what they do not tell is "
-                         "sent again", ledger.damage,
+            logger.error("%s%s; the ledger is rebuilt from the CSV tables; files missing from them "
+                         "are uploaded again", ledger.damage,
                          f": it is kept as {kept.name}" if kept else "")
         for text in settings.notes:
             logger.info("%s", text)
@@ -148,9 +148,9 @@ class Uploader:
             self._phase = Phase.DRAINING
         self._pipeline.hurry(is_hurried=True)
         if self._pipeline.connection.is_blocked_by(Obstacle.PAUSED):
-            logger.info("what is queued is sent before leaving, although uploading was paused")
+            logger.info("what is queued is uploaded before quitting, although uploading was paused")
             self._pipeline.connection.unblock(Obstacle.PAUSED)
-        logger.info("stopping: what is queued is sent first")
+        logger.info("stopping: what is queued is uploaded first")
         return True
 
     def cancel_quit(self) -> bool:
@@ -160,7 +160,7 @@ class Uploader:
                 return False
             self._phase = Phase.RUNNING
         self._pipeline.hurry(is_hurried=False)
-        logger.info("quit was taken back: watching goes on")
+        logger.info("quit cancelled: watching continues")
         return True
 
     def force_quit(self) -> None:
@@ -235,7 +235,7 @@ class Uploader:
         dead = self._pipeline.look_after()
         if dead and not self._is_broken:
             self._is_broken = True
-            logger.error("the program cannot go on without its thread %s: it sends what it can "
+            logger.error("the program cannot continue without its thread %s: it sends what it can "
                          "and ends", dead)
             self.quit()
 
@@ -266,7 +266,7 @@ class Uploader:
             logger.error("%s cannot be read: what is in there is not sent",
                          "1 file or directory" if n == 1 else f"{n:,} files or directories")
         if self._n_left:
-            logger.error("%d file%s not sent; the next start goes on", self._n_left,
+            logger.error("%d file%s not uploaded; the next start continues", self._n_left,
                          " is" if self._n_left == 1 else "s are")
         self._phase = Phase.STOPPED
         self.notify(NoticeKind.STOPPED, "stopped")
@@ -293,7 +293,7 @@ class Uploader:
             except Exception:  # a front end's failure must not stop an engine thread
                 if callback not in self._deaf:
                     self._deaf.add(callback)
-                    logger.exception("a subscriber failed to take a notice; the upload goes on")
+                    logger.exception("a subscriber failed to handle a notice; uploading continues")
 
     # What front ends ask.
 
@@ -354,10 +354,10 @@ class Uploader:
             Whether it is paused now.
         """
         if self._phase is not Phase.RUNNING:
-            logger.info("the program is leaving: what is queued is sent, and not paused")
+            logger.info("the program is quitting: what is queued is uploaded, not paused")
             return False
         self._pipeline.connection.block(Obstacle.PAUSED)
-        logger.info("paused: files are watched and queued, nothing is sent")
+        logger.info("paused: files are watched and queued, nothing is uploaded")
         return True
 
     def resume(self) -> bool:

@@ -86,12 +86,12 @@ def _phase(snapshot: Snapshot) -> _Sentence | None:
 def _trouble(snapshot: Snapshot) -> _Sentence | None:
     if snapshot.freshness.source_offline:
         text = f"The source is offline: {visible(snapshot.freshness.source_offline)}"
-        return "×", text + "; it goes on by itself when it is back", "bold $error"
+        return "×", text + "; uploading resumes automatically when it is back", "bold $error"
     broker = snapshot.broker
     if broker.state is BrokerState.UNREACHABLE:
         since = wording.coarse(snapshot.taken_at - broker.since)
-        return "×", f"Broker unreachable for {since}: nothing is lost, it is tried again by " \
-            "itself", "bold $error"
+        return "×", f"Broker unreachable for {since}: nothing is lost, it is retried " \
+            "automatically", "bold $error"
     if snapshot.problems:
         n_more = len(snapshot.problems) - 1
         more = f" (and {n_more} more: check)" if n_more else ""

@@ -27,7 +27,7 @@ class DrainingScreen(ModalScreen[str]):
         Binding("n,q", "answer('force')", "Leave now", id="draining.force",
                 tooltip="Leave at once; the rest is sent at the next start"),
         Binding("escape,b", "answer('stay')", "Go on", id="draining.stay",
-                tooltip="Take the quit back and go on uploading"),
+                tooltip="Cancel the quit and continue uploading"),
     ]
 
     def __init__(self, snapshot: Snapshot) -> None:

@@ -25,7 +25,7 @@ class LeavingScreen(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s,q", "answer('drain')", "Send, then leave", id="leaving.drain",
-                tooltip="Send what is queued, then leave"),
+                tooltip="Upload what is queued, then quit"),
         Binding("n", "answer('force')", "Leave now", id="leaving.force",
                 tooltip="Leave at once; the rest is sent at the next start"),
         Binding("escape", "answer('stay')", "Stay", id="leaving.stay",
@@ -44,7 +44,7 @@ class LeavingScreen(ModalScreen[str]):
                  f"{wording.size(traffic.n_bytes_waiting)}{left}.",
                  "What is not sent now is remembered, and sent at the next start."]
         if self._snapshot.is_paused:
-            lines.append("Uploading is paused; sending first goes on with it.")
+            lines.append("Uploading is paused; uploading first resumes it.")
         with Vertical(id="leaving-frame") as frame:
             frame.border_title = "Leave?"
             yield Static(Content("\n").join(map(Content, lines)), markup=False)

@@ -49,7 +49,7 @@ class Lags:
         path = self._paths.get(rel_path)
         if path is None or not path.why:
             return ""
-        return f"{path.why}, so it has to rest for {path.lag:g} s"
+        return f"{path.why}, so it must stay unchanged for {path.lag:g} s"
 
     def queued(self, observation: Observation) -> None:
         """Note that a file has come to rest, as it was then seen."""
@@ -70,9 +70,9 @@ class Lags:
             if self._now() - path.last > self._longest:
                 del self._paths[observation.rel_path]  # it did rest
             elif path.n_bytes >= 0 and path.inode == observation.inode:
-                self._lengthen(path, "it grew after it had come to rest"
+                self._lengthen(path, "it grew after it had settled"
                                if observation.n_bytes > path.n_bytes
-                               else "it changed after it had come to rest")
+                               else "it changed after it had settled")
 
     def changed_while_sent(self, rel_path: str) -> None:
         """Note that a file changed while it was read; the second time lengthens its lag."""
@@ -81,7 +81,7 @@ class Lags:
             path.last = self._now()
             path.n_abandoned += 1
             if path.n_abandoned >= 2:
-                self._lengthen(path, "it changed while it was sent")
+                self._lengthen(path, "it changed while it was being sent")
 
     def _lengthen(self, path: _Path, why: str) -> None:
         path.lag = min(self._longest, max(path.lag, 0.5) * 2)

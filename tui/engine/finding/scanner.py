@@ -195,15 +195,15 @@ class Scanner(Worker):
         self._note_elsewhere()
         if why:
             if not self.source_offline:
-                logger.error("%s; nothing is taken for deleted, and watching goes on when it is "
+                logger.error("%s; no file counts as deleted, and watching resumes when it is "
                              "back", why)
             self.source_offline = why
             return False
         if self.source_offline:
             logger.warning("%s can be seen again", self._root.path)
         elif is_another:
-            logger.warning("%s was replaced by another directory of that name: it is watched "
-                           "and scanned anew", self._root.path)
+            logger.warning("%s was replaced by another directory of that name: it is watched and "
+                           "scanned again", self._root.path)
         if self.source_offline or is_another:
             self.source_offline = ""
             self._listen(self._watcher.restart)
@@ -270,7 +270,7 @@ class Scanner(Worker):
             if self.is_first:
                 self._never_read.add(name)
             if self._unreadable.get(name) != why:
-                logger.warning("%s cannot be read: %s; it is tried again with every scan",
+                logger.warning("%s cannot be read: %s; every scan tries again",
                                name or "the upload directory", why)
                 self._unreadable[name] = why
         for rel_path, why in batch.refused:

@@ -347,7 +347,8 @@ class Settling(Worker):
         if entry.n_changes and now - max(entry.first, entry.said) >= _SAY_CHANGING_SECONDS:
             entry.said = now
             since = time.strftime("%H:%M", time.localtime(entry.since))
-            logger.info("%s is still changing since %s; it is sent once it rests", rel_path,
+            logger.info("%s is still changing since %s; it is uploaded once it stops "
+                        "changing", rel_path,
                         since)
 
     # Settling.

@@ -128,7 +128,7 @@ class Watcher:
         self._kind = file_system_kind(self._root)
         self.is_polling = settings.use_polling_observer or not delivers_events(self._kind)
         if self.is_polling and not settings.use_polling_observer:
-            logger.info("the file system (%s) does not tell of every change: the directory is "
+            logger.info("the file system (%s) does not report every change: the directory is "
                         "polled", self._kind)
         self._has_stopped = False
         self._observing: RunningObserver | None = None
@@ -161,7 +161,7 @@ class Watcher:
             found.append(f"{self._unwatched_words()}; {MORE_WATCHES}")
         if not self.is_polling:
             found += [f"only scans find files in {self._name_of(mount)}: its file system "
-                      f"({mount.kind}) does not tell of changes that others make"
+                      f"({mount.kind}) does not report changes made by other computers"
                       for mount in self._mounts if not delivers_events(mount.kind)]
         return found
 
@@ -193,7 +193,7 @@ class Watcher:
 
     def _cannot_watch(self, problem: str) -> None:
         if self.problem != problem:
-            logger.warning("%s; it is tried again with every scan", problem)
+            logger.warning("%s; every scan tries again", problem)
         self.problem = problem
 
     def note(self, rel_path: str, kind: EventKind) -> None:

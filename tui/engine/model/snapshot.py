@@ -207,7 +207,7 @@ class PageKind(enum.StrEnum):
     """What can be had in pages, because it does not fit a snapshot."""
 
     QUEUE = "queue"  #: all that is unfinished and not in hand: settling, held, failed, waiting
-    WAITING = "waiting"  #: at rest and in line
+    WAITING = "waiting"  #: unchanged long enough, and in the queue
     HELD = "held"  #: held and failed
     UPLOADED = "uploaded"  #: versions, newest first
 

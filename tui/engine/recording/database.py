@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]
 _OTHER_TROUBLE_REMEDY = (
-    "Free or repair the disk that holds it; sending goes on by itself as soon as it can be written"
+    "Free or repair the disk that holds it; uploading resumes automatically once it can be written"
 )
 _ELSEWHERE_REMEDY = (
     "Choose a state directory on a local, writable disk with --logger_file_path"
@@ -336,7 +336,7 @@ class Database:
         self._missing_since = self._missing_since or now
         if now - self._missing_since < _COMES_BACK_SECONDS and not self._is_closing:
             raise NotInPlaceError(
-                "its file was removed: it is made anew unless it comes back at once")
+                "its file was removed: it is recreated unless it comes back at once")
         if self._connection.in_transaction:  # what was written is kept, and written anew
             self._connection.execute("ROLLBACK")
         self.problem = self.problem or "the ledger's file was removed"
@@ -344,7 +344,7 @@ class Database:
             self._make_anew()
         except OSError as error:
             raise sqlite3.OperationalError(
-                f"its file was removed, and cannot be made anew: {error}") from error
+                f"its file was removed and cannot be recreated: {error}") from error
 
     def _make_anew(self) -> None:
         """Write what the open file holds into a new one, under the name of the ledger."""
@@ -367,7 +367,8 @@ class Database:
         self._identity, self._missing_since = self._identify(), None
         self.n_made_anew += 1
         write_owner(self.path)
-        logger.error("the ledger's file was removed: it is made anew as %s, with all that was in "
+        logger.error("the ledger's file was removed: it is recreated as %s, with everything that "
+                     "was in "
                      "it", self.path)
 
     def _run(self, sql: str, rows: Sequence[Row]) -> None:

@@ -28,7 +28,7 @@ from tui.errors import NotConnectedError, TopicGoneError
 #: Stands for an id that the broker does not tell.
 NO_ID = "none"
 _ADDRESSES_SECONDS = 8.0
-_CREATE_REMEDY = "Create it; sending starts by itself within a minute"
+_CREATE_REMEDY = "Create it; uploading starts automatically within a minute"
 _NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
                         KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT})
 #: Raised where an answer does not come, or lacks what was asked for.
@@ -117,8 +117,8 @@ def admin_client(config: Mapping[str, str | int | float | bool],
         cause = error.args[0]
         raise NotConnectedError(
             f"no client can be made: {cause.str() if isinstance(cause, KafkaError) else cause}",
-            remedy="Look whether the files that the config names are there; sending goes on by "
-            "itself") from error
+            remedy="Look whether the files that the config names are there; uploading resumes "
+                   "automatically") from error
 
 
 def look_at_topic(admin: AdminClient, topic_name: str, logger: logging.Logger,

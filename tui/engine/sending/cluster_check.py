@@ -221,8 +221,9 @@ class ClusterCheck(Worker):
         is_new = health.enter(BrokerState.UNREACHABLE, reason)
         if is_new or reason not in self._said:
             self._said.add(reason)
-            logger.warning("not connected to %s: %s; files are watched and queued, sending goes "
-                           "on by itself", self._settings.broker_address, reason)
+            logger.warning("not connected to %s: %s; files are watched and queued, and uploading "
+                           "starts automatically once it is "
+                           "connected", self._settings.broker_address, reason)
         if is_new:
             self._events.notify(NoticeKind.BROKER_DOWN, reason)
 
@@ -269,11 +270,11 @@ class ClusterCheck(Worker):
         self._connection.reject()
         self._producer.health.enter(BrokerState.REFUSED, f"another {name}")
         self._events.wrong_cluster(WrongClusterError(
-            f"the ledger speaks of the {name} {recorded}, but {self._settings.broker_address} "
+            f"the ledger belongs to the {name} {recorded}, but {self._settings.broker_address} "
             f"answers as {name} {found}: "
             f"{'nothing that it took counts' if self._was_connected else 'nothing was sent to it'}",
             where=str(StateFiles(self._settings.state_dir, self._settings.topic_name).ledger),
             remedy="Start it again: --new_cluster then sets the old ledger aside"
             if self._settings.new_cluster else
             "Choose another state directory with --logger_file_path, or --new_cluster to "
-            "set the old ledger aside and begin anew"))
+            "set the old ledger aside and start a new one"))

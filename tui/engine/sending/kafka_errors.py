@@ -45,7 +45,7 @@ _SIZE_REMEDY = (
 WRITE_REMEDY = (
     "The principal {principal} lacks the ACL Write on the topic {topic}: grant it "
     "(kafka-acls --add --allow-principal {principal} --operation Write --topic {topic}); "
-    "sending goes on by itself"
+    "uploading resumes automatically"
 )
 
 #: Refusals of one message, which another one may escape.
@@ -64,8 +64,8 @@ _LATER: Mapping[int, str] = {
 #: Refusals that strike every message until somebody changes something.
 _LATER_FOR_ALL: Mapping[int, str] = {
     KafkaError.INVALID_TIMESTAMP: "Set this computer's clock, or the broker's: they differ by more "
-    "than message.timestamp.before.max.ms and after.max.ms of the topic allow; sending goes on by "
-    "itself",
+    "than message.timestamp.before.max.ms and after.max.ms of the topic allow; uploading resumes "
+    "automatically",
     KafkaError.TOPIC_EXCEPTION: "Use a topic name that the cluster accepts",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: WRITE_REMEDY,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED:

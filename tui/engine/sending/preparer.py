@@ -129,7 +129,7 @@ class Preparer:
         try:
             if not file.may_change \
                     and (source.n_bytes, source.mtime_ns) != (file.n_bytes, file.mtime_ns):
-                raise SourceChangedError("it changed since it came to rest", where=file.rel_path)
+                raise SourceChangedError("it changed after it had settled", where=file.rel_path)
             data = None
             if source.n_bytes <= SLICE_BYTES:
                 data = source.read_whole(may_change=file.may_change)
@@ -205,7 +205,7 @@ class Preparer:
         if version.version_id not in self._context.begun_here:
             # What the last run sent in its last second may not have been recorded.
             self._context.versions.mark_sent_twice(version.version_id)
-            logger.info("%s goes on: %d of %d chunks were acknowledged before", file.rel_path,
+            logger.info("%s is resumed: %d of %d chunks were acknowledged before", file.rel_path,
                         past.n_delivered, version.n_chunks)
         transfer = self._transfer(version, file, source, data, past)
         transfer.is_new = False

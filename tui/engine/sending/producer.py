@@ -280,7 +280,7 @@ class ChunkProducer(Worker):
         """Say once for each outage and reason that chunks go again."""
         if text not in self._said_again:
             self._said_again.add(text)
-            logger.warning("chunks are sent again: %s", self._redact(text))
+            logger.warning("chunks are resent: %s", self._redact(text))
 
     # The connection.
 
@@ -335,7 +335,7 @@ class ChunkProducer(Worker):
         """Say why nothing is acknowledged, until something is."""
         text = self._redact(f"nothing was acknowledged for {seconds:.0f} s: {reason}")
         if self.health.enter(state, text):
-            logger.warning("%s; sending goes on by itself", text)
+            logger.warning("%s; uploading resumes automatically", text)
         self._is_rejecting = True
 
     def _on_error(self, error: KafkaError) -> None:
@@ -352,7 +352,7 @@ class ChunkProducer(Worker):
             if not self._said_unreadable:
                 self._said_unreadable = True
                 logger.warning("the client's statistics cannot be read (%s): throttling, retries "
-                               "and round trips are not shown; sending goes on", error)
+                               "and round trips are not shown; uploading continues", error)
             return
         if self.health.statistics(found):
             self._connection.invalidate()
@@ -369,7 +369,7 @@ class ChunkProducer(Worker):
         self._must_go_alone = False
         self._limit.is_known = True  # that much is: no smaller requests can be made
         logger.warning("the topic takes smaller requests than the producer makes, and does not "
-                       "tell its limit: each chunk goes by itself from now on")
+                       "tell its limit: from now on each chunk is sent alone")
         self.clients.update({"batch.num.messages": 1})
         self._connection.invalidate()
         self._replace()
@@ -378,13 +378,13 @@ class ChunkProducer(Worker):
         """Build new clients after a fatal error; what was not acknowledged is sent again."""
         self.health.error(error.code(), error.str())
         if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED and self.is_idempotent:
-            logger.warning("the cluster denies the IdempotentWrite right: sending goes on without "
-                           "idempotence and with one request in flight at a time")
+            logger.warning("the cluster denies the IdempotentWrite right: uploading continues "
+                           "without idempotence and with one request in flight at a time")
             self.clients.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
         else:
-            logger.error("the producer has failed (%s): a new one is built, and only what is not "
-                         "acknowledged goes again", error.str())
+            logger.error("the producer has failed (%s): a new one is created, and only what was "
+                         "not acknowledged is resent", error.str())
         self._connection.invalidate()
         self._replace()
 

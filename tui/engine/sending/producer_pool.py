@@ -190,8 +190,8 @@ class ProducerPool:
         except Exception:
             if not self._has_failed_to_hear:
                 self._has_failed_to_hear = True
-                logger.exception("what the client told of itself cannot be taken; sending goes on, "
-                                 "and this is not said again")
+                logger.exception("a report of the client could not be processed; uploading "
+                                 "continues, and this is not reported again")
 
 
 def _poll(client: Producer, seconds: float, *, is_hurried: bool = False) -> KafkaError | None:

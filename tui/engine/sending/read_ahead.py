@@ -80,5 +80,5 @@ def _read(transfer: Transfer, number: int) -> tuple[bytes, int]:
 def no_answer(rel_path: str, error: FileSystemHangError) -> SourceUnreadableError:
     """Return the error of ours that says that a file hangs."""
     return SourceUnreadableError(f"it cannot be read: {error.what}", where=rel_path,
-                                 remedy="Check the disk or the network; it is tried again by "
-                                 "itself")
+                                 remedy="Check the disk or the network; it is retried "
+                                        "automatically")

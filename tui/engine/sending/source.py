@@ -250,4 +250,4 @@ def unreadable(rel_path: str, error: OSError) -> Exception:
                                "it", where=rel_path)
     return SourceUnreadableError(
         f"it cannot be read: {error.strerror or error}", where=rel_path,
-        remedy="Check its permissions and the disk; it is tried again by itself")
+        remedy="Check its permissions and the disk; it is retried automatically")

@@ -192,8 +192,8 @@ class UploadWorker(Worker):
         try:
             self._produce_turn(transfer)
         except SourceChangedError as error:
-            logger.warning("%s: %s; the version is abandoned after %d of %d chunks, the new one "
-                           "follows when it rests", transfer.version.rel_path, error.what,
+            logger.warning("%s: %s; the version is abandoned after %d of %d chunks; the new one is "
+                           "uploaded once it stops changing", transfer.version.rel_path, error.what,
                            transfer.n_delivered, transfer.version.n_chunks)
             transfer.abandon()
         except SourceError as error:

@@ -77,7 +77,7 @@ class RenewedWorker(Generic[Kind]):
             self._again_at = None
             self.thread = self._make(self.thread)
             self.thread.start()
-            logger.warning("the thread %s was started anew", self.thread.name)
+            logger.warning("the thread %s was restarted", self.thread.name)
 
 
 def stop_all(threads: Iterable[Worker], deadline_seconds: float) -> list[str]:

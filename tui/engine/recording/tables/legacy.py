@@ -70,7 +70,7 @@ def find_legacy_tables(state_dir: Path, topic: str) -> list[Path]:
             continue
         rival = _rival(name, topic, names)
         if rival:
-            logger.warning("%s may be a table of the topic %s: it is not taken over", name, rival)
+            logger.warning("%s may be a table of the topic %s: it is not imported", name, rival)
         else:
             found.append(state_dir / name)
     return found

@@ -245,7 +245,7 @@ def _take_begun(ledger: Ledger, row: InProgressRow, found: Observation | None) -
 
 def _take_over_legacy(ledger: Ledger, settings: Settings) -> None:
     for path in _take_legacy_rows(ledger, settings):
-        logger.info("%s was taken over and is kept as %s", path.name, set_aside(path).name)
+        logger.info("%s was imported and is kept as %s", path.name, set_aside(path).name)
 
 
 def _take_legacy_rows(ledger: Ledger, settings: Settings) -> list[Path]:
