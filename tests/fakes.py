@@ -146,7 +146,7 @@ LOG = tuple(LogLine(i + 1, NOW - 515 + 60 * i, level, text) for i, (level, text)
     (20, "uploading /data/xrd to topic xrd-raw on kafka.lab:9093"),
     (20, "312 files were here already and are left alone, 14 of them new since the last run; "
      "--upload_existing sends them"),
-    (20, "2026-11-23/scan_0418.h5 goes on: 7,264 of 16,384 chunks were acknowledged before"),
+    (20, "2026-11-23/scan_0418.h5 is resumed: 7,264 of 16,384 chunks were acknowledged before"),
     (30, "cal/flat.tiff: its bytes changed in place near offset 8388608; the version is abandoned "
      "after 512 of 2560 chunks, the new one follows when it rests"),
     (40, "cal/locked.raw is held: it cannot be read: Permission denied"),

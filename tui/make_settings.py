@@ -105,7 +105,7 @@ def _settings(arguments: argparse.Namespace, root: Path, given: Path,
         file_level=checks.log_level(arguments.logger_file_level, "--logger_file_level"),
         update_seconds=_number(arguments, "update_seconds", 0.01),
         headless=headless,
-        is_embedded_broker=embedded, console=_console(arguments, config), config_path=config.path,
+        is_embedded_broker=embedded, console=_console(arguments, config),
         notes=tuple(notes), warnings=tuple([*config.remarks, *warnings, *too_long]))
 
 
@@ -167,7 +167,7 @@ def _check_buffer(config: ConfigFile, properties: Properties, chunk_size: int,
 def _overhead_bytes(n_chunks: int, n_fields: int) -> int:
     """Return how much of a message is key and overhead, for a file with a path of one byte."""
     maker = MessageMaker(FileVersion(
-        version_id=0, file_id=0, rel_path="a", n_bytes=0, mtime_ns=0, mtime_seconds=0.5, inode=0,
+        version_id=0, file_id=0, rel_path="a", n_bytes=0, mtime_ns=0, mtime_seconds=0.5,
         sha512=bytes(64), chunk_size=_MOST_CHUNK_BYTES, n_chunks=n_chunks, partition=0,
         acks="all"), n_fields)
     last = n_chunks - 1

@@ -52,6 +52,6 @@ def _nanoseconds(n_chunks: int) -> float:
 def _transfer(n_chunks: int) -> Transfer:
     version = FileVersion(
         version_id=1, file_id=1, rel_path="a", n_bytes=n_chunks, mtime_ns=0, mtime_seconds=0.0,
-        inode=1, sha512=bytes(64), chunk_size=1, n_chunks=n_chunks, partition=0, acks="all")
+        sha512=bytes(64), chunk_size=1, n_chunks=n_chunks, partition=0, acks="all")
     file = WaitingFile(1, "a", n_chunks, 0, 1, 0, "all", False, 0)
     return Transfer(version, file, MessageMaker(version), data=b"")

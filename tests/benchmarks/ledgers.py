@@ -72,5 +72,5 @@ def _observation(folder: Path, rel_path: str) -> Observation:
 def _version(file: WaitingFile, version_id: int) -> FileVersion:
     return FileVersion(
         version_id=version_id, file_id=file.file_id, rel_path=file.rel_path, n_bytes=file.n_bytes,
-        mtime_ns=file.mtime_ns, mtime_seconds=file.mtime_ns / 1e9, inode=1, sha512=bytes(64),
+        mtime_ns=file.mtime_ns, mtime_seconds=file.mtime_ns / 1e9, sha512=bytes(64),
         chunk_size=16384, n_chunks=1, partition=0, acks="all")

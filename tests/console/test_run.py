@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests import fakes
+from tests.builders import settings_for
 from tests.fakes import FakeEngine
-from tests.unit.test_log import settings_in
 from tui.console import run as console_run
 from tui.engine.model.snapshot import Phase
 from tui.errors import StartupError
@@ -55,7 +55,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uploader: FakeUploader,
         return app
 
     monkeypatch.setattr(console_run, "ConsoleApp", make_app)
-    return console_run.run_with(uploader, settings_in(tmp_path))  # type: ignore[arg-type]
+    return console_run.run_with(uploader, settings_for(tmp_path))  # type: ignore[arg-type]
 
 
 def leaves(uploader: FakeUploader) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 import time
@@ -10,31 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.builders import settings_for
 from tests.waiting import wait_until
-from tui.config.settings import PeriodicMessages, Settings
 from tui.engine.announcer import Announcer
 from tui.engine.finding.finder import Finder
 from tui.engine.model.files import FileState
 from tui.engine.model.snapshot import NoticeKind
 from tui.engine.recording.ledger import Ledger
 from tui.engine.system.file_clock import FileClock
-
-#: Short enough for tests, long enough for a test to act within it.
-LAG_SECONDS = 0.2
-
-
-def settings_for(upload_dir: Path, **changes: Any) -> Settings:
-    """Return settings with a short lag and without periodic scans."""
-    off = PeriodicMessages(None, "", 60.0)
-    state_dir = changes.get("state_dir", upload_dir / "LOGS")
-    settings = Settings(
-        upload_dir=upload_dir, state_dir=state_dir, topic_name="t", producer_config={},
-        heartbeat=off, log_messages=off, log_file=state_dir / "upload_to_t.log",
-        config_path=upload_dir, lag_seconds=LAG_SECONDS, rescan_seconds=0.0)
-    if "upload_regex" in changes:
-        changes = {**changes, "upload_regex": re.compile(changes["upload_regex"]),
-                   "upload_regex_is_default": False}
-    return dataclasses.replace(settings, **changes)
 
 
 class RunningFinder:

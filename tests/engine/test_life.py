@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders import is_ledger_refused
 from tests.engine.in_process import RunningEngine, settings_for
-from tests.unit.test_ledger import is_refused
 from tests.waiting import wait_until
 from tui.engine.finding.changes import Comparison
 from tui.engine.finding.finder import Finder
@@ -296,7 +296,7 @@ def test_another_name_of_the_ledger_is_never_read(tmp_path: Path, upload_dir: Pa
     with RunningEngine(settings_for(upload_dir, state_dir)) as engine:
         (upload_dir / "another name").hardlink_to(state_dir / "upload_to_t.sqlite3")
         engine.wait_log("another name is skipped: it is another name of the ledger")
-        assert is_refused(state_dir)
+        assert is_ledger_refused(state_dir)
         assert engine.quit() == 0
 
 

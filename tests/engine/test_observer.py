@@ -227,4 +227,4 @@ def test_a_file_system_that_is_mounted_again_with_other_options_is_the_same(
     with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         options.append("ro")
-        assert not finder.finder._watcher.have_mounts_changed()
+        assert not finder.finder.watcher.have_mounts_changed()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.finder import LAG_SECONDS, RunningFinder
+from tests.builders import LAG_SECONDS
+from tests.engine.finder import RunningFinder
 from tests.waiting import wait_until
 from tui.engine.finding import settling as settling_module
 from tui.engine.finding.lag import LONGEST_SECONDS, Lags
@@ -92,7 +93,7 @@ def test_each_modification_starts_the_lag_anew(upload_dir: Path) -> None:
             return status.settles_in_seconds or 0.0
 
         finder.wait(lambda: seconds_left() < 29.0, "a second has passed")
-        finder.finder._settling.touch("a", EventKind.FOUND)
+        finder.finder.settling.touch("a", EventKind.FOUND)
         before = seconds_left()
         finder.wait(lambda: seconds_left() < before, "a scan that sees it once more does nothing")
         path.write_bytes(b"xy")
@@ -266,7 +267,7 @@ def test_what_settles_is_in_the_ledger_on_the_disk_at_once(upload_dir: Path) -> 
         finder.ledger.database.commit()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait(lambda: finder.states() == {"a": "settling"}, "it settles")
-        wait_until(lambda: not finder.ledger.database._connection.in_transaction,
+        wait_until(lambda: not finder.ledger.database.has_open_transaction,
                    "it is committed")
 
 

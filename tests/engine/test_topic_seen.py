@@ -14,7 +14,7 @@ def test_a_complete_version_waits_for_a_look_and_keeps_no_other_waiting(
     settings = settings_for(upload_dir, tmp_path / "state", queue_max_bytes=1000)
     with RunningEngine(settings) as engine:
         engine.wait_log("connected to")
-        uploader, pipeline = engine.uploader, engine.uploader._pipeline
+        uploader, pipeline = engine.uploader, engine.uploader.pipeline
         pipeline.producer.proof.is_possible = True  # the embedded broker tells no id: nobody looks
         before = time.monotonic()
         for name in "abc":

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.finder import RunningFinder, settings_for
+from tests.builders import settings_for
+from tests.engine.finder import RunningFinder
 from tests.waiting import wait_until
 from tui.engine.finding import scanner, settling
 from tui.engine.finding import watcher as watching_module
@@ -91,7 +92,7 @@ def test_all_directories_are_watched_where_there_is_room(upload_dir: Path) -> No
         (upload_dir / "a1" / "b" / "f").write_bytes(b"x")
         finder.wait_queued("a1/b/f")
         finder.scan()
-        wait_until(lambda: not finder.finder._watcher._seen, "the two were compared")
+        wait_until(lambda: not finder.finder.watcher.seen_inodes, "the two were compared")
         assert finder.finder.problems() == []
 
 
@@ -142,7 +143,7 @@ def test_a_polled_share_that_comes_back_makes_no_left_alone_file_new(upload_dir:
     (upload_dir / "d" / "old").write_bytes(b"x")
     with RunningFinder(upload_dir, use_polling_observer=True) as finder:
         finder.wait_scanned()
-        finder.finder._watcher.note("d/old", EventKind.CREATED)
+        finder.finder.watcher.note("d/old", EventKind.CREATED)
         (upload_dir / "new").write_bytes(b"x")
         finder.wait_queued("new")
         finder.wait_settled()
@@ -215,7 +216,7 @@ def test_the_period_of_scans_grows_with_their_cost(upload_dir: Path) -> None:
 def test_polls_of_a_large_directory_are_further_apart(upload_dir: Path) -> None:
     with RunningFinder(upload_dir, use_polling_observer=True, rescan_seconds=60.0) as finder:
         finder.wait_scanned()
-        finder.wait(lambda: finder.finder._watcher.poll_seconds > 3, "polls are slower")
+        finder.wait(lambda: finder.finder.watcher.poll_seconds > 3, "polls are slower")
         (upload_dir / "a").write_bytes(b"x")
         finder.scan()
         finder.wait_queued("a")

@@ -222,8 +222,8 @@ def test_s27_an_unmounted_root_is_offline_and_goes_on_when_it_is_mounted_again(
         unmount = ["umount", str(mounted)]
         wait_until(lambda: not subprocess.run(unmount, capture_output=True,
                                               check=False).returncode, "it is unmounted")
-        program.wait_for("source offline: no file system is mounted at .* any more; nothing is "
-                         "taken for deleted")
+        program.wait_for("source offline: no file system is mounted at .* any more; no file "
+                         "counts as deleted")
         (mounted / "below the mount").write_bytes(b"not of the directory")
         subprocess.run(["mount", "-t", "tmpfs", "none", str(mounted)], check=True)
         program.wait_for("can be seen again")
@@ -264,7 +264,7 @@ def test_s28_what_may_not_be_read_is_held_and_sent_once_it_may(
     try:
         with Program(upload_dir, *options(config, topic), wrapper=wrapper) as program:
             program.wait_for("locked is held: it cannot be read: Permission denied")
-            program.wait_for("closed cannot be read: Permission denied; it is tried again")
+            program.wait_for("closed cannot be read: Permission denied; every scan tries again")
             program.wait_uploaded(1)
             program.type("why locked")
             program.wait_for("^locked: held: it cannot be read: Permission denied")

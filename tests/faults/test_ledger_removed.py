@@ -46,13 +46,13 @@ def test_s35_a_removed_state_directory_is_made_anew_with_all_that_was_in_it(
         program.wait_uploaded(1)
         shutil.rmtree(state_dir)
         (upload_dir / "b").write_bytes(b"b")
-        program.wait_for("ERROR.*the ledger's file was removed: it is made anew as ")
+        program.wait_for("ERROR.*the ledger's file was removed: it is recreated as ")
         program.wait_uploaded(2)
         (upload_dir / "c").write_bytes(b"c")
         program.wait_uploaded(3)
         assert program.quit() == 0
     assert rows_of(state_dir, topic) == ["a", "b", "c"]
-    assert "made anew" in (state_dir / f"upload_to_{topic}.log").read_text("utf-8")
+    assert "recreated" in (state_dir / f"upload_to_{topic}.log").read_text("utf-8")
     n_messages = len(read_topic(kafka.bootstrap, topic))
     with Program(upload_dir, *words) as program:
         program.wait_for("1 file was here already and is left alone, 0 of them new")
@@ -84,7 +84,7 @@ def test_s27_an_upload_directory_that_is_exchanged_takes_the_ledger_with_it_and_
         upload_dir.mkdir()
         for number in range(9):
             (upload_dir / f"new {number}").write_bytes(b"new")
-        program.wait_for("the ledger's file was removed: it is made anew as ")
+        program.wait_for("the ledger's file was removed: it is recreated as ")
         program.wait_uploaded(10)
         assert program.quit() == 0
     assert len(judged(kafka.bootstrap, topic).files) == 10

@@ -134,7 +134,8 @@ def test_s13_a_damaged_ledger_is_rebuilt_and_nothing_is_skipped(
     # Without --upload_existing: only what the tables tell of, and what is newer than they, goes.
     with Program(upload_dir, "--config", str(config), "--topic_name", topic,
                  "--watchdog_lag_time", "0.3") as program:
-        program.wait_for(r"ERROR.*the ledger is (damaged|missing).* what the tables tell is taken")
+        program.wait_for(
+            r"ERROR.*the ledger is (damaged|missing).* the ledger is rebuilt from the CSV")
         program.wait_uploaded(2)
         assert program.quit() == 0
     kept = list((upload_dir / "LOGS").glob("*.damaged-*"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.finder import settings_for
+from tests.builders import settings_for
 from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.acknowledgement_watch import AcknowledgementWatch
 

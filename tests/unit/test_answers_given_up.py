@@ -19,14 +19,14 @@ def test_a_look_that_answers_as_it_is_given_up_ends_nothing(
     for name in ("a", "b"):
         (upload_dir / name).write_bytes(b"x")
     finder = RunningFinder(upload_dir)
-    settling = finder.finder._settling
+    settling = finder.finder.settling
 
     def given_up(call: Callable[[Callable[[str], None]], Any]) -> None:
         call(lambda _path: None)
         raise FileSystemHangError("b")
 
-    monkeypatch.setattr(settling._calls, "run", given_up)
-    found = settling._look_at(["a", "b"])
+    monkeypatch.setattr(settling.calls, "run", given_up)
+    found = settling.look_at(["a", "b"])
     assert [look[0] for look in found] == ["a", "b"]
     assert all(look[1] is not None for look in found)
     finder.ledger.close()

@@ -151,7 +151,8 @@ def test_a_config_is_found_in_the_folder_that_the_environment_names(
         upload_dir: Path, good_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENMSISTREAM_CONFIG_FILE_DIR", str(good_config.parent))
     for name in ("good", "good.config"):
-        assert settings_of(upload_dir, "--config", name).config_path == good_config
+        found = settings_of(upload_dir, "--config", name).producer_config
+        assert found == settings_of(upload_dir, "--config", str(good_config)).producer_config
 
 
 @pytest.mark.parametrize(("given", "folder", "name"), [

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.test_ledger import open_ledger, seen, version_of
-from tests.unit.test_log import settings_in
+from tests.builders import open_ledger, seen, settings_for, version_in
 from tui.config.settings import Settings
 from tui.config.state_files import StateFiles
 from tui.engine.model.files import FileState
@@ -32,7 +31,7 @@ def crashed_state(tmp_path: Path) -> Path:
     ledger = open_ledger(tmp_path)
     for number in range(10):
         ledger.files.record_waiting([seen(f"f{number}")])
-        version = version_of(ledger, f"f{number}", N_CHUNKS)
+        version = version_in(ledger, f"f{number}", N_CHUNKS)
         ledger.versions.begin([version], float(number))
         delivered = bytes([number + 1]) + bytes(N_CHUNKS // 8 - 1)
         ledger.versions.record([Delivery(
@@ -207,7 +206,7 @@ class LostLedger:
 
     def __init__(self, tmp_path: Path) -> None:
         self.settings: Settings = dataclasses.replace(
-            settings_in(tmp_path / "upload"), state_dir=tmp_path / "state")
+            settings_for(tmp_path / "upload"), state_dir=tmp_path / "state")
         self.tmp_path = tmp_path
         self.upload_dir = self.settings.upload_dir
         self.upload_dir.mkdir(exist_ok=True)
@@ -231,14 +230,14 @@ class LostLedger:
 
 
 def begin(ledger: Ledger, rel_path: str, sha: bytes, delivered: int, started: float) -> None:
-    version = version_of(ledger, rel_path)._replace(sha512=sha * 64)
+    version = version_in(ledger, rel_path)._replace(sha512=sha * 64)
     ledger.versions.begin([version], started)
     ledger.versions.record([Delivery(
         version, started, None, delivered.bit_count(), bytes([delivered]), ())])
 
 
 def complete(ledger: Ledger, rel_path: str, sha: bytes, started: float) -> None:
-    version = version_of(ledger, rel_path)._replace(sha512=sha * 64)
+    version = version_in(ledger, rel_path)._replace(sha512=sha * 64)
     ledger.versions.begin([version], started)
     ledger.versions.record([Delivery(version, started, started + 1, 4, b"\x0f", ())])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.finder import settings_for
+from tests.builders import settings_for
 from tui import demo
 
 

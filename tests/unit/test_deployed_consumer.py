@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.builders import messages_of
 from tests.consumer import Received
 from tests.deployed_consumer import ChunkCountError, DeployedConsumer
-from tests.unit.test_messages import messages_of
 
 
 def feed(consumer: DeployedConsumer, content: bytes, chunk_size: int, mtime: float,

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_log import settings_in
+from tests.builders import is_ledger_refused, open_ledger, seen, settings_for, version_in
 from tests.waiting import wait_until
 from tui.config.state_files import StateFiles
-from tui.engine.model.files import FileState, Observation
-from tui.engine.model.versions import Delivery, FileVersion, OffsetRange, VersionState
+from tui.engine.model.files import FileState
+from tui.engine.model.versions import Delivery, OffsetRange, VersionState
 from tui.engine.recording import database_copy
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.pages import file_page, n_bytes_of_first
@@ -30,27 +29,12 @@ from tui.engine.recording.tables.writer import Tables
 from tui.errors import AlreadyRunningError, LedgerError, StateDirectoryError
 
 
-def open_ledger(tmp_path: Path, topic: str = "t") -> Ledger:
-    return Ledger(tmp_path / "state", topic, tmp_path / "upload", "all")
-
-
-def version_of(ledger: Ledger, rel_path: str, n_chunks: int = 4) -> FileVersion:
-    file_id = ledger.files.file_id(rel_path)
-    assert file_id is not None
-    return FileVersion(ledger.versions.next_id(), file_id, rel_path, n_chunks * 16, 5, 5e-9, 1,
-                       b"h" * 64, 16, n_chunks, 0, "all")
-
-
-def seen(rel_path: str, n_bytes: int = 64, mtime_ns: int = 5) -> Observation:
-    return Observation(rel_path, n_bytes, mtime_ns, (1 << 64) - 1)
-
-
 def test_a_file_goes_from_settling_to_uploaded_and_is_remembered(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_settling([seen("d/a")])
     ledger.files.record_waiting([seen("d/a")])
     waiting, = ledger.files.next_in_line(0, 10)
-    version = version_of(ledger, "d/a")
+    version = version_in(ledger, "d/a")
     ledger.versions.begin([version], 100.0)
     ledger.versions.record([Delivery(version, 100.0, 101.0, 4, b"\x0f", (OffsetRange(0, 7, 10),))])
     ledger.files.record_uploaded([(waiting, 64, 5)])
@@ -72,7 +56,7 @@ def test_a_file_goes_from_settling_to_uploaded_and_is_remembered(tmp_path: Path)
 def test_what_was_committed_before_a_crash_is_there_and_nothing_else(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a")])
-    version = version_of(ledger, "a")
+    version = version_in(ledger, "a")
     ledger.versions.begin([version], 1.0)
     ledger.versions.record([Delivery(version, 1.0, None, 2, b"\x03", ())])
     ledger.database.commit()
@@ -106,41 +90,29 @@ def test_a_second_process_is_refused_and_a_dead_one_is_not_in_the_way(tmp_path: 
     Ledger(tmp_path / "state", "t", Path("/x"), "all").close()
 
 
-def is_refused(state_dir: Path) -> bool:
-    """Return whether another process is refused the ledger, naming this one."""
-    code = ("from pathlib import Path\nfrom tui.engine.recording.ledger import Ledger\n"
-            f"Ledger(Path({str(state_dir)!r}), 't', Path('/x'), 'all')")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                            check=False)
-    ledger = StateFiles(state_dir, "t").ledger
-    return f"AlreadyRunningError: {ledger}: another instance uploads this directory to this " \
-        f"topic: process {os.getpid()} on {socket.gethostname()}, started " \
-        in result.stderr
-
-
 def test_the_lock_holds_whatever_is_done_with_the_ledger_and_its_tables(tmp_path: Path) -> None:
     # POSIX drops a process's locks when any descriptor of the file is closed.
-    settings = dataclasses.replace(settings_in(tmp_path / "upload"), state_dir=tmp_path / "state")
+    settings = dataclasses.replace(settings_for(tmp_path / "upload"), state_dir=tmp_path / "state")
     ledger = open_ledger(tmp_path)
-    assert is_refused(tmp_path / "state")
+    assert is_ledger_refused(tmp_path / "state")
     ledger.files.record_waiting([seen("a"), seen("b")])
-    version = version_of(ledger, "a")
+    version = version_in(ledger, "a")
     ledger.versions.begin([version], 1.0)
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
     ledger.database.commit()
     assert len(ledger.versions.page(0, 10)[1]) == 1
-    assert is_refused(tmp_path / "state"), "after a page of History"
+    assert is_ledger_refused(tmp_path / "state"), "after a page of History"
     tables = Tables(ledger, settings)
     tables.write()
     tables.finish(consolidate=True)
-    assert is_refused(tmp_path / "state"), "after the tables were written"
+    assert is_ledger_refused(tmp_path / "state"), "after the tables were written"
     take_over_tables(ledger, settings)
-    assert is_refused(tmp_path / "state"), "after tables were taken over"
+    assert is_ledger_refused(tmp_path / "state"), "after tables were taken over"
     tables.set_aside("cluster-x")
     ledger.begin_anew("x", upload_existing=True)
-    assert is_refused(tmp_path / "state"), "after it was begun anew"
+    assert is_ledger_refused(tmp_path / "state"), "after it was begun anew"
     ledger.close()
-    assert not is_refused(tmp_path / "state")
+    assert not is_ledger_refused(tmp_path / "state")
 
 
 def test_the_owner_of_a_ledger_that_nobody_holds_is_no_lock(tmp_path: Path) -> None:
@@ -178,7 +150,7 @@ def test_every_commit_is_durable(tmp_path: Path) -> None:
 def test_a_version_is_durable_when_it_has_begun(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a")])
-    ledger.versions.begin([version_of(ledger, "a")], 1.0)
+    ledger.versions.begin([version_in(ledger, "a")], 1.0)
     copy = tmp_path / "power cut"
     shutil.copytree(tmp_path / "state", copy / "state")
     ledger.close()
@@ -408,7 +380,7 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
     ledger.database.set_meta("cluster_id", "OLD")
     done, *_ = ledger.files.next_in_line(0, 9)
     for name in ("done", "begun"):
-        ledger.versions.begin([version_of(ledger, name)], 1.0)
+        ledger.versions.begin([version_in(ledger, name)], 1.0)
     version = ledger.versions.all_begun()[0].version
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
     ledger.files.record_uploaded([(done, 64, 5)])

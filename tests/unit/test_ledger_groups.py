@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_ledger import open_ledger, seen, version_of
+from tests.builders import open_ledger, seen, version_in
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery, OffsetRange
 from tui.errors import StateDirectoryError
@@ -21,7 +21,7 @@ def test_many_files_at_once_are_recorded_as_one_by_one(tmp_path: Path) -> None:
     # The first one was seen twice, and stands where it was seen last.
     assert [f.position for f in line] == list(range(2, n_files + 2))
     assert [f.rel_path for f in line] == [f"f{i}" for i in range(n_files)]
-    versions = [version_of(ledger, f.rel_path, 1) for f in line]
+    versions = [version_in(ledger, f.rel_path, 1) for f in line]
     ledger.versions.record([Delivery(v, 100.0, 101.0, 1, b"", (OffsetRange(0, i, i),))
                             for i, v in enumerate(versions)])
     ledger.files.record_waiting([seen("f7", 8)])  # changed while it was sent
@@ -46,7 +46,7 @@ def test_a_sqlite_that_takes_few_values_gets_them_in_smaller_groups(tmp_path: Pa
     ledger.database._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
     ledger.files.record_waiting([seen(f"f{i}", i) for i in range(250)])
     ledger.versions.record([
-        Delivery(version_of(ledger, f"f{i}", 1), 100.0, 101.0, 1, b"", ()) for i in range(250)])
+        Delivery(version_in(ledger, f"f{i}", 1), 100.0, 101.0, 1, b"", ()) for i in range(250)])
     assert not ledger.database.problem
     assert len(ledger.versions.unexported(1000)) == 250
     ledger.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_ledger import open_ledger, seen, version_of
+from tests.builders import open_ledger, seen, version_in
 from tui.engine.finding.changes import is_as_seen
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery, FileVersion
@@ -18,7 +18,7 @@ def upload(ledger: Ledger, name: str) -> None:
     """Bring a path to rest as uploaded."""
     ledger.files.record_waiting([seen(name)])
     waiting, = ledger.files.next_in_line(0, 10)
-    ledger.versions.record([Delivery(version_of(ledger, name, 1), 1.0, 2.0, 1, b"\x01", ())])
+    ledger.versions.record([Delivery(version_in(ledger, name, 1), 1.0, 2.0, 1, b"\x01", ())])
     ledger.files.record_uploaded([(waiting, 40, 5)])
 
 
@@ -55,7 +55,7 @@ def begin_and_lose(ledger: Ledger) -> FileVersion:
     """Have a path modified and deleted while its only chunk is on its way."""
     ledger.files.record_settling([seen("a")])
     ledger.files.record_waiting([seen("a")])
-    version = version_of(ledger, "a", 1)
+    version = version_in(ledger, "a", 1)
     ledger.files.record_settling([seen("a", mtime_ns=6)])
     ledger.files.forget(["a"])
     return version
@@ -75,7 +75,7 @@ def test_a_version_of_a_path_that_goes_while_it_is_sent_is_recorded_for_that_pat
 def test_a_path_that_comes_back_as_it_was_is_news_if_it_was_never_uploaded(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a")])
-    ledger.versions.begin([version_of(ledger, "a", 4)], 1.0)
+    ledger.versions.begin([version_in(ledger, "a", 4)], 1.0)
     ledger.files.record_settling([seen("a", mtime_ns=6)])
     ledger.files.forget(["a"])
     known = ledger.files.known("a")

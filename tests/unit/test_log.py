@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,26 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tui.config.redaction import Redaction
-from tui.config.settings import PeriodicMessages, Settings
+from tests.builders import settings_for
+from tui.config.settings import PeriodicMessages
 from tui.engine.log import Log
 
 LOGGER = logging.getLogger("tui.test")
-NOTHING = PeriodicMessages(None, "me", 1)
-
-
-def hiding(*values: str) -> Redaction:
-    redact = Redaction()
-    for value in values:
-        redact.add(value)
-    return redact
-
-
-def settings_in(tmp_path: Path) -> Settings:
-    return Settings(
-        upload_dir=tmp_path, state_dir=tmp_path / "LOGS", topic_name="t", producer_config={},
-        heartbeat=NOTHING, log_messages=NOTHING, log_file=tmp_path / "LOGS" / "x.log",
-        config_path=tmp_path, redact=hiding("hunter2", ""), upload_regex=re.compile("x"))
 
 
 @pytest.fixture
@@ -43,7 +27,7 @@ def stream() -> io.StringIO:
 
 @pytest.fixture
 def log(tmp_path: Path, stream: io.StringIO) -> Iterator[Log]:
-    log = Log(replace(settings_in(tmp_path), max_log_lines_per_message=3,
+    log = Log(replace(settings_for(tmp_path), max_log_lines_per_message=3,
                       log_messages=PeriodicMessages("logs", "me", 1)), stream)
     log.open()
     yield log
@@ -57,7 +41,7 @@ def test_secrets_and_control_characters_appear_nowhere(log: Log, stream: io.Stri
         raise ValueError("hunter2")
     except ValueError:
         LOGGER.exception("it failed")
-    for text in (stream.getvalue(), (tmp_path / "LOGS" / "x.log").read_text(),
+    for text in (stream.getvalue(), (tmp_path / "LOGS" / "upload_to_t.log").read_text(),
                  "\n".join(line.text for line in log.lines(0))):
         assert "hunter2" not in text
         assert "a\\nb\\x1b[31m: the password *** is wrong" in text
@@ -85,7 +69,7 @@ def test_lines_for_messages_are_bounded(log: Log) -> None:
 def test_a_broken_log_file_stops_nothing(tmp_path: Path, stream: io.StringIO) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    log = Log(replace(settings_in(tmp_path), log_file=blocked / "x.log"), stream)
+    log = Log(replace(settings_for(tmp_path), log_file=blocked / "x.log"), stream)
     log.open()
     log.close()
     assert "the log file cannot be written" in stream.getvalue()
@@ -98,7 +82,7 @@ def test_the_client_repeats_itself_once_a_minute(log: Log) -> None:
 
 
 def test_a_log_message_takes_what_fits_and_leaves_the_rest(tmp_path: Path) -> None:
-    log = Log(replace(settings_in(tmp_path), log_messages=PeriodicMessages("logs", "me", 1)), None)
+    log = Log(replace(settings_for(tmp_path), log_messages=PeriodicMessages("logs", "me", 1)), None)
     log.open()
     for number in range(100):
         LOGGER.info("%02d é", number)
@@ -125,7 +109,7 @@ def test_lines_that_were_lost_are_told(log: Log) -> None:
 
 
 def test_log_messages_carry_lines_of_their_own_level(tmp_path: Path) -> None:
-    log = Log(replace(settings_in(tmp_path), log_message_level=logging.WARNING,
+    log = Log(replace(settings_for(tmp_path), log_message_level=logging.WARNING,
                       log_messages=PeriodicMessages("logs", "me", 1)), None)
     log.open()
     LOGGER.info("not this")
@@ -163,7 +147,7 @@ def test_a_disk_that_fills_is_said_once_and_not_for_every_line(
 @pytest.mark.skipif(sys.platform != "linux", reason="it needs a disk that is always full")
 def test_a_log_on_a_full_disk_is_closed_like_any_other(tmp_path: Path,
                                                        stream: io.StringIO) -> None:
-    log = Log(replace(settings_in(tmp_path), log_file=Path("/dev/full")), stream)
+    log = Log(replace(settings_for(tmp_path), log_file=Path("/dev/full")), stream)
     log.open()
     LOGGER.warning("one line")
     log.close()

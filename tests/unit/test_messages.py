@@ -14,29 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders import messages_of
 from tests.consumer import Received, rebuild
-from tui.engine.model.versions import FileVersion
-from tui.engine.sending.messages import MessageMaker, count_chunks
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MESSAGES = [json.loads(line)
             for line in (GOLDEN / "messages.jsonl").read_text("utf-8").splitlines()]
-
-
-def version_of(content: bytes, rel_path: str, chunk_size: int, mtime: float) -> FileVersion:
-    return FileVersion(
-        version_id=1, file_id=1, rel_path=rel_path, n_bytes=len(content), mtime_ns=0,
-        mtime_seconds=mtime, inode=0, sha512=hashlib.sha512(content).digest(),
-        chunk_size=chunk_size, n_chunks=count_chunks(len(content), chunk_size), partition=0,
-        acks="all")
-
-
-def messages_of(content: bytes, rel_path: str, chunk_size: int, mtime: float,
-                n_fields: int = 10) -> list[tuple[bytes, bytes]]:
-    version = version_of(content, rel_path, chunk_size, mtime)
-    maker = MessageMaker(version, n_fields)
-    return [(maker.key(i), maker.value(i, content[i * chunk_size:(i + 1) * chunk_size]))
-            for i in range(version.n_chunks)]
 
 
 def test_there_are_golden_messages() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from tests.builders import version_of
 from tests.engine.in_process import settings_for
-from tests.unit.test_messages import version_of
 from tests.waiting import wait_until
 from tui.engine.model.files import WaitingFile
 from tui.engine.model.versions import Outcome, OutcomeKind

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.unit.test_messages import version_of
+from tests.builders import version_of
 from tui.engine.model.files import WaitingFile
 from tui.engine.sending.connection import Connection, Obstacle
 from tui.engine.sending.messages import MessageMaker

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_messages import version_of
+from tests.builders import version_of
 from tests.waiting import wait_until
 from tui.engine.model.files import WaitingFile
 from tui.engine.sending.messages import MessageMaker

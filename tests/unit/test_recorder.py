@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.unit.test_ledger import open_ledger
+from tests.builders import open_ledger
 from tui.engine.model.versions import Outcome
 from tui.engine.recording.recorder import Pace, Recorded, Recorder
 

@@ -68,7 +68,7 @@ class Path:
     def _new(self, sha512: bytes, chunk_size: int) -> PastVersion:
         how = cut(self.history, sha512, len(self.content), chunk_size)
         return PastVersion(FileVersion(
-            1, 1, "a", len(self.content), 0, self.mtime, 0, sha512, how.chunk_size, how.n_chunks,
+            1, 1, "a", len(self.content), 0, self.mtime, sha512, how.chunk_size, how.n_chunks,
             0, "all", is_recovery=how.is_recovery, rebuild_uncertain=how.rebuild_uncertain,
             sent_twice=how.sent_twice), BEGUN, 0.0, 0, b"", ())
 

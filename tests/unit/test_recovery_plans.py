@@ -79,7 +79,7 @@ class Path:
                         if p.state == VersionState.BEGUN else p for p in self.history]
         how = cut(self.history, sha512, len(attempt.content), attempt.chunk_size)
         version = FileVersion(
-            0, 1, "a", len(attempt.content), int(attempt.mtime * 1e9), attempt.mtime, 0, sha512,
+            0, 1, "a", len(attempt.content), int(attempt.mtime * 1e9), attempt.mtime, sha512,
             how.chunk_size, how.n_chunks, 0, "all", is_recovery=how.is_recovery,
             rebuild_uncertain=how.rebuild_uncertain, sent_twice=how.sent_twice)
         past = PastVersion(version, VersionState.BEGUN, 0.0, 0, b"", ())

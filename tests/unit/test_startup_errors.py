@@ -316,7 +316,7 @@ def test_the_size_that_is_counted_is_the_one_that_the_client_judges(
     def produce(n_bytes_of_path: int) -> None:
         maker = MessageMaker(FileVersion(
             version_id=0, file_id=0, rel_path="x" * n_bytes_of_path, n_bytes=16384 * 1000,
-            mtime_ns=0, mtime_seconds=1.5, inode=0, sha512=bytes(64), chunk_size=16384,
+            mtime_ns=0, mtime_seconds=1.5, sha512=bytes(64), chunk_size=16384,
             n_chunks=1000, partition=0, acks="all"))
         client.produce("t", maker.value(998, bytes(16384)), maker.key(998))
 

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_ledger import seen, version_of
-from tests.unit.test_log import settings_in
-from tests.unit.test_tables import row_of
+from tests.builders import row_of, seen, settings_for, version_in
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery
 from tui.engine.recording.ledger import Ledger
@@ -30,7 +28,7 @@ from tui.engine.recording.tables.writer import Tables, TableWriter
 
 def record_uploaded(ledger: Ledger, name: str, when: float) -> None:
     ledger.files.record_waiting([seen(name)])
-    version = version_of(ledger, name, 1)
+    version = version_in(ledger, name, 1)
     ledger.versions.record([Delivery(version, when, when + 1, 1, b"\x01", ())])
 
 
@@ -62,7 +60,7 @@ class Periods(threading.Event):
 
 
 def test_both_tables_are_at_most_five_seconds_old(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     uploaded, unfinished = (settings.state_dir / name for name in (
         "uploaded_to_t@1.csv", "upload_to_t_in_progress.csv"))
@@ -89,7 +87,7 @@ def test_both_tables_are_at_most_five_seconds_old(tmp_path: Path) -> None:
 
 
 def test_what_was_recorded_just_before_a_crash_is_tabled_at_the_next_start(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     for number, name in enumerate(("a", "d/b")):
         record_uploaded(ledger, name, 100.0 + number)
@@ -105,7 +103,7 @@ def test_what_was_recorded_just_before_a_crash_is_tabled_at_the_next_start(tmp_p
 
 
 def test_parts_that_a_crash_left_behind_are_joined_and_not_written_over(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "tabled", 100.0)
     take_over_tables(ledger, settings)
@@ -117,7 +115,7 @@ def test_parts_that_a_crash_left_behind_are_joined_and_not_written_over(tmp_path
 
 
 def test_a_part_with_rows_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     part = tmp_path / "LOGS" / "uploaded_to_t@1.csv"
     part.write_text(",".join(UPLOADED_HEADER) + "\ngarbage\n")
@@ -133,7 +131,7 @@ def rows_of(path: Path) -> list[InProgressRow]:
 
 
 def test_a_crash_between_a_part_and_its_note_in_the_ledger_doubles_no_row(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     for number in range(3):
         record_uploaded(ledger, f"f{number}", 100.0 + number)
@@ -144,13 +142,13 @@ def test_a_crash_between_a_part_and_its_note_in_the_ledger_doubles_no_row(tmp_pa
     ledger.close()
     again = Ledger(crashed / "LOGS", "t", tmp_path, "all")
     assert len(again.versions.unexported(9)) == 3
-    take_over_tables(again, settings_in(crashed))
+    take_over_tables(again, settings_for(crashed))
     again.close()
     assert names_in_table(crashed) == ["f0", "f1", "f2"]
 
 
 def test_the_same_file_sent_twice_is_in_the_table_twice(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "a", 100.0)
     record_uploaded(ledger, "a", 200.0)
@@ -160,13 +158,13 @@ def test_the_same_file_sent_twice_is_in_the_table_twice(tmp_path: Path) -> None:
 
 
 def test_what_is_begun_held_failed_and_next_in_line_is_tabled(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     ledger.files.record_waiting([seen(name) for name in ("begun", "held", "failed", "waiting")])
     _, held, failed, _ = ledger.files.next_in_line(0, 9)
     ledger.files.set_unsent(held, FileState.HELD, "why", 60.0)
     ledger.files.set_unsent(failed, FileState.FAILED, "why", None)
-    version = version_of(ledger, "begun", 9)
+    version = version_in(ledger, "begun", 9)
     ledger.versions.begin([version], 1.0)
     ledger.versions.record([Delivery(version, 1.0, None, 3, b"\x07\x00", ())])
     Tables(ledger, settings).write()
@@ -179,7 +177,7 @@ def test_what_is_begun_held_failed_and_next_in_line_is_tabled(tmp_path: Path) ->
 
 
 def test_a_longer_queue_has_a_table_of_its_own_that_costs_little_time(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     ledger.files.record_waiting([seen(f"f{i}") for i in range(2500)])
     clock = iter([100.0, 100.0, 102.0, 102.0,  # the first writing takes two seconds
@@ -208,7 +206,7 @@ def test_a_longer_queue_has_a_table_of_its_own_that_costs_little_time(tmp_path: 
 
 def test_rows_that_a_person_adds_are_taken_in_once(tmp_path: Path,
                                                    caplog: pytest.LogCaptureFixture) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "mine", 100.0)
     Tables(ledger, settings).finish(consolidate=True)
@@ -232,7 +230,7 @@ def test_rows_that_a_person_adds_are_taken_in_once(tmp_path: Path,
 
 def test_an_own_table_is_not_read_at_every_start(monkeypatch: pytest.MonkeyPatch,
                                                  tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "a", 100.0)
     Tables(ledger, settings).finish(consolidate=True)
@@ -253,7 +251,7 @@ def test_an_own_table_is_not_read_at_every_start(monkeypatch: pytest.MonkeyPatch
 def test_trouble_with_the_tables_is_said_once_and_mended_later(
         tmp_path: Path, caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_for(tmp_path)
     ledger = Ledger(settings.state_dir, "t", tmp_path, "all")
     record_uploaded(ledger, "a", 100.0)
     tables = Tables(ledger, settings)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders import row_of
 from tui.engine.recording.tables.in_progress import InProgressTable
 from tui.engine.recording.tables.ranges import format_ranges, parse_ranges
 from tui.engine.recording.tables.rows import (
@@ -26,11 +27,6 @@ from tui.engine.recording.tables.uploaded import ROWS_PER_PART, UploadedTables
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
                 min_size=1).filter(lambda n: n[0] != "/" and ".." not in n.split("/"))
-
-
-def row_of(rel_path: str, number: int = 0, topic: str = "t") -> UploadedRow:
-    return UploadedRow(topic, rel_path.rpartition("/")[2], rel_path, 3, iso_time(1.5 + number),
-                       iso_time(2.5 + number), 40_000, 123456789, 16384, 0, "ab" * 64)
 
 
 def test_the_columns_have_their_names_and_their_order() -> None:

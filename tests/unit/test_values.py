@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.finder import settings_for
-from tests.unit.test_ledger import open_ledger, seen, version_of
+from tests.builders import open_ledger, seen, settings_for, version_in
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery
 from tui.engine.recording import values
@@ -85,7 +84,7 @@ def test_a_row_that_contradicts_itself_is_kept_and_not_continued(
 def test_a_version_whose_cut_or_partition_cannot_be_is_not_credible(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_waiting([seen("a")])
-    sound = version_of(ledger, "a")
+    sound = version_in(ledger, "a")
     assert is_credible(sound, 1)
     for wrong in (sound._replace(chunk_size=10), sound._replace(n_chunks=5),
                   sound._replace(partition=1), sound._replace(chunk_size=0)):
@@ -99,7 +98,7 @@ def full_ledger(tmp_path: Path) -> Path:
     names = ("waiting", "done", "begun")
     ledger.files.record_waiting([seen(name) for name in names])
     for name in names[1:]:
-        version = version_of(ledger, name)
+        version = version_in(ledger, name)
         ledger.versions.begin([version], 5.0)
         completed = 6.0 if name == "done" else None
         ledger.versions.record([Delivery(version, 5.0, completed, 4 if completed else 1,

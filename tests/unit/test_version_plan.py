@@ -16,7 +16,7 @@ ABANDONED, REFUSED = VersionState.ABANDONED, VersionState.REFUSED
 
 def past(state: VersionState, n_chunks: int, sha512: bytes = OLD, chunk_size: int = 1024, *,
          sent_twice: bool = False, rebuild_uncertain: bool = False) -> PastVersion:
-    version = FileVersion(1, 1, "a", n_chunks * chunk_size, 0, 0.0, 0, sha512, chunk_size,
+    version = FileVersion(1, 1, "a", n_chunks * chunk_size, 0, 0.0, sha512, chunk_size,
                           n_chunks, 0, "all", sent_twice=sent_twice,
                           rebuild_uncertain=rebuild_uncertain)
     return PastVersion(version, state, 0.0, 0, b"", ())

@@ -94,7 +94,6 @@ class Settings:
         headless: plain console.
         is_embedded_broker: whether the broker is librdkafka's own, inside this process.
         console: looks and keys of the Textual console.
-        config_path: the config file, for messages.
         notes: remarks about the config that the log should show once.
         warnings: the same, as warnings.
     """
@@ -106,7 +105,6 @@ class Settings:
     heartbeat: PeriodicMessages
     log_messages: PeriodicMessages
     log_file: Path
-    config_path: Path
     upload_regex: re.Pattern[str] = field(default_factory=lambda: re.compile(DEFAULT_UPLOAD_REGEX))
     upload_regex_is_default: bool = True
     upload_dir_given: Path | None = None

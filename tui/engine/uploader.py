@@ -86,7 +86,7 @@ class Uploader:
             take_over_tables(ledger, settings)
             ledger.close_vanished(settings.upload_dir)
             ledger.note_chunk_size(settings.chunk_size)
-            self._pipeline = Pipeline(settings, self._log, ledger, self, since_ns)
+            self.pipeline = Pipeline(settings, self._log, ledger, self, since_ns)
         except LedgerError as error:
             ledger.abandon()
             raise StateDirectoryError(
@@ -112,7 +112,7 @@ class Uploader:
             logger.info("%s", text)
         for text in settings.warnings:
             logger.warning("%s", text)
-        self._pipeline.start()
+        self.pipeline.start()
         with self._lock:
             if self._phase is Phase.STARTING:  # else it was told meanwhile to end
                 self._phase = Phase.RUNNING
@@ -123,17 +123,17 @@ class Uploader:
     @property
     def ledger(self) -> Ledger:
         """What has been sent, and what is to be."""
-        return self._pipeline.ledger
+        return self.pipeline.ledger
 
     @property
     def queue(self) -> UploadQueue:
         """Who goes next."""
-        return self._pipeline.queue
+        return self.pipeline.queue
 
     @property
     def finder(self) -> Finder:
         """Watcher, scan and settling."""
-        return self._pipeline.finder
+        return self.pipeline.finder
 
     def quit(self) -> bool:
         """Stop watching, send what is queued, then leave; returns at once.
@@ -146,10 +146,10 @@ class Uploader:
             if self._phase is not Phase.RUNNING:
                 return self._must_quit_at_once
             self._phase = Phase.DRAINING
-        self._pipeline.hurry(is_hurried=True)
-        if self._pipeline.connection.is_blocked_by(Obstacle.PAUSED):
+        self.pipeline.hurry(is_hurried=True)
+        if self.pipeline.connection.is_blocked_by(Obstacle.PAUSED):
             logger.info("what is queued is uploaded before quitting, although uploading was paused")
-            self._pipeline.connection.unblock(Obstacle.PAUSED)
+            self.pipeline.connection.unblock(Obstacle.PAUSED)
         logger.info("stopping: what is queued is uploaded first")
         return True
 
@@ -159,7 +159,7 @@ class Uploader:
             if self._phase is not Phase.DRAINING or self.must_leave_now or self._is_broken:
                 return False
             self._phase = Phase.RUNNING
-        self._pipeline.hurry(is_hurried=False)
+        self.pipeline.hurry(is_hurried=False)
         logger.info("quit cancelled: watching continues")
         return True
 
@@ -190,7 +190,7 @@ class Uploader:
             counts = self.ledger.files.counts()[0]
             finder = self.finder
             if counts.held or counts.failed or finder.stuck.unsendable() or finder.n_unreadable \
-                    or self._pipeline.n_rebuild_uncertain:
+                    or self.pipeline.n_rebuild_uncertain:
                 return EXIT_UNFINISHED
         return 0
 
@@ -218,21 +218,21 @@ class Uploader:
 
     def n_left(self) -> int:
         """Return how many files a drain still has to send."""
-        return self._pipeline.n_left()
+        return self.pipeline.n_left()
 
     def progress(self) -> object:
         """Return something that changes whenever a drain gets on."""
-        return self._pipeline.progress()
+        return self.pipeline.progress()
 
     def stall_reason(self) -> tuple[str, float] | None:
         """Return what keeps a drain from moving, and the seconds to bear with it."""
-        return self._pipeline.stall_reason()
+        return self.pipeline.stall_reason()
 
     def restart_dead_workers(self) -> None:
         """Start threads anew that can be; where another one has died, end the program."""
-        for name, error in self._pipeline.new_deaths():
+        for name, error in self.pipeline.new_deaths():
             self.died(name, error)
-        dead = self._pipeline.look_after()
+        dead = self.pipeline.look_after()
         if dead and not self._is_broken:
             self._is_broken = True
             logger.error("the program cannot continue without its thread %s: it sends what it can "
@@ -241,11 +241,11 @@ class Uploader:
 
     def stop_finding(self) -> None:
         """Stop watching, scan once more, and stop scanning; what settles stays recorded."""
-        self._pipeline.stop_finding(last_scan=not self.must_leave_now)
+        self.pipeline.stop_finding(last_scan=not self.must_leave_now)
 
     def resume_finding(self) -> None:
         """Watch and scan again, after a quit was taken back."""
-        self._pipeline.start_finding()
+        self.pipeline.start_finding()
 
     def finish(self, *, is_clean: bool) -> None:
         """Stop and join everything, record the last acknowledgements, close the ledger.
@@ -255,8 +255,8 @@ class Uploader:
         """
         self._is_broken |= not is_clean
         try:
-            self._pipeline.stop(is_forced=self._is_forced, last_scan=not self.must_leave_now)
-            self._n_left, is_recorded = self._pipeline.close(consolidate=not self.must_leave_now)
+            self.pipeline.stop(is_forced=self._is_forced, last_scan=not self.must_leave_now)
+            self._n_left, is_recorded = self.pipeline.close(consolidate=not self.must_leave_now)
             self._is_broken |= not is_recorded
         except Exception:  # the end of the program: say it, and leave all the same
             logger.exception("the program could not end cleanly")
@@ -310,18 +310,18 @@ class Uploader:
         if not self._was_started:
             return base
         dead = tuple(dict.fromkeys(self._dead_threads))
-        return self._pipeline.snapshot(
+        return self.pipeline.snapshot(
             replace(base, exit_status=self.exit_status, dead_threads=dead),
             [f"the thread {name} ended by an error; see the log" for name in dead])
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
              order: PageOrder = PageOrder.LINE) -> Page:
         """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
-        return self._pipeline.queries.page(kind, offset, n_rows, pattern, order)
+        return self.pipeline.queries.page(kind, offset, n_rows, pattern, order)
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""
-        return self._pipeline.queries.explain(self._clean(rel_path))
+        return self.pipeline.queries.explain(self._clean(rel_path))
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         """Return the versions of a path, newest first."""
@@ -330,7 +330,7 @@ class Uploader:
 
     def chunk_map(self, rel_path: str) -> ChunkMap | None:
         """Return the chunks of a path that is being sent."""
-        return self._pipeline.queries.chunk_map(rel_path)
+        return self.pipeline.queries.chunk_map(rel_path)
 
     def log_lines(self, after: int, n_max: int = 1000) -> tuple[LogLine, ...]:
         """Return log lines whose number is higher than ``after``."""
@@ -356,15 +356,15 @@ class Uploader:
         if self._phase is not Phase.RUNNING:
             logger.info("the program is quitting: what is queued is uploaded, not paused")
             return False
-        self._pipeline.connection.block(Obstacle.PAUSED)
+        self.pipeline.connection.block(Obstacle.PAUSED)
         logger.info("paused: files are watched and queued, nothing is uploaded")
         return True
 
     def resume(self) -> bool:
         """Send again; return whether it was paused."""
-        if not self._pipeline.connection.is_blocked_by(Obstacle.PAUSED):
+        if not self.pipeline.connection.is_blocked_by(Obstacle.PAUSED):
             return False
-        self._pipeline.connection.unblock(Obstacle.PAUSED)
+        self.pipeline.connection.unblock(Obstacle.PAUSED)
         logger.info("resumed")
         return True
 

@@ -67,14 +67,14 @@ class Finder:
     def _make(self) -> None:
         settings, selection, ledger = self._settings, self._selection, self._ledger
         self.requests = ScanRequests()
-        self._settling = Settling(settings, selection, ledger, self._lags, self._root,
+        self.settling = Settling(settings, selection, ledger, self._lags, self._root,
                                   self.requests, self.stuck, self._on_queued)
-        self._watcher = Watcher(settings, self)
+        self.watcher = Watcher(settings, self)
         comparison = Comparison(
             settings, selection, ledger, self._start_ns, SETTLED_BY_ONE_CLOCK_SECONDS
             if self._has_one_clock else SETTLED_BY_TWO_CLOCKS_SECONDS)
-        self._scanner = Scanner(settings, ledger, comparison, self._root, self._watcher,
-                                self._settling, self.stuck, self.requests)
+        self._scanner = Scanner(settings, ledger, comparison, self._root, self.watcher,
+                                self.settling, self.stuck, self.requests)
         self._scanner.knew_files = self._knew_files
         self._scanner.is_first = not self._scanned_before
 
@@ -82,10 +82,10 @@ class Finder:
         """Start the watcher first and the scan second, so that nothing falls between them."""
         if self._is_running:
             return
-        if self._settling.stopping.is_set():
+        if self.settling.stopping.is_set():
             self._make()
         self._is_running = True
-        self._settling.start()
+        self.settling.start()
         self._scanner.start()
 
     def stop(self, *, last_scan: bool = False) -> None:
@@ -97,16 +97,16 @@ class Finder:
         if not self._is_running:
             return
         self._is_running = False
-        self._watcher.stop()
+        self.watcher.stop()
         self._scanner.stop(last_scan=last_scan)
         self._scanner.join(10)
-        self._settling.stop()
-        self._settling.join(10)
+        self.settling.stop()
+        self.settling.join(10)
         self._scanned_before = not self._scanner.is_first
 
     def threads(self) -> list[Worker]:
         """Return the threads without which files would be missed."""
-        return [self._settling, self._scanner]
+        return [self.settling, self._scanner]
 
     # What the watcher tells.
 
@@ -116,7 +116,7 @@ class Finder:
         if reason == TOO_LONG:
             self.stuck.refuse(rel_path, reason)
         elif not reason:
-            self._settling.touch(rel_path, kind if is_sure else EventKind.FOUND)
+            self.settling.touch(rel_path, kind if is_sure else EventKind.FOUND)
 
     def heard_of_directory(self, rel_path: str) -> None:
         """Have a directory looked into that has just appeared."""
@@ -130,11 +130,11 @@ class Finder:
 
     def touch(self, rel_path: str) -> None:
         """Say that the content of a path was found to be another."""
-        self._settling.touch(rel_path, EventKind.MODIFIED)
+        self.settling.touch(rel_path, EventKind.MODIFIED)
 
     def touch_again(self, rel_path: str) -> None:
         """Say that a path changed while it was sent."""
-        self._settling.touch_again(rel_path)
+        self.settling.touch_again(rel_path)
 
     def why_offline(self) -> str:
         """Look, and return why the upload directory cannot be seen; empty where it can."""
@@ -155,16 +155,16 @@ class Finder:
     @property
     def n_settling(self) -> int:
         """Number of files that have not come to rest."""
-        return self._settling.n_settling
+        return self.settling.n_settling
 
     def settling_status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands, if it is settling."""
-        return self._settling.status(rel_path)
+        return self.settling.status(rel_path)
 
     def settling_page(self, offset: int, n_rows: int, pattern: str) \
             -> tuple[int, tuple[FileStatus, ...]]:
         """Return how many files settle, and some of them."""
-        return self._settling.page(offset, n_rows, pattern)
+        return self.settling.page(offset, n_rows, pattern)
 
     def why_excluded(self, rel_path: str) -> str:
         """Return why a path is not uploaded whatever happens; empty where it may be."""
@@ -197,17 +197,17 @@ class Finder:
 
     def problems(self) -> list[str]:
         """Return what keeps files from being found, one sentence each."""
-        found = self._scanner.problems() + self._watcher.problems()
-        for path, seconds in self._settling.hanging[:1]:
+        found = self._scanner.problems() + self.watcher.problems()
+        for path, seconds in self.settling.hanging[:1]:
             found.append(f"the file system has not answered about {path} for {seconds:.0f} s")
         return found
 
     def freshness(self) -> Freshness:
         """Return when what was last heard and looked at."""
         return Freshness(
-            last_event_age=self._watcher.last_event_age, last_scan_age=self._scanner.last_age,
+            last_event_age=self.watcher.last_event_age, last_scan_age=self._scanner.last_age,
             last_scan_seconds=self._scanner.last_seconds,
             last_scan_n_missed=self._scanner.n_missed, n_unreadable=self.n_unreadable,
-            next_scan_seconds=self._scanner.next_seconds, observer=self._watcher.name,
+            next_scan_seconds=self._scanner.next_seconds, observer=self.watcher.name,
             source_offline=self._scanner.source_offline,
-            n_overflows=self._watcher.n_overflows)
+            n_overflows=self.watcher.n_overflows)

@@ -87,7 +87,7 @@ class Settling(Worker):
         self._requests = requests
         self._stuck = stuck
         self.on_queued = on_queued
-        self._calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
+        self.calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
                                    self.stopping.is_set)
         self._changed = threading.Condition()
         self._intake: dict[str, _Heard] = {}
@@ -141,7 +141,7 @@ class Settling(Worker):
     @property
     def hanging(self) -> list[tuple[str, float]]:
         """See :attr:`GuardedCalls.hanging`."""
-        return self._calls.hanging
+        return self.calls.hanging
 
     def status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands, if it is settling."""
@@ -177,7 +177,7 @@ class Settling(Worker):
             self._make_durable()
             self._settle()
         self._take_in()  # what was heard of last is recorded, too
-        self._calls.stop()
+        self.calls.stop()
 
     def stop(self) -> None:
         super().stop()
@@ -212,7 +212,7 @@ class Settling(Worker):
 
     # Looking at the disk.
 
-    def _look_at(self, rel_paths: Sequence[str]) -> list[_Look]:
+    def look_at(self, rel_paths: Sequence[str]) -> list[_Look]:
         """Look at files; (path, None, why) where there is nothing to send or no answer."""
         looks: list[_Look] = []
         while len(looks) < len(rel_paths):  # again after each that hangs
@@ -225,7 +225,7 @@ class Settling(Worker):
                     found.append(self._look_at_one(rel_path, touching))
 
             try:
-                self._calls.run(look)
+                self.calls.run(look)
                 looks += found
                 return looks
             except FileSystemHangError as error:
@@ -278,7 +278,7 @@ class Settling(Worker):
             else:
                 self._stuck.refuse(rel_path, NOT_UTF8)
         for start in range(0, len(wanted), _BATCH_PATHS):
-            self._begin(self._look_at(wanted[start:start + _BATCH_PATHS]), intake)
+            self._begin(self.look_at(wanted[start:start + _BATCH_PATHS]), intake)
         if covered_ns is not None:
             self._ledger.record_covered(covered_ns)
 
@@ -367,7 +367,7 @@ class Settling(Worker):
         overdue: list[Observation] = []
         unchanged: list[str] = []
         in_doubt: list[str] = []
-        for look in self._look_at(list(due)):
+        for look in self.look_at(list(due)):
             rel_path, observation, _ = look
             entry = due[rel_path]
             if observation is None:

@@ -135,7 +135,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._last_event: float | None = None
         self._last_overflow = float("-inf")
-        self._seen: frozenset[int] = frozenset()
+        self.seen_inodes: frozenset[int] = frozenset()  #: by the last scan, until compared
         self._mounts = mounts_below(self._root)
         self.poll_seconds = _LEAST_POLL_SECONDS
         self.n_overflows = 0
@@ -252,14 +252,14 @@ class Watcher:
 
     def seen(self, inodes: Iterable[int]) -> None:
         """Take the file numbers of all directories that a scan went through."""
-        self._seen = frozenset(inodes) - {0}
+        self.seen_inodes = frozenset(inodes) - {0}
 
     def look_for_unwatched(self) -> None:
         """Compare what the last scan saw with what the kernel watches; once after each scan.
 
         At its limit of watches, an observer watches a part and says nothing.
         """
-        seen, self._seen = self._seen, frozenset()
+        seen, self.seen_inodes = self.seen_inodes, frozenset()
         if self.is_polling or not seen:
             return
         watched = watched_inodes()

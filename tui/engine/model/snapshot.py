@@ -92,7 +92,6 @@ class BrokerStatus:
         round_trip_avg_ms, round_trip_p99_ms: None while there are no figures.
         throttle_avg_ms: what the broker's quota makes us wait.
         n_retries: requests sent again. n_errors: errors reported so far.
-        last_error: text of the last of them, without secrets.
         is_embedded: nothing leaves this process and nothing is kept.
         acks: how many brokers must confirm a chunk, as the config says it.
         compression_ratio: payload bytes over bytes on the wire; None while unknown.
@@ -110,7 +109,6 @@ class BrokerStatus:
     throttle_avg_ms: float = 0.0
     n_retries: int = 0
     n_errors: int = 0
-    last_error: str = ""
     is_embedded: bool = False
     acks: str = ""
     compression_ratio: float | None = None

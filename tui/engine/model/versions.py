@@ -31,7 +31,6 @@ class FileVersion(NamedTuple):
         n_bytes: size.
         mtime_ns: time of last modification, nanoseconds.
         mtime_seconds: the same as ``os.stat().st_mtime`` gave it, which the messages carry.
-        inode: file number; 0 where the platform has none.
         sha512: 64 bytes, of the whole file.
         chunk_size: bytes of every chunk but the last.
         n_chunks: number of chunks, at least 1.
@@ -48,7 +47,6 @@ class FileVersion(NamedTuple):
     n_bytes: int
     mtime_ns: int
     mtime_seconds: float
-    inode: int
     sha512: bytes
     chunk_size: int
     n_chunks: int

@@ -206,6 +206,11 @@ class Database:
             return None
         return status.st_dev, status.st_ino
 
+    @property
+    def has_open_transaction(self) -> bool:
+        """Whether something is written that is not committed."""
+        return self._connection.in_transaction
+
     def is_held_file(self, status: os.stat_result) -> bool:
         """Return whether a file is the one that is held: closing it frees its lock."""
         return (status.st_dev, status.st_ino) == self._identity

@@ -132,7 +132,7 @@ class VersionRows:
             # What was uploaded before a version that is known must not pass for the newest.
             version_id = self.next_id() if not later else self._older_id()
             version = FileVersion(
-                version_id, file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns), 0,
+                version_id, file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns),
                 sha512, chunk_size, n_chunks, partition, "")
             self._database.write(_INSERT, [_row(version, VersionState.COMPLETE, started, completed,
                                                 n_chunks, None, ())])
@@ -161,7 +161,7 @@ class VersionRows:
             file_id = self._file_of_row(rel_path, n_bytes, mtime_ns, started, partition,
                                         FileState.LEFT_ALONE)
             version = FileVersion(
-                self.next_id(), file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns), 0,
+                self.next_id(), file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns),
                 sha512, chunk_size, n_chunks, partition, "", sent_twice=True,
                 is_recovery=not delivered[0] & 1)
             n_delivered = int.from_bytes(delivered, "little").bit_count()
@@ -271,7 +271,7 @@ def mtime_seconds(mtime_ns: int) -> float:
 def _row(version: FileVersion, state: VersionState, started: float, completed: float | None,
          n_delivered: int, delivered: bytes | None, offsets: tuple[OffsetRange, ...]) -> Row:
     v = version
-    return (v.version_id, v.file_id, v.n_bytes, v.mtime_ns, v.mtime_seconds, v.inode, v.sha512,
+    return (v.version_id, v.file_id, v.n_bytes, v.mtime_ns, v.mtime_seconds, 0, v.sha512,
             v.chunk_size, v.n_chunks, v.partition, v.acks, int(v.is_recovery),
             int(v.rebuild_uncertain), int(v.sent_twice), int(state), started, completed,
             n_delivered, delivered, offsets_to_text(offsets))
@@ -280,7 +280,7 @@ def _row(version: FileVersion, state: VersionState, started: float, completed: f
 def _past(row: Row, rel_path: str) -> PastVersion:
     version = FileVersion(
         version_id=row[0], file_id=row[1], rel_path=rel_path, n_bytes=row[2], mtime_ns=row[3],
-        mtime_seconds=row[4], inode=row[5], sha512=row[6], chunk_size=row[7], n_chunks=row[8],
+        mtime_seconds=row[4], sha512=row[6], chunk_size=row[7], n_chunks=row[8],
         partition=row[9], acks=row[10], is_recovery=bool(row[11]),
         rebuild_uncertain=bool(row[12]), sent_twice=bool(row[13]))
     return PastVersion(version, VersionState(row[14]), row[15], row[16], row[17] or b"",

@@ -89,8 +89,7 @@ class BrokerHealth:
             # Once all brokers are down, the first reason says more than that they are.
             if code != KafkaError._ALL_BROKERS_DOWN or not self.trouble:
                 self.trouble = text
-            self._status = replace(self._status, n_errors=self._status.n_errors + 1,
-                                   last_error=text)
+            self._status = replace(self._status, n_errors=self._status.n_errors + 1)
 
     def statistics(self, found: Mapping[str, Any]) -> bool:
         """Note librdkafka's statistics; return whether a connection was made anew."""

@@ -182,7 +182,7 @@ class Preparer:
             version_id=self._context.versions.next_id(), file_id=file.file_id,
             rel_path=file.rel_path,
             n_bytes=source.n_bytes, mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds,
-            inode=source.inode, sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
+            sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
             partition=-1 if is_spread or file.partition is None else file.partition,
             acks=self._context.settings.acks, is_recovery=how.is_recovery,
             rebuild_uncertain=how.rebuild_uncertain, sent_twice=how.sent_twice)
