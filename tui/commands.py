@@ -87,12 +87,12 @@ def _quit(engine: Engine, _argument: str) -> Answer:
     snapshot = engine.snapshot()
     if snapshot.phase is Phase.DRAINING:
         engine.force_quit()
-        return Answer(("leaving now; what is not acknowledged is sent at the next start",))
+        return Answer(("quitting now; anything not acknowledged is uploaded at the next start",))
     if not engine.quit():
-        return Answer(("the program is ending already",), ok=False)
-    text = "leaving when everything that is queued is acknowledged; quit again leaves at once"
+        return Answer(("the program is already ending",), ok=False)
+    text = "quitting once everything queued has been acknowledged; quit again to leave now"
     if snapshot.is_paused and snapshot.counts.unfinished:
-        text = "what is queued is sent although uploading is paused; " + text
+        text = "what is queued is uploaded although uploading is paused; " + text
     return Answer((text,))
 
 
@@ -133,12 +133,12 @@ def _retry(engine: Engine, path: str) -> Answer:
     if not n_files:
         return Answer((f"{visible(path)} is neither held nor failed" if path
                        else "no file is held or failed",), ok=not path)
-    return Answer((f"{wording.files(n_files)} put back in line",))
+    return Answer((f"{wording.files(n_files)} queued again",))
 
 
 def _pause(engine: Engine, _argument: str) -> Answer:
     if not engine.pause():
-        return Answer(("not paused: the program is leaving, and what is queued is sent first",),
+        return Answer(("not paused: the program is quitting, and uploads what is queued first",),
                       ok=False)
     return Answer(("paused: files are watched and queued, nothing is uploaded",))
 

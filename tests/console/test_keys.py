@@ -93,7 +93,7 @@ async def test_retry_puts_everything_back_in_line() -> None:
     async with console(engine) as pilot:
         await pilot.press("r")
         await wait_done(pilot, engine, "retry")
-        await wait_for(pilot, "1 file put back in line")
+        await wait_for(pilot, "1 file queued again")
 
 
 async def test_reupload_is_of_the_selected_file() -> None:

@@ -103,7 +103,7 @@ def test_a_file_that_is_held_says_why_and_retry_tries_it_again(
         assert any("closed" in line and "held" in line
                    for line in execute("files", engine.uploader).lines)
         is_closed[0] = False
-        assert execute("retry closed", engine.uploader).lines == ("1 file put back in line",)
+        assert execute("retry closed", engine.uploader).lines == ("1 file queued again",)
         wait_why(engine, "closed", "uploaded at 20")
         assert not execute("retry closed", engine.uploader).ok
 

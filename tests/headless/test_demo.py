@@ -63,7 +63,7 @@ def test_files_of_several_sizes_arrive_and_are_uploaded(demo: Demo) -> None:
 def test_nothing_is_left_behind_after_two_signals(demo: Demo, number: signal.Signals) -> None:
     demo.wait_for("nothing is kept")
     demo.process.send_signal(number)
-    demo.wait_for("quit again leaves at once")
+    demo.wait_for("quit again to leave now")
     for _ in range(3):  # impatience must not interrupt the clean-up
         if demo.process.poll() is None:
             demo.process.send_signal(number)

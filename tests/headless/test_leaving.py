@@ -28,7 +28,7 @@ def test_a_signal_does_what_quit_does(upload_dir: Path, embedded: Path,
         program.process.send_signal(number)
         assert program.wait() == 0
         assert "a.dat uploaded" in program.text()
-        assert "what is queued is sent although uploading is paused" in program.text()
+        assert "what is queued is uploaded although uploading is paused" in program.text()
         assert "1 file uploaded, 1 Byte in 1 chunk" in program.text()
 
 
@@ -68,7 +68,7 @@ def test_two_quits_leave_at_once_and_the_next_start_sends(upload_dir: Path, nowh
     with Program(upload_dir, "--config", str(nowhere), *QUICK) as program:
         wait_until(lambda: _check(program, "1 waiting"), "a file in line")
         program.type("quit")
-        program.wait_for("quit again leaves at once")
+        program.wait_for("quit again to leave now")
         assert program.quit() == 130
     with Program(upload_dir, "--config", str(nowhere), "--rescan_seconds", "0") as program:
         wait_until(lambda: _check(program, "1 waiting"), "the same file in line")

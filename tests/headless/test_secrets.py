@@ -33,7 +33,7 @@ def test_nothing_shows_a_secret(upload_dir: Path, tmp_path: Path) -> None:
         program.wait_for("not connected to ")
         for line in ("check", "files", "why a.dat", "quit"):
             program.type(line)
-        program.wait_for("quit again leaves at once")
+        program.wait_for("quit again to leave now")
         program.quit()
     kept = "".join(path.read_text("utf-8", "replace")
                    for path in (upload_dir / "LOGS").iterdir() if path.suffix != ".sqlite3")

@@ -123,4 +123,4 @@ def test_an_answer_says_what_happened_and_not_what_was_asked_for() -> None:
     execute("pause", engine)
     assert execute("resume", engine).lines == ("resumed",)
     engine.quit = lambda: False  # type: ignore[method-assign]
-    assert execute("quit", engine).lines == ("the program is ending already",)
+    assert execute("quit", engine).lines == ("the program is already ending",)

@@ -78,7 +78,7 @@ _Job = Callable[[Engine], Message | None]
 
 
 class Bridge(Worker):
-    """Asks the engine some times a second, and does what the operator wants, off the screen.
+    """Asks the engine several times a second, and does what the operator wants, off the screen.
 
     Args:
         engine: the uploader.

@@ -115,7 +115,7 @@ class ContentCheck(Worker):
 
         touching(doubt.rel_path)
         settings = self._settings
-        with Below(settings.upload_dir, self._ledger.database.is_held_file) as below:
+        with Below(settings.upload_dir, self._ledger.is_ledger) as below:
             source = open_source(below, doubt.rel_path, follow_symlinks=settings.follow_symlinks)
         try:
             sha512 = source.hash_content(may_go_on)

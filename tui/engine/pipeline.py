@@ -1,4 +1,4 @@
-"""Makes the parts that find, send and record, joins them, and starts and stops their threads."""
+"""Makes what finds, sends and records, joins it, and starts and stops the threads."""
 
 from __future__ import annotations
 
@@ -104,10 +104,8 @@ class Pipeline:
         return [sender for sender in (self._heartbeat, self._log_messages) if sender is not None]
 
     def _make_uploading(self) -> Mapping[str, Source]:
-        context = UploadContext(
-            self._settings, self.connection, self.queue, self.producer, self.ledger.files,
-            self.ledger.versions, self._touch_again,
-            self.finder.why_offline, self.announcer.stuck, self.ledger.database.is_held_file)
+        context = UploadContext(self._settings, self.producer, self.ledger, self._touch_again,
+                                self.finder.why_offline, self.announcer.stuck)
 
         def maker(number: int) -> Callable[[UploadWorker | None], UploadWorker]:
             return lambda _dead: UploadWorker(number, context)
@@ -212,12 +210,12 @@ class Pipeline:
         return max(self.queue.n_claimed, files.n_waiting()) + files.n_unrecorded()
 
     def progress(self) -> object:
-        """Return something that changes whenever sending or recording gets on."""
+        """Return something that changes whenever sending or recording makes progress."""
         return (self.producer.traffic.n_chunks, self.n_left(),
                 *(r.thread.n_slices_read for r in self._uploading))
 
     def stall_reason(self) -> tuple[str, float] | None:
-        """Return what keeps files from being sent, and the seconds to bear with it."""
+        """Return why nothing can be sent, and how many seconds to tolerate that."""
         for thread in (self.producer, self.recorder):
             if thread.error is not None:
                 return f"the thread {thread.name} has ended", 0.0

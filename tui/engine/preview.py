@@ -1,4 +1,4 @@
-"""Foresees what a start would make of each file: the first scan itself, on a ledger in memory."""
+"""Previews what a start would do with each file: the first scan itself, on a ledger in memory."""
 
 from __future__ import annotations
 

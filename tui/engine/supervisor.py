@@ -1,4 +1,4 @@
-"""Sees to the end: drains after a quit, and looks after the other threads until then."""
+"""Supervises the threads, and drains the queue after a quit."""
 
 from __future__ import annotations
 

@@ -221,11 +221,11 @@ class Uploader:
         return self.pipeline.n_left()
 
     def progress(self) -> object:
-        """Return something that changes whenever a drain gets on."""
+        """Return something that changes whenever a drain makes progress."""
         return self.pipeline.progress()
 
     def stall_reason(self) -> tuple[str, float] | None:
-        """Return what keeps a drain from moving, and the seconds to bear with it."""
+        """Return why the drain is stalled, and how many seconds to tolerate that."""
         return self.pipeline.stall_reason()
 
     def restart_dead_workers(self) -> None:

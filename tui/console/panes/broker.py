@@ -10,7 +10,7 @@ from tui.text import shorten, visible, wrapped
 
 
 class Broker(Pane):
-    """What librdkafka tells of the cluster."""
+    """What librdkafka reports about the cluster."""
 
     def __init__(self) -> None:
         super().__init__("broker", "Broker")

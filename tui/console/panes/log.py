@@ -64,7 +64,7 @@ class LogPane(Painter, ScrollView, can_focus=True):
         self.pattern = ""
         self.n_painted = 0
         self.last_number = 0
-        self.is_following = True  #: whether the newest line comes into sight by itself
+        self.is_following = True  #: whether it scrolls to the newest line automatically
         self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
         self._rows: list[tuple[str, str, str]] = []
         self._width = 0

@@ -68,7 +68,7 @@ class Finder:
         settings, selection, ledger = self._settings, self._selection, self._ledger
         self.requests = ScanRequests()
         self.settling = Settling(settings, selection, ledger, self._lags, self._root,
-                                  self.requests, self.stuck, self._on_queued)
+                                 self.requests, self.stuck, self._on_queued)
         self.watcher = Watcher(settings, self)
         comparison = Comparison(
             settings, selection, ledger, self._start_ns, SETTLED_BY_ONE_CLOCK_SECONDS

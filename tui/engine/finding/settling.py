@@ -88,7 +88,7 @@ class Settling(Worker):
         self._stuck = stuck
         self.on_queued = on_queued
         self.calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
-                                   self.stopping.is_set)
+                                  self.stopping.is_set)
         self._changed = threading.Condition()
         self._intake: dict[str, _Heard] = {}
         self._settling: dict[str, _Unsettled] = {}
@@ -216,25 +216,18 @@ class Settling(Worker):
         """Look at files; (path, None, why) where there is nothing to send or no answer."""
         looks: list[_Look] = []
         while len(looks) < len(rel_paths):  # again after each that hangs
-            found: list[_Look] = []
             rest = rel_paths[len(looks):]
 
-            def look(touching: Touching, rest: Sequence[str] = rest,
-                     found: list[_Look] = found) -> None:
+            def look(found: list[_Look], touching: Touching, rest: Sequence[str] = rest) -> None:
                 for rel_path in rest:
                     found.append(self._look_at_one(rel_path, touching))
 
-            try:
-                self.calls.run(look)
-                looks += found
-                return looks
-            except FileSystemHangError as error:
-                answered = list(found)  # the call that was left behind may go on adding to it
-                if len(answered) == len(rest):  # it answered in the moment it was given up
-                    return looks + answered
-                hung = rest[len(answered)]
-                self._stuck.hold(hung, error.what)
-                looks += [*answered, (hung, None, error.what)]
+            found, hang = self.calls.answers([], len(rest), look)
+            looks += found
+            if hang is not None:
+                hung = rest[len(found)]
+                self._stuck.hold(hung, hang.what)
+                looks.append((hung, None, hang.what))
         return looks
 
     def _look_at_one(self, rel_path: str, touching: Touching) -> _Look:

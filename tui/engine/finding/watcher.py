@@ -155,7 +155,7 @@ class Watcher:
         return None if self._last_event is None else time.monotonic() - self._last_event
 
     def problems(self) -> list[str]:
-        """Return why events do not tell of everything, one sentence each."""
+        """Return why events do not report everything, one sentence each."""
         found = [self.problem] if self.problem else []
         if self.n_unwatched:
             found.append(f"{self._unwatched_words()}; {MORE_WATCHES}")

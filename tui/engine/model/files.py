@@ -18,7 +18,7 @@ class FileState(enum.IntEnum):
     WAITING = 2  #: at rest, in line to be sent
     UPLOADING = 3  #: on its way; shown so, and in the ledger still waiting
     UPLOADED = 4  #: every chunk acknowledged
-    HELD = 5  #: cannot be sent just now, tried again by itself
+    HELD = 5  #: cannot be sent at the moment, retried automatically
     FAILED = 6  #: cannot be sent, tried again on request or after a change
     GONE = 7  #: no longer there, and known only by versions of which a part was sent
 
@@ -40,7 +40,7 @@ class Observation(NamedTuple):
         rel_path: POSIX path relative to the upload directory.
         n_bytes: size.
         mtime_ns: time of last modification, nanoseconds since the epoch.
-        inode: file number; 0 where there is none, or where it may change by itself.
+        inode: file number; 0 where there is none, or where it may change without a reason.
         ctime_ns: time of the last change, also of attributes, which no program can set; 0 where
             there is none.
     """
@@ -123,7 +123,7 @@ class FileStatus:
         settles_in_seconds: until it may be queued; None unless settling.
         changing_since: epoch seconds of the first change, where it does not come to rest.
         reason: why it is held or failed, or a remark; may be empty.
-        next_attempt_seconds: until it is tried again; None where it is not by itself.
+        next_attempt_seconds: until it is retried; None where that is not automatic.
         n_attempts: how often it failed.
         since: epoch seconds since when it is in this state; None where not known.
         n_bytes_ahead: payload that goes before it, while it waits; None where not known.

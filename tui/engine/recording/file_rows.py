@@ -44,7 +44,7 @@ STATUS_COLUMNS = ("directory, name, state, n_bytes, reason, next_attempt, n_atte
 
 
 class TableFile(NamedTuple):
-    """An unfinished file as the tables tell of it; ``partition`` is -1 before its first version."""
+    """An unfinished file as the tables list it; ``partition`` is -1 before its first version."""
 
     rel_path: str
     n_bytes: int
@@ -213,7 +213,7 @@ class FileRows:
         Args:
             rel_paths: the files.
             even_in_line: whether those in line go as well. Their versions may be on their way, and
-                whoever sends them finds out by itself that they are gone.
+                whoever sends them notices that they are gone.
         """
         self.record_unchanged(rel_paths)
         where = f"{_AT_PATH} AND rest_state IS NULL"

@@ -85,7 +85,7 @@ class Ledger:
             self.damage = "the rebuilding of a damaged ledger was interrupted"
 
     def note_rebuilt(self) -> None:
-        """Note that all that tables tell of an older ledger is in this one."""
+        """Note that everything in the tables of an older ledger is in this one."""
         self.database.set_meta(_REBUILDING, "")
         self.database.commit()
 
@@ -101,6 +101,10 @@ class Ledger:
                 f"this state directory belongs to the uploads of {served}, not to those of "
                 f"{name}", where=str(state_dir),
                 remedy="Choose another state directory with --logger_file_path")
+
+    def is_ledger(self, status: os.stat_result) -> bool:
+        """Return whether a file is this ledger itself, which must not be opened."""
+        return self.database.is_held_file(status)
 
     def recorded_id(self, name: str) -> str:
         """Return the id of the ``cluster`` or the ``topic``; empty where none is recorded."""

@@ -118,7 +118,7 @@ class VersionRows:
     def add_uploaded(self, rel_path: str, n_bytes: int, mtime_ns: int, sha512: bytes,
                      chunk_size: int, n_chunks: int, partition: int, started: float,
                      completed: float) -> bool:
-        """Add a complete version that a table tells of; False where the ledger has it."""
+        """Add a complete version from a table; False where the ledger has it."""
         with self._database.together():
             if self._database.query(
                     "SELECT 1 FROM versions v JOIN files f USING (file_id) WHERE f.directory = ? "
@@ -152,7 +152,7 @@ class VersionRows:
     def add_begun(self, rel_path: str, n_bytes: int, mtime_ns: int, sha512: bytes,
                   chunk_size: int, n_chunks: int, partition: int, started: float,
                   delivered: bytes) -> None:
-        """Add a begun version that a table tells of, as one that may have been sent twice.
+        """Add a begun version from a table, as one that may have been sent twice.
 
         The table does not tell a recovery generation from others: while its first chunk is
         missing, that one goes twice, which spares a consumer that drops one.
@@ -170,7 +170,7 @@ class VersionRows:
 
     def _file_of_row(self, rel_path: str, n_bytes: int, mtime_ns: int, since: float,
                      partition: int, state: FileState = FileState.UPLOADED) -> int:
-        """Return the row of a path that a table tells of, making it where there is none."""
+        """Return the row of a path from a table, making it where there is none."""
         directory, name = split(rel_path)
         self._database.write(
             "INSERT INTO files (directory, name, state, n_bytes, mtime_ns, since, partition) "

@@ -27,7 +27,7 @@ _UNKNOWN_SECONDS = 12.0
 
 
 class AcknowledgementWatch:
-    """Looks some times a second whether acknowledgements come.
+    """Checks several times a second whether acknowledgements arrive.
 
     Args:
         settings: which topic, and ``linger.ms``.

@@ -83,7 +83,7 @@ class BrokerHealth:
         return is_new
 
     def error(self, code: int, text: str) -> None:
-        """Note an error that the client reported by itself."""
+        """Note an error that the client reported unasked."""
         text = self._redact(text)
         with self._lock:
             # Once all brokers are down, the first reason says more than that they are.

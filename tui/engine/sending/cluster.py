@@ -179,7 +179,7 @@ def look_at_replicas(admin: AdminClient, topic_name: str, logger: logging.Logger
 
 
 def _described(found: ClusterMetadata, topic_name: str, principal: str) -> Cluster:
-    """Return what metadata tell of cluster and topic.
+    """Return what the metadata say about cluster and topic.
 
     Raises:
         NotConnectedError: the topic cannot be used.

@@ -100,7 +100,7 @@ def judge(code: int) -> Treatment:
         return Treatment(Cure.LATER, _LATER_FOR_ALL[code], strikes_all=True)
     if code in _LATER:
         return Treatment(Cure.LATER, _LATER[code], retry_after_seconds=60.0,
-                       asks_for_check=asks_for_check)
+                         asks_for_check=asks_for_check)
     return Treatment(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
 
 

@@ -68,7 +68,7 @@ class PeriodicSender(Worker):
         raise NotImplementedError
 
     def n_waiting(self) -> tuple[int, int]:
-        """Return messages and bytes that the next message will tell of."""
+        """Return messages and bytes that the next message will report."""
         raise NotImplementedError
 
     def not_delivered(self, contents: dict[str, Any]) -> None:

@@ -13,10 +13,8 @@ from typing import Protocol
 from tui.config.settings import Settings
 from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.model.versions import FileVersion, PastVersion, VersionState
-from tui.engine.sending.connection import Connection
 from tui.engine.sending.messages import MessageMaker, count_chunks
 from tui.engine.sending.producer import ChunkProducer
-from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.source import SLICE_BYTES, Source, open_source
 from tui.engine.sending.transfer import Transfer
 from tui.engine.sending.version_plan import cut, is_credible, is_sent_already, resumable
@@ -49,31 +47,42 @@ class Versions(Protocol):
     def of_file(self, file_id: int, rel_path: str) -> list[PastVersion]: ...
 
 
+class UploadRecords(Protocol):
+    """The ledger, as far as uploading knows it."""
+
+    @property
+    def files(self) -> FilesInLine:
+        """The paths."""
+
+    @property
+    def versions(self) -> Versions:
+        """What was sent of them."""
+
+    def is_ledger(self, status: os.stat_result) -> bool:
+        """Return whether a file is the ledger itself, which must not be opened."""
+
+
 @dataclass(frozen=True, slots=True)
 class UploadContext:
     """What all uploading workers share.
 
     Attributes:
         settings: the program's.
-        connection, queue, producer, files, versions: where they stand, and with whom they speak.
+        producer: takes the chunks; it has the connection and the queue.
+        ledger: knows the files and their versions.
         touch_again: told a file that changed while it was read: it has to settle again.
         why_offline: looks whether the upload directory can be seen; empty where it can.
         on_stuck: told a path that is held or has failed, and why.
-        is_ledger: whether a file is the ledger itself, which must not be opened.
         begun_here: numbers of the versions begun by this process.
         hashing: the large files that are just being hashed, by path.
     """
 
     settings: Settings
-    connection: Connection
-    queue: UploadQueue
     producer: ChunkProducer
-    files: FilesInLine
-    versions: Versions
+    ledger: UploadRecords
     touch_again: Callable[[WaitingFile], None]
     why_offline: Callable[[], str]
     on_stuck: Callable[[str, FileState, str], None]
-    is_ledger: Callable[[os.stat_result], bool]
     begun_here: set[int] = field(default_factory=set)
     hashing: dict[str, Source] = field(default_factory=dict)
 
@@ -97,7 +106,7 @@ class Preparer:
             return []
         n_partitions = self._context.producer.n_partitions
         believed = []
-        for past in self._context.versions.of_file(file.file_id, file.rel_path):
+        for past in self._context.ledger.versions.of_file(file.file_id, file.rel_path):
             if is_credible(past.version, n_partitions):
                 believed.append(past)
             elif past.state == VersionState.BEGUN:
@@ -105,7 +114,7 @@ class Preparer:
                                "cannot be: it is not continued", file.rel_path,
                                past.version.n_chunks, past.version.chunk_size,
                                past.version.partition)
-                self._context.versions.close(past.version.version_id, VersionState.ABANDONED)
+                self._context.ledger.versions.close(past.version.version_id, VersionState.ABANDONED)
         return believed
 
     def prepare(self, file: WaitingFile, below: Below, touching: Touching) -> Transfer | None:
@@ -121,7 +130,7 @@ class Preparer:
         """
         settings = self._context.settings
         if file.is_stale:
-            now = self._context.files.waiting(file.rel_path)
+            now = self._context.ledger.files.waiting(file.rel_path)
             if now is None or now.position != file.position:
                 return None  # a newer row of the path stands for it
             file = now
@@ -163,7 +172,7 @@ class Preparer:
         history = self.history(file)
         if is_sent_already(history, sha512) and not file.must_send:
             logger.info("%s: its content was uploaded before, nothing is sent", file.rel_path)
-            self._context.files.record_uploaded([(file, source.n_bytes, source.mtime_ns)])
+            self._context.ledger.files.record_uploaded([(file, source.n_bytes, source.mtime_ns)])
             return None
         past = resumable(history, sha512)
         self.close_begun(history, past)
@@ -179,7 +188,7 @@ class Preparer:
             file = file._replace(partition=partition)
         is_spread = self._context.settings.partition_by_chunk and not how.is_recovery
         version = FileVersion(
-            version_id=self._context.versions.next_id(), file_id=file.file_id,
+            version_id=self._context.ledger.versions.next_id(), file_id=file.file_id,
             rel_path=file.rel_path,
             n_bytes=source.n_bytes, mtime_ns=source.mtime_ns, mtime_seconds=source.mtime_seconds,
             sha512=sha512, chunk_size=how.chunk_size, n_chunks=how.n_chunks,
@@ -204,7 +213,7 @@ class Preparer:
         version = past.version
         if version.version_id not in self._context.begun_here:
             # What the last run sent in its last second may not have been recorded.
-            self._context.versions.mark_sent_twice(version.version_id)
+            self._context.ledger.versions.mark_sent_twice(version.version_id)
             logger.info("%s is resumed: %d of %d chunks were acknowledged before", file.rel_path,
                         past.n_delivered, version.n_chunks)
         transfer = self._transfer(version, file, source, data, past)
@@ -231,4 +240,4 @@ class Preparer:
                 logger.warning("%s: a version of which %d of %d chunks were sent cannot be "
                                "finished, its bytes are no longer there", past.version.rel_path,
                                past.n_delivered, past.version.n_chunks)
-                self._context.versions.close(past.version.version_id, VersionState.ABANDONED)
+                self._context.ledger.versions.close(past.version.version_id, VersionState.ABANDONED)

@@ -63,8 +63,8 @@ class ChunkProducer(Worker):
         self._topic = settings.topic_name
         self._redact = settings.redact
         self.principal = principal_of(settings.producer_config, settings.redact)
-        self._connection = connection
-        self._queue = queue
+        self.connection = connection
+        self.queue = queue
         self.in_flight = in_flight
         self.traffic = ThroughputMeter()
         self.health = BrokerHealth(settings)
@@ -97,7 +97,7 @@ class ChunkProducer(Worker):
                 self._send_alone()
             if self._must_replace and time.monotonic() >= self._next_build:
                 self._replace()
-            while self._unverified and self._connection.is_verified:
+            while self._unverified and self.connection.is_verified:
                 self._acknowledged(self._unverified.popleft())
 
     # Producing, on the uploading threads.
@@ -146,7 +146,7 @@ class ChunkProducer(Worker):
     def _wait_for_reports(self, transfer: Transfer,
                           is_enough: Callable[[], bool] = lambda: False) -> bool:
         """Wait until nothing is in flight, or enough is known; True where nothing is."""
-        while transfer.n_in_flight and not is_enough() and self._connection.may_send:
+        while transfer.n_in_flight and not is_enough() and self.connection.may_send:
             self.in_flight.wait_for_room(0.1)
         return transfer.n_in_flight == 0
 
@@ -165,14 +165,14 @@ class ChunkProducer(Worker):
             try:
                 client.produce(self._topic, value, key, **arguments)
             except BufferError:
-                if self._connection.may_send:
+                if self.connection.may_send:
                     self.in_flight.wait_for_room(0.1)
                     continue
             except KafkaException as error:
                 if not self._is_poisoned(error):
                     self._not_taken(transfer, index, n_bytes, error)
                     return True
-                self._connection.invalidate()
+                self.connection.invalidate()
             else:
                 if client is not self.clients.of(transfer):
                     self.clients.retire(client)  # replaced in this very moment
@@ -216,7 +216,7 @@ class ChunkProducer(Worker):
         partition, offset = message.partition(), message.offset()
         report = (transfer, index, n_bytes, len(message), -1 if partition is None else partition,
                   -1 if offset is None else offset)
-        if self._connection.is_verified:
+        if self.connection.is_verified:
             self._acknowledged(report)
         else:
             self._unverified.append(report)
@@ -231,7 +231,7 @@ class ChunkProducer(Worker):
         if self._is_rejecting:
             self._is_rejecting = False
             self.health.enter(BrokerState.CONNECTED)
-            self._queue.throttle(None)
+            self.queue.throttle(None)
         self._look_at_offset(transfer, partition, offset)
         if transfer.is_over:
             self.outcomes.end(transfer)
@@ -244,7 +244,7 @@ class ChunkProducer(Worker):
         if latest is not None and self.proof.is_possible:
             logger.debug("partition %d gave the offset %d after %d: the topic is looked at again",
                          partition, offset, latest)
-            self._connection.invalidate()
+            self.connection.invalidate()
 
     def _failed(self, transfer: Transfer, index: int, code: int, text: str, *,
                 was_sent: bool) -> None:
@@ -257,15 +257,15 @@ class ChunkProducer(Worker):
             remedy = verdict.remedy.format(principal=self.principal, topic=self._topic)
             transfer.reject(f"{self._redact(text)}. {remedy}", verdict.retry_after_seconds)
         if verdict.asks_for_check:
-            self._connection.invalidate()
+            self.connection.invalidate()
         if verdict.strikes_all:
             self._is_rejecting = True
             self.health.enter(BrokerState.REFUSED, transfer.hold_reason)
-            self._queue.throttle(verdict.retry_after_seconds)
+            self.queue.throttle(verdict.retry_after_seconds)
         if transfer.is_over:
             self.outcomes.end(transfer)
         elif transfer.again:
-            self._queue.requeue(transfer)
+            self.queue.requeue(transfer)
 
     def _judge(self, code: int, *, was_sent: bool) -> Treatment:
         if code == KafkaError.MSG_SIZE_TOO_LARGE and was_sent and not self._limit.is_known:
@@ -326,7 +326,7 @@ class ChunkProducer(Worker):
 
     def verify(self) -> bool:
         """Let messages through; False where the connection was lost, or there is no client."""
-        if self._must_replace or not self._connection.verify():
+        if self._must_replace or not self.connection.verify():
             return False
         self._said_again.clear()
         return True
@@ -342,7 +342,7 @@ class ChunkProducer(Worker):
         self.health.error(error.code(), error.str())
         if error.code() in _LOSSES:
             self._doubt_retries()
-            self._connection.invalidate()
+            self.connection.invalidate()
 
     def _on_statistics(self, text: str) -> None:
         n_retries = self.health.status().n_retries
@@ -355,14 +355,14 @@ class ChunkProducer(Worker):
                                "and round trips are not shown; uploading continues", error)
             return
         if self.health.statistics(found):
-            self._connection.invalidate()
+            self.connection.invalidate()
         if self.health.status().n_retries > n_retries:
             self._doubt_retries()
 
     def _doubt_retries(self) -> None:
-        """Without idempotence, what librdkafka sends again by itself may arrive twice."""
+        """Without idempotence, what librdkafka resends on its own may arrive twice."""
         if not self.is_idempotent:
-            self._queue.mark_possible_duplicates()
+            self.queue.mark_possible_duplicates()
 
     def _send_alone(self) -> None:
         """Build new clients that put one chunk into a request: the topic takes no larger ones."""
@@ -371,7 +371,7 @@ class ChunkProducer(Worker):
         logger.warning("the topic takes smaller requests than the producer makes, and does not "
                        "tell its limit: from now on each chunk is sent alone")
         self.clients.update({"batch.num.messages": 1})
-        self._connection.invalidate()
+        self.connection.invalidate()
         self._replace()
 
     def _rebuild(self, error: KafkaError) -> None:
@@ -385,7 +385,7 @@ class ChunkProducer(Worker):
         else:
             logger.error("the producer has failed (%s): a new one is created, and only what was "
                          "not acknowledged is resent", error.str())
-        self._connection.invalidate()
+        self.connection.invalidate()
         self._replace()
 
     def _replace(self) -> None:
@@ -398,6 +398,6 @@ class ChunkProducer(Worker):
                 logger.error("no new producer can be made, which is tried again every %.0f s: %s",
                              _REBUILD_SECONDS, self._redact(str(error)))
             self._must_replace = True
-            self._connection.invalidate()
+            self.connection.invalidate()
         else:
             self._must_replace = False

@@ -37,7 +37,7 @@ class ProducerPool:
     Args:
         config: librdkafka properties.
         logger: for librdkafka's own records.
-        on_error: told errors that a client in force reports by itself.
+        on_error: told errors that a client in force reports unasked.
         on_statistics: told the statistics of the first one, as JSON.
     """
 

@@ -81,4 +81,4 @@ def no_answer(rel_path: str, error: FileSystemHangError) -> SourceUnreadableErro
     """Return the error of ours that says that a file hangs."""
     return SourceUnreadableError(f"it cannot be read: {error.what}", where=rel_path,
                                  remedy="Check the disk or the network; it is retried "
-                                        "automatically")
+                                 "automatically")

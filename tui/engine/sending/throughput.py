@@ -43,7 +43,7 @@ class ThroughputMeter:
             self.n_files += 1
 
     def tick(self) -> None:
-        """Close the seconds that have passed; called some times a second."""
+        """Close the seconds that have passed; called several times a second."""
         with self._lock:
             now = int(time.monotonic())
             while self._second < now:

@@ -59,7 +59,7 @@ def is_credible(version: FileVersion, n_partitions: int) -> bool:
     """Return whether a recorded version can be one of ours: its cut covers it, and it fits a topic.
 
     Args:
-        version: as a ledger, or a table, tells of it.
+        version: as a ledger, or a table, has it.
         n_partitions: of the topic; they never become fewer.
     """
     size = version.chunk_size

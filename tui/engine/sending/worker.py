@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.sending.preparer import Preparer, UploadContext
@@ -54,14 +55,14 @@ class UploadWorker(Worker):
 
     def _answers_again(self, rel_path: str) -> None:
         """Hear that a path which did not answer can be read again."""
-        self._context.files.put_back(rel_path)
-        self._context.queue.wake()
+        self._context.ledger.files.put_back(rel_path)
+        self._context.producer.queue.wake()
 
     def work(self) -> None:
         try:
             while not self.stopping.is_set():
-                if self._context.connection.wait_to_send(0.2):
-                    self._work_on(self._context.queue.take(self._number, 0.5))
+                if self._context.producer.connection.wait_to_send(0.2):
+                    self._work_on(self._context.producer.queue.take(self._number, 0.5))
         finally:
             self._calls.stop()
 
@@ -87,14 +88,14 @@ class UploadWorker(Worker):
             self._put_off([*left, *(transfer.file for transfer in transfers)],
                           f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
-        self._context.queue.begin(transfers)
+        self._context.producer.queue.begin(transfers)
         unsent = deque(transfers)
         try:
             while unsent:
                 self._send(unsent.popleft())
         finally:
             for transfer in unsent:  # the thread ends; others go on with these
-                self._context.queue.release_turn(transfer)
+                self._context.producer.queue.release_turn(transfer)
 
     def _prepare_all(self, left: list[WaitingFile], transfers: list[Transfer]) -> None:
         """Read and hash files on a thread that is left behind with one that hangs.
@@ -104,24 +105,22 @@ class UploadWorker(Worker):
             transfers: gets what is to be sent.
         """
         while left and not self.stopping.is_set():
-            answered: list[Transfer | None] = []
-
-            def prepare(touching: Touching, files: list[WaitingFile] = list(left),  # noqa: B006 (meant so)
-                        done: list[Transfer | None] = answered) -> None:
-                with Below(self._context.settings.upload_dir, self._context.is_ledger) as below:
+            def prepare(done: list[Transfer | None], touching: Touching,
+                        files: Sequence[WaitingFile] = tuple(left)) -> None:
+                with Below(self._context.settings.upload_dir,
+                           self._context.ledger.is_ledger) as below:
                     for file in files:
                         if self.stopping.is_set():
                             return
                         done.append(self._prepare_or_release(file, below, touching))
 
+            answered: list[Transfer | None] = []
             try:
-                self._calls.run(prepare)
-            except FileSystemHangError as error:
-                answered = list(answered)  # the thread that was left behind may add to the other
-                if len(answered) < len(left):  # else it answered in the moment it was given up
+                answered, hang = self._calls.answers(answered, len(left), prepare)
+                if hang is not None:
                     hung = left[len(answered)]
                     answered.append(None)
-                    self._not_prepared(hung, no_answer(hung.rel_path, error))
+                    self._not_prepared(hung, no_answer(hung.rel_path, hang))
             finally:
                 del left[:len(answered)]
                 transfers += [transfer for transfer in answered if transfer is not None]
@@ -131,11 +130,11 @@ class UploadWorker(Worker):
         new = [s for s in transfers if s.is_new and s.version.n_chunks > 1]
         try:
             if new:
-                self._context.files.set_partitions([s.file for s in new])
+                self._context.ledger.files.set_partitions([s.file for s in new])
                 started = time.time()
                 for transfer in new:
                     transfer.started = started  # the same in the ledger and in the tables
-                self._context.versions.begin([s.version for s in new], started)
+                self._context.ledger.versions.begin([s.version for s in new], started)
         except LedgerError as error:
             for transfer in transfers:
                 transfer.discard()
@@ -147,8 +146,8 @@ class UploadWorker(Worker):
 
     def _put_off(self, files: list[WaitingFile], reason: str, seconds: float) -> None:
         for file in files:
-            self._context.files.set_unsent(file, FileState.HELD, reason, seconds)
-            self._context.queue.release([file.rel_path])
+            self._context.ledger.files.set_unsent(file, FileState.HELD, reason, seconds)
+            self._context.producer.queue.release([file.rel_path])
 
     def _prepare_or_release(self, file: WaitingFile, below: Below,
                             touching: Touching) -> Transfer | None:
@@ -163,7 +162,7 @@ class UploadWorker(Worker):
             self._not_prepared(file, error)
             return None
         if transfer is None:
-            self._context.queue.release([file.rel_path])
+            self._context.producer.queue.release([file.rel_path])
         return transfer
 
     def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
@@ -172,18 +171,19 @@ class UploadWorker(Worker):
         if isinstance(error, SourceGoneError):
             logger.info("%s is no longer there: nothing is sent", file.rel_path)
             self._preparer.close_begun(self._preparer.history(file), None)
-            self._context.files.forget([file.rel_path], even_in_line=True)
+            self._context.ledger.files.forget([file.rel_path], even_in_line=True)
         elif isinstance(error, SourceChangedError):
-            now = self._context.files.waiting(file.rel_path)
+            now = self._context.ledger.files.waiting(file.rel_path)
             if now is not None and now.position == file.position:
                 self._context.touch_again(file)  # else the newer one is in line already
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED
             again = FILE_BACK_OFF.seconds(file.n_attempts) if can_cure_itself else None
-            self._context.files.set_unsent(file, state, f"{error.what}. {error.remedy}", again)
+            self._context.ledger.files.set_unsent(file, state, f"{error.what}. {error.remedy}",
+                                                  again)
             self._context.on_stuck(file.rel_path, state, error.what)
-        self._context.queue.release([file.rel_path])
+        self._context.producer.queue.release([file.rel_path])
 
     # Sending.
 
@@ -203,7 +203,7 @@ class UploadWorker(Worker):
             transfer.hold(f"{_UNEXPECTED}: {error}", _UNEXPECTED_SECONDS)
             raise
         finally:
-            self._context.queue.release_turn(transfer)
+            self._context.producer.queue.release_turn(transfer)
             if transfer.is_over:
                 self._context.producer.outcomes.end(transfer)
 

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tui.errors import FileSystemHangError
 
@@ -23,6 +23,7 @@ _MOST_LEFT_BEHIND = 16
 #: Where so many paths of one folder hang, the others in it are believed to.
 _MOST_IN_ONE_FOLDER = 3
 
+Answer = TypeVar("Answer")
 #: Told which path is touched next; raises :class:`FileSystemHangError` where that is known to hang.
 Touching = Callable[[str], None]
 
@@ -64,6 +65,27 @@ class GuardedCalls:
         """
         self.begin(work)
         return self.end()
+
+    def answers(self, given: list[Answer], n_items: int,
+                work: Callable[[list[Answer], Touching], None]) \
+            -> tuple[list[Answer], FileSystemHangError | None]:
+        """Make one call for many items; return their answers until one of them hangs.
+
+        Args:
+            given: empty; holds the answers until then where the call raises another error.
+            n_items: number of items.
+            work: appends the answer of each item to that list, in order; see :meth:`run`.
+
+        Returns:
+            The answers, and the error where the item after them hangs.
+        """
+        try:
+            self.run(lambda touching: work(given, touching))
+        except FileSystemHangError as error:
+            answered = list(given)  # the call that was left behind may go on adding to it
+            # Or it has answered in the very moment it was given up.
+            return answered, error if len(answered) < n_items else None
+        return given, None
 
     def begin(self, work: Callable[[Touching], Any]) -> None:
         """Make a call as :meth:`run` does, without waiting for it; :meth:`end` must follow."""

@@ -1,4 +1,4 @@
-"""What Linux tells of a process's inotify watches; see ``proc(5)``."""
+"""What Linux reports about a process's inotify watches; see ``proc(5)``."""
 
 from __future__ import annotations
 

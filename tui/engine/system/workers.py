@@ -66,7 +66,7 @@ class RenewedWorker(Generic[Kind]):
         self.thread = make(None)
 
     def look_after(self) -> None:
-        """Start a new thread where the old one died; to be called some times a second."""
+        """Start a new thread where the old one died; to be called several times a second."""
         if self.thread.error is None or self.thread.stopping.is_set():
             return
         now = time.monotonic()

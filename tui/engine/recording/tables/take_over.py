@@ -91,7 +91,7 @@ def take_in(ledger: Ledger, settings: Settings) -> None:
 
 
 def new_since_ns(settings: Settings) -> int:
-    """Return since when files that a lost ledger's tables do not tell of are new, nanoseconds.
+    """Return since when files missing from a lost ledger's tables are new, nanoseconds.
 
     Whatever settled, or came to the end of a long line, since the tables were last written is
     told of nowhere. Without any table, everything is new.
@@ -225,7 +225,7 @@ def _take_unfinished_rows(ledger: Ledger, settings: Settings) -> list[Path]:
 
 
 def _take_begun(ledger: Ledger, row: InProgressRow, found: Observation | None) -> bool:
-    """Take in a version that a row tells of; return whether the row can be believed."""
+    """Import the version of a row; return whether the row can be believed."""
     why = ""
     if row.n_chunks > _MANY_CHUNKS and (found is None or found.n_bytes != row.n_bytes):
         why = f"no file of {row.n_bytes:,} bytes is there, and it is not worth its bookkeeping"
