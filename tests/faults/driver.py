@@ -348,6 +348,8 @@ class Driver:
         """Delete the topic and make it anew; the program has to notice, and to end of it."""
         self._mend_broker()
         self._hurry()
+        # Of a topic that it never saw a program cannot know that there was another one.
+        self._program.wait_for("connected to .*: cluster", 120)
         self._note("the topic is made anew")
         remake_topic(self._broker.kafka.bootstrap, self._topic, self._n_partitions)
         status = self._program.wait(120)
@@ -355,6 +357,7 @@ class Driver:
         self._leave()
         self._n_kills += 1
         self._program = self._start("--new_cluster")
+        self._program.wait_for("connected to .*: cluster", 120)  # the next start does not say it
 
     def _mend_broker(self) -> None:
         if self._is_down:
