@@ -35,7 +35,6 @@ class _Parser(argparse.ArgumentParser):
         remedy = f"Did you mean {close[0]}?" if close else "See --help"
         raise UsageError(message, remedy=remedy)
 
-
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write the help or the version; a reader that has gone is no error, a full disk is."""
         stream = file or sys.stdout

@@ -24,7 +24,6 @@ from tui.utf8 import ensure_utf8
 __all__ = ["main", "make_settings"]
 
 
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status.
 

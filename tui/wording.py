@@ -12,16 +12,6 @@ from tui.engine.model.snapshot import BrokerState, Explanation, PathState, Phase
 from tui.engine.model.versions import VersionRecord, VersionState
 from tui.text import shorten, visible, wrapped
 
-_STATE_WORDS = {
-    FileState.LEFT_ALONE: "left alone",
-    FileState.SETTLING: "settling",
-    FileState.WAITING: "waiting",
-    FileState.UPLOADING: "uploading",
-    FileState.UPLOADED: "uploaded",
-    FileState.HELD: "held",
-    FileState.FAILED: "failed",
-    FileState.GONE: "gone",
-}
 _VERSION_WORDS = {
     VersionState.BEGUN: "begun, not finished",
     VersionState.COMPLETE: "uploaded",
@@ -113,7 +103,7 @@ def done(status: FileStatus) -> str:
 
 def state_word(state: FileState) -> str:
     """Return a state in a word or two."""
-    return _STATE_WORDS[state]
+    return PathState.of(state).value
 
 
 def version_word(state: VersionState) -> str:

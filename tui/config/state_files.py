@@ -36,11 +36,6 @@ class StateFiles:
         return self._upload_to(_LEDGER_SUFFIX)
 
     @property
-    def owner(self) -> Path:
-        """Which process holds the ledger."""
-        return owner_of(self.ledger)
-
-    @property
     def log(self) -> Path:
         """The log, where no other name is given."""
         return self._upload_to(".log")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -11,11 +11,12 @@ from tui.config.settings import Settings
 from tui.engine.announcer import Announcer
 from tui.engine.content_check import ContentCheck
 from tui.engine.finding.finder import Finder
+from tui.engine.finding.selection import NOT_UTF8
 from tui.engine.log import Log
 from tui.engine.model.files import WaitingFile
 from tui.engine.model.snapshot import BrokerState, NoticeKind, PeriodicStatus, Snapshot
 from tui.engine.model.versions import OutcomeKind
-from tui.engine.queries import Queries, reupload
+from tui.engine.queries import Queries
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.recorder import Recorded, Recorder
 from tui.engine.recording.tables.writer import Tables, TableWriter
@@ -32,6 +33,7 @@ from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.source import Source
 from tui.engine.sending.worker import UploadWorker
 from tui.engine.supervisor import UNREACHABLE_SECONDS
+from tui.engine.system.paths import is_utf8
 from tui.engine.system.workers import RenewedWorker, Worker, stop_all
 from tui.errors import LedgerError, StartupError, StateDirectoryError, UploadError
 
@@ -71,8 +73,7 @@ class Pipeline:
         self.producer = ChunkProducer(
             settings, self.connection, InFlightLimit(settings.queue_max_bytes, self.connection),
             self.queue, client_logger)
-        self._cluster_check = ClusterCheck(settings, self.connection, self.producer, ledger, self,
-                                           client_logger)
+        self._cluster_check = ClusterCheck(settings, self.producer, ledger, self, client_logger)
         self.announcer = Announcer(program.notify)
         self.finder = Finder(settings, ledger.files, self.queue.wake, self.announcer.stuck,
                              new_since_ns=new_since_ns)
@@ -84,8 +85,7 @@ class Pipeline:
             settings, ledger, self.finder, lambda: not self.n_left()))
         self._make_periodic(log)
         hashing = self._make_uploading()
-        self.queries = Queries(ledger, self.finder, self.connection, self.queue, self.producer,
-                               self.announcer, hashing)
+        self.queries = Queries(ledger, self.finder, self.producer, self.announcer, hashing)
 
     def _make_periodic(self, log: Log) -> None:
         """Make the senders of heartbeats and log messages, as far as they are wanted."""
@@ -127,14 +127,16 @@ class Pipeline:
         """Return the threads, but for those that find files, without which all has to end."""
         return [self.recorder, self.producer, self._cluster_check]
 
+    def _indispensable(self) -> list[Worker]:
+        return [*self._essential(), *self.finder.threads()]
+
     def _renewed(self) -> list[RenewedWorker[Any]]:
         return [*self._uploading, self._content_check, self._table_writer, *self._periodic]
 
     def new_deaths(self) -> list[tuple[str, BaseException]]:
         """Return the names of threads that an error ended since this was asked last, and why."""
         found = []
-        for worker in [*self._essential(), *self.finder.threads(),
-                       *(renewed.thread for renewed in self._renewed())]:
+        for worker in [*self._indispensable(), *(r.thread for r in self._renewed())]:
             if worker.error is not None and not worker.is_death_told:
                 worker.is_death_told = True
                 found.append((worker.name, worker.error))
@@ -144,8 +146,7 @@ class Pipeline:
         """Start threads anew that can be; return the name of a dead one that all need, or none."""
         for renewed in self._renewed():
             renewed.look_after()
-        return next((t.name for t in [*self._essential(), *self.finder.threads()]
-                     if t.error is not None), "")
+        return next((t.name for t in self._indispensable() if t.error is not None), "")
 
     def start_finding(self) -> None:
         """Watch and scan."""
@@ -231,20 +232,33 @@ class Pipeline:
         """Number of versions that consumers may be unable to rebuild."""
         return self.announcer.n_rebuild_uncertain + self.producer.outcomes.n_trimmed
 
-    def snapshot(self, base: Snapshot, more_problems: Sequence[str]) -> Snapshot:
+    def snapshot(self, base: Snapshot) -> Snapshot:
         """Return a snapshot that says everything, made from one that knows the program's life."""
         heartbeat = self._heartbeat.thread.status() if self._heartbeat else PeriodicStatus(
             program_id=self._settings.heartbeat.program_id)
         log_messages = self._log_messages.thread.status() if self._log_messages else \
             PeriodicStatus(program_id=self._settings.log_messages.program_id)
-        unacknowledged = self._cluster_check.unacknowledged
-        problems = [*([unacknowledged] if unacknowledged else []), *self.finder.problems(),
-                    *more_problems]
-        for what, status in (("heartbeats", heartbeat), ("log messages", log_messages)):
-            if status.n_failed and status.last_outcome not in ("delivered", "on its way"):
-                problems.append(f"{what}: {status.last_outcome}")
         return self.queries.snapshot(
-            replace(base, heartbeat=heartbeat, log_messages=log_messages), problems)
+            replace(base, heartbeat=heartbeat, log_messages=log_messages),
+            self._cluster_check.unacknowledged)
+
+    def reupload(self, rel_path: str) -> None:
+        """Queue a file whether or not it changed.
+
+        Raises:
+            UploadError: it is excluded, or not there.
+        """
+        excluded = self.finder.why_excluded(rel_path) or ("" if is_utf8(rel_path) else NOT_UTF8)
+        if excluded:
+            raise UploadError(f"it is never uploaded: {excluded}", where=rel_path)
+        observation = self.finder.observe(rel_path)
+        if observation is None:
+            raise UploadError("there is no such file", where=rel_path,
+                              remedy="Give the path relative to the upload directory")
+        with self.ledger.database.together():  # nobody may take it from the line in between
+            self.ledger.files.put_at_the_end([observation._replace(rel_path=rel_path)])
+            self.ledger.files.must_send(rel_path)
+        self.queue.wake()
 
     # What one part tells the others.
 
@@ -283,10 +297,9 @@ class Pipeline:
         self.producer.outcomes.lose(partition, offset)
         for rel_path in sent:
             try:
-                reupload(self.ledger, self.finder, rel_path)
+                self.reupload(rel_path)
             except UploadError as error:
                 logger.error("%s cannot be sent again: %s", rel_path, error.what)
-        self.queue.wake()
 
     def wrong_cluster(self, error: StartupError) -> None:
         """End the program."""

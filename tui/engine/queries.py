@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tui.engine.announcer import Announcer
@@ -25,14 +25,12 @@ from tui.engine.model.snapshot import (
 from tui.engine.model.versions import ChunkMap, VersionState
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.pages import file_page, n_bytes_of_first, sorted_as
-from tui.engine.sending.connection import Connection, Obstacle
+from tui.engine.sending.connection import Obstacle
 from tui.engine.sending.producer import ChunkProducer
-from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.source import Source
 from tui.engine.sending.throughput import TransferRates
 from tui.engine.sending.transfer import Transfer
 from tui.engine.system.paths import as_like, is_utf8, matches
-from tui.errors import UploadError
 
 #: Versions on their way that a snapshot lists; more are only counted.
 _MOST_LISTED = 1000
@@ -46,30 +44,28 @@ class Queries:
     """Answers what people ask: of the whole, of long lists, and of single paths.
 
     Args:
-        ledger, finder, connection, queue, producer, announcer: they know.
+        ledger, finder, producer, announcer: they know.
         hashing: the files that are read for the first time, by path.
     """
 
-    def __init__(self, ledger: Ledger, finder: Finder, connection: Connection, queue: UploadQueue,
-                 producer: ChunkProducer, announcer: Announcer,
-                 hashing: Mapping[str, Source]) -> None:
+    def __init__(self, ledger: Ledger, finder: Finder, producer: ChunkProducer,
+                 announcer: Announcer, hashing: Mapping[str, Source]) -> None:
         self._ledger = ledger
         self._finder = finder
-        self._connection = connection
-        self._queue = queue
         self._producer = producer
+        self._connection, self._queue = producer.connection, producer.queue
         self._announcer = announcer
         self._hashing = hashing
         self._rates = TransferRates()
 
     # Of the whole.
 
-    def snapshot(self, base: Snapshot, more_problems: Sequence[str]) -> Snapshot:
+    def snapshot(self, base: Snapshot, unacknowledged: str) -> Snapshot:
         """Return a snapshot that says everything; cheap enough for several times a second.
 
         Args:
             base: knows the program's life, heartbeats and log messages.
-            more_problems: what else is wrong, one sentence each.
+            unacknowledged: why nothing is acknowledged, where no state of the broker says it.
         """
         transfers = self._queue.transfers(_MOST_LISTED)
         self._rates.note(transfers)
@@ -81,7 +77,7 @@ class Queries:
             uploading=(*(s.status() for s in list(self._hashing.values())),
                        *(self._status(t) for t in transfers if not t.is_ended)),
             n_unrecorded=self._ledger.files.last_n_unrecorded,
-            problems=(*self._problems(), *more_problems))
+            problems=tuple(self._problems(base, unacknowledged)))
 
     def _status(self, transfer: Transfer) -> FileStatus:
         return transfer.status(self._rates.of(transfer))
@@ -117,16 +113,22 @@ class Queries:
             else time.monotonic() - acknowledged,
             oldest_unsent_age=None if since is None else max(0.0, time.time() - since))
 
-    def _problems(self) -> list[str]:
+    def _problems(self, base: Snapshot, unacknowledged: str) -> Iterator[str]:
         broker = self._producer.health.status()
-        found = []
         if broker.state is BrokerState.UNREACHABLE:
-            found.append(f"the broker is unreachable: {broker.reason}")
+            yield f"the broker is unreachable: {broker.reason}"
         if broker.state is BrokerState.REFUSED:
-            found.append(f"the broker refuses: {broker.reason}")
+            yield f"the broker refuses: {broker.reason}"
         if self._ledger.database.problem:
-            found.append(self._ledger.database.problem)
-        return found
+            yield self._ledger.database.problem
+        if unacknowledged:
+            yield unacknowledged
+        yield from self._finder.problems()
+        for name in base.dead_threads:
+            yield f"the thread {name} ended by an error; see the log"
+        for what, status in (("heartbeats", base.heartbeat), ("log messages", base.log_messages)):
+            if status.n_failed and status.last_outcome not in ("delivered", "on its way"):
+                yield f"{what}: {status.last_outcome}"
 
     # Of long lists.
 
@@ -241,21 +243,3 @@ class Queries:
         """Return the chunks of a path that is being sent."""
         transfer = self._queue.transfer_of(rel_path)
         return None if transfer is None else transfer.chunk_map()
-
-
-def reupload(ledger: Ledger, finder: Finder, rel_path: str) -> None:
-    """Put a file in line whether or not it changed.
-
-    Raises:
-        UploadError: it is excluded, or not there.
-    """
-    excluded = finder.why_excluded(rel_path) or ("" if is_utf8(rel_path) else NOT_UTF8)
-    if excluded:
-        raise UploadError(f"it is never uploaded: {excluded}", where=rel_path)
-    observation = finder.observe(rel_path)
-    if observation is None:
-        raise UploadError("there is no such file", where=rel_path,
-                          remedy="Give the path relative to the upload directory")
-    with ledger.database.together():  # nobody may take it from the line in between
-        ledger.files.put_at_the_end([observation._replace(rel_path=rel_path)])
-        ledger.files.must_send(rel_path)

@@ -24,7 +24,6 @@ from tui.engine.model.snapshot import (
 )
 from tui.engine.model.versions import ChunkMap, VersionRecord
 from tui.engine.pipeline import Pipeline
-from tui.engine.queries import reupload
 from tui.engine.recording.ledger import Ledger
 from tui.engine.recording.tables.take_over import files_new_since_ns, take_over_tables
 from tui.engine.sending.connection import Obstacle
@@ -41,7 +40,6 @@ from tui.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
 
 
 class Uploader:
@@ -230,14 +228,17 @@ class Uploader:
 
     def restart_dead_workers(self) -> None:
         """Start threads anew that can be; where another one has died, end the program."""
-        for name, error in self.pipeline.new_deaths():
-            self.died(name, error)
+        self._note_deaths()
         dead = self.pipeline.look_after()
         if dead and not self._is_broken:
             self._is_broken = True
             logger.error("the program cannot continue without its thread %s: it sends what it can "
                          "and ends", dead)
             self.quit()
+
+    def _note_deaths(self) -> None:
+        for name, error in self.pipeline.new_deaths():
+            self.died(name, error)
 
     def stop_finding(self) -> None:
         """Stop watching, scan once more, and stop scanning; what settles stays recorded."""
@@ -256,6 +257,7 @@ class Uploader:
         self._is_broken |= not is_clean
         try:
             self.pipeline.stop(is_forced=self._is_forced, last_scan=not self.must_leave_now)
+            self._note_deaths()  # of threads that an error ended on the way out
             self._n_left, is_recorded = self.pipeline.close(consolidate=not self.must_leave_now)
             self._is_broken |= not is_recorded
         except Exception:  # the end of the program: say it, and leave all the same
@@ -309,10 +311,9 @@ class Uploader:
                         topic_name=self.settings.topic_name, phase=self._phase)
         if not self._was_started:
             return base
-        dead = tuple(dict.fromkeys(self._dead_threads))
-        return self.pipeline.snapshot(
-            replace(base, exit_status=self.exit_status, dead_threads=dead),
-            [f"the thread {name} ended by an error; see the log" for name in dead])
+        return self.pipeline.snapshot(replace(
+            base, exit_status=self.exit_status,
+            dead_threads=tuple(dict.fromkeys(self._dead_threads))))
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
              order: PageOrder = PageOrder.LINE) -> Page:
@@ -374,8 +375,7 @@ class Uploader:
         Raises:
             UploadError: it cannot be uploaded.
         """
-        reupload(self.ledger, self.finder, self._clean(rel_path))
-        self.queue.wake()
+        self.pipeline.reupload(self._clean(rel_path))
 
     def _clean(self, typed: str) -> str:
         return relative(typed, self.settings.upload_dir)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from tui.config.settings import Settings
@@ -24,9 +23,6 @@ from tui.engine.model.snapshot import Freshness
 from tui.engine.system.file_clock import FileClock
 from tui.engine.system.paths import leads_out
 from tui.engine.system.workers import Worker
-
-logger = logging.getLogger(__name__)
-
 
 
 class Finder:

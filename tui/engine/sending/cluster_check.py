@@ -14,7 +14,6 @@ from tui.config.state_files import StateFiles
 from tui.engine.model.snapshot import BrokerState, NoticeKind
 from tui.engine.sending.acknowledgement_watch import AcknowledgementWatch
 from tui.engine.sending.cluster import NO_ID, Cluster, admin_client, ask, is_alive, look_at_topic
-from tui.engine.sending.connection import Connection
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.partition_ends import ends_of, lost_ends
 from tui.engine.sending.producer import ChunkProducer
@@ -71,18 +70,18 @@ class ClusterCheck(Worker):
 
     Args:
         settings: the program's.
-        connection: is verified, invalidated or rejected.
-        producer: whose clients ask, and who is tuned to the line.
+        producer: whose connection is verified, invalidated or rejected, whose clients ask, and who
+            is tuned to the line.
         ids: the ledger's.
         events: told what is found.
         client_logger: for librdkafka's records.
     """
 
-    def __init__(self, settings: Settings, connection: Connection, producer: ChunkProducer,
-                 ids: LedgerIds, events: ClusterEvents, client_logger: logging.Logger) -> None:
+    def __init__(self, settings: Settings, producer: ChunkProducer, ids: LedgerIds,
+                 events: ClusterEvents, client_logger: logging.Logger) -> None:
         super().__init__("connecting")
         self._settings = settings
-        self._connection = connection
+        self._connection = producer.connection
         self._producer = producer
         self._ids = ids
         self._events = events

@@ -49,11 +49,6 @@ class Connection:
         self._was_invalidated = False
         self._attention = threading.Event()
 
-    @property
-    def state(self) -> ConnectionState:
-        """What is known of the cluster."""
-        return self._state
-
     def begin_check(self) -> None:
         """Say that the cluster is asked from now on; what is lost meanwhile is not verified."""
         with self.lock:

@@ -24,15 +24,14 @@ class Outcomes:
         queue: the versions on their way.
         proof: tells when what is complete counts.
         traffic: counts files.
-        news: set when something should be recorded at once.
     """
 
-    def __init__(self, queue: UploadQueue, proof: TopicProof, traffic: ThroughputMeter,
-                 news: threading.Event) -> None:
+    def __init__(self, queue: UploadQueue, proof: TopicProof,
+                 traffic: ThroughputMeter) -> None:
         self._queue = queue
         self._proof = proof
         self._traffic = traffic
-        self.news = news
+        self.news = threading.Event()  #: set when something should be recorded at once
         self._ended: deque[Transfer] = deque()
         #: Complete versions and when that was seen: they count once the topic was looked at later.
         self._unproved: deque[tuple[float, Transfer]] = deque()

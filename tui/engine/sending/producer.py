@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -69,7 +68,7 @@ class ChunkProducer(Worker):
         self.traffic = ThroughputMeter()
         self.health = BrokerHealth(settings)
         self.proof = TopicProof(connection)
-        self.outcomes = Outcomes(queue, self.proof, self.traffic, threading.Event())
+        self.outcomes = Outcomes(queue, self.proof, self.traffic)
         self.ends = PartitionEnds()
         self.n_partitions = 1  #: of the topic, once it is known
         self._unverified: deque[_Report] = deque()  # only this thread touches it

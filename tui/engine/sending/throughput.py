@@ -70,7 +70,8 @@ class TransferRates:
     """The rates at which single versions are acknowledged, averaged over some seconds."""
 
     def __init__(self) -> None:
-        self._rates: dict[int, tuple[float, int, float]] = {}  #: when, chunks, bytes a second
+        #: By number of the version: when it was looked at, its chunks, its bytes a second.
+        self._rates: dict[int, tuple[float, int, float]] = {}
         self._lock = threading.Lock()
 
     def note(self, transfers: Sequence[Transfer]) -> None:
@@ -79,14 +80,16 @@ class TransferRates:
         with self._lock:
             known, self._rates = self._rates, {}
             for transfer in transfers:
-                before = known.get(id(transfer))
-                self._rates[id(transfer)] = (now, transfer.n_delivered, 0.0) if before is None \
+                number = transfer.version.version_id
+                before = known.get(number)
+                self._rates[number] = (now, transfer.n_delivered, 0.0) if before is None \
                     else _rate_after(before, now, transfer)
 
     def of(self, transfer: Transfer) -> float:
         """Return the rate of one of them, bytes a second; 0 where it is not known."""
         with self._lock:
-            return self._rates.get(id(transfer), (0.0, 0, 0.0))[2]
+            known = self._rates.get(transfer.version.version_id)
+        return 0.0 if known is None else known[2]
 
 
 def _rate_after(before: tuple[float, int, float], now: float,

@@ -33,6 +33,9 @@ class TransferState(enum.Enum):
     ENDED = enum.auto()  #: its bytes are given up
 
 
+_ENDED = (TransferState.LEAVING, TransferState.ENDED)
+
+
 class Transfer:
     """A version on its way, from its first message to its last delivery report.
 
@@ -88,7 +91,7 @@ class Transfer:
     @property
     def is_ended(self) -> bool:
         """Whether its end was reported."""
-        return self._state in (TransferState.LEAVING, TransferState.ENDED)
+        return self._state in _ENDED
 
     @property
     def is_complete(self) -> bool:
@@ -138,8 +141,9 @@ class Transfer:
             if self._state is TransferState.LEAVING:
                 self._end()
                 return False
-            self._state = TransferState.PRODUCING if self._may_go_on else TransferState.AWAITING
-            return self._may_go_on
+            goes_on = self._may_go_on
+            self._state = TransferState.PRODUCING if goes_on else TransferState.AWAITING
+            return goes_on
 
     def end(self) -> bool:
         """Note that nothing more will happen to it; False where that was noted before."""
@@ -273,7 +277,7 @@ class Transfer:
         """Note that the topic has lost some of it, acknowledged or not: it begins anew."""
         self.n_delivered, self.completed = 0, None
         self.delivered = bytearray(len(self.delivered))
-        self.is_abandoned = True
+        self.abandon()
 
     def hold(self, reason: str, retry_after_seconds: float | None) -> None:
         """Produce nothing more for now; the first reason counts."""

@@ -229,7 +229,6 @@ def _open_shared(path: Path) -> int:
     return int(msvcrt.open_osfhandle(  # type: ignore[attr-defined,unused-ignore]
         handle, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)))
 
-
         # The file system has no locks: then no instance can hold one.
 
 

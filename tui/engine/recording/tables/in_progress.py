@@ -19,7 +19,6 @@ from tui.engine.system.files import replace_file
 logger = logging.getLogger(__name__)
 
 
-
 class InProgressTable:
     """The table of unfinished files, and that of a longer queue.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import datetime
 import functools
-import logging
 import operator
 import time
 from collections import deque
@@ -19,8 +18,6 @@ from typing import TextIO, TypeVar
 
 from tui.engine.recording.tables.ranges import parse_ranges
 from tui.engine.system.files import replace_with
-
-logger = logging.getLogger(__name__)
 
 csv.field_size_limit(1 << 30)
 #: A quote that is not closed within so many characters is no name with line breaks in it.
