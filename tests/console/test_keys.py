@@ -17,7 +17,6 @@ from tests.console.conftest import (
     console,
     painted,
     screen_text,
-    squeezed,
     wait_done,
     wait_for,
     wait_gone,
@@ -27,8 +26,6 @@ from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, execute
 from tui.console.app import BOUND, ConsoleApp
-from tui.console.panes.log import LogPane
-from tui.console.panes.prompt import Prompt
 from tui.console.panes.queue import Queue
 from tui.console.panes.uploading import Uploading
 from tui.console.screens.text import TextScreen
@@ -333,115 +330,6 @@ async def test_the_wheel_scrolls_the_list_and_not_the_cursor() -> None:
 
 
 # The command line.
-
-async def test_commands_are_typed_completed_and_recalled() -> None:
-    engine = FakeEngine(fakes.busy())
-    async with console(engine) as pilot:
-        await pilot.press("colon", *"pau")
-        prompt = pilot.app.query_one(Prompt)
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if prompt._suggestion:
-                break
-        await pilot.press("tab", "enter")
-        await wait_done(pilot, engine, "pause")
-        await wait_for(pilot, "paused: files are watched and queued")  # beside the prompt
-        await wait_for(pilot, ": pause")  # and in the log
-        await pilot.press(*"check", "enter")
-        await wait_screen(pilot, TextScreen)
-        await pilot.press("escape", "up")
-        assert prompt.value == "check"
-        await pilot.press("up")
-        assert prompt.value == "pause"
-        await pilot.press("down", "down")
-        assert prompt.value == ""
-        await pilot.press("escape")
-        assert pilot.app.query_one(Queue).has_focus
-
-
-async def test_the_footer_tells_the_keys_of_the_command_line() -> None:
-    async with console(FakeEngine(fakes.busy())) as pilot:
-        await pilot.press("colon")
-        await wait_for(pilot, "↑ Older", "↓ Newer", "esc Back")
-        await wait_gone(pilot, "/ Filter")
-        await pilot.press("escape")
-        await wait_for(pilot, "/ Filter", "c Check")
-
-
-async def test_paths_in_sight_are_completed() -> None:
-    async with console(FakeEngine(fakes.busy())) as pilot:
-        await pilot.press("colon", *"why cal/lo")
-        await wait_for(pilot, "why cal/locked.raw")
-
-
-@pytest.mark.parametrize(("line", "text"), [
-    ("h", "Go to the next pane"), ("files", "2026-11-23/scan_0421.h5"),
-    ("nonsense", "unknown command nonsense"), ("why", "why needs a path")])
-async def test_typed_lines_are_answered(line: str, text: str) -> None:
-    async with console(FakeEngine(fakes.busy())) as pilot:
-        await pilot.press("colon", *line, "enter")
-        await wait_for(pilot, text)
-
-
-async def test_answers_with_a_path_of_blanks_reach_the_engine_whole() -> None:
-    engine = FakeEngine(fakes.busy())
-    async with console(engine) as pilot:
-        await pilot.press("colon", *"reupload a b/c  d.txt", "enter")
-        await wait_done(pilot, engine, "reupload a b/c  d.txt")
-
-
-# The log.
-
-async def test_the_log_is_searched_where_it_has_the_focus() -> None:
-    async with console(FakeEngine(fakes.busy())) as pilot:
-        pilot.app.query_one(LogPane).focus()
-        await pilot.press("slash", *"locked", "enter")
-        await wait_for(pilot, "find: locked")
-        await wait_gone(pilot, "flat.tiff")
-        assert pilot.app.query_one(LogPane).has_focus
-
-
-async def test_the_log_follows_unless_it_was_scrolled_up() -> None:
-    log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:04}") for i in range(1, 200))
-    engine = FakeEngine(fakes.busy(), log=log)
-    async with console(engine) as pilot:
-        await wait_for(pilot, "line 0199", "following")
-        pilot.app.query_one(LogPane).focus()
-        await pilot.press("up", "up", "up", "up")
-        await wait_for(pilot, "scrolled up, end follows")
-        top = pilot.app.query_one(LogPane).scroll_offset.y
-        engine.log = (*log, replace(fakes.LOG[0], number=200, text="line 0200"))
-        await painted(pilot)
-        assert pilot.app.query_one(LogPane).scroll_offset.y == top
-        assert "line 0200" not in squeezed(pilot)
-        await pilot.press("end")
-        await wait_for(pilot, "line 0200", "following")
-
-
-async def test_the_log_follows_through_every_size() -> None:
-    log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:04}") for i in range(1, 200))
-    engine = FakeEngine(fakes.busy(), log=log)
-    async with console(engine) as pilot:
-        for number, size in enumerate(((80, 24), (120, 34), (120, 24), (150, 44)), 200):
-            await pilot.resize_terminal(*size)
-            await painted(pilot)
-            engine.log = (*engine.log, replace(fakes.LOG[0], number=number,
-                                               text=f"line {number:04}"))
-            await wait_for(pilot, f"line {number:04}", "following")
-
-
-async def test_lines_that_came_too_fast_are_said_to_be_missing() -> None:
-    log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:04}") for i in range(1, 10))
-    engine = FakeEngine(fakes.busy(), log=log)
-    async with console(engine) as pilot:
-        await wait_for(pilot, "line 0009")
-        engine.log = tuple(replace(fakes.LOG[0], number=i, text=f"line {i:05}")
-                           for i in range(1, 10_010))
-        await wait_for(pilot, "line 10009")
-        log_pane = pilot.app.query_one(LogPane)
-        log_pane.search("too fast")
-        await wait_for(pilot, "9,500 lines came too fast")
-
 
 def test_the_state_words_of_the_help_are_those_of_the_program() -> None:
     from tui.console.texts import STATES
