@@ -1,4 +1,4 @@
-"""Certificates for brokers in tests, made anew each time: a good one, an expired one, two CAs."""
+"""Certificates for brokers in tests, recreated each time: a good one, an expired one, two CAs."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def delete_topic(bootstrap: str, name: str) -> None:
 
 
 def remake_topic(bootstrap: str, name: str, n_partitions: int = 1) -> None:
-    """Delete a topic and make it anew; whoever sends to it may be the one that makes it."""
+    """Delete a topic and create it again; whoever sends to it may be the one that does."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
 
     def topic_id() -> str:
@@ -113,7 +113,7 @@ def remake_topic(bootstrap: str, name: str, n_partitions: int = 1) -> None:
 
     before = topic_id()
     admin.delete_topics([name])[name].result(30)
-    wait_until(is_another, f"{name} is made anew")
+    wait_until(is_another, f"{name} is recreated")
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Received]:

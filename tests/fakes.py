@@ -33,7 +33,7 @@ HOSTILE = ("x[/oops].bin", "[red]a\nb\x1b[31m.txt", "\u202eevil.exe", "ü" * 120
 
 
 def uploading(rel_path: str, n_done: int, n_chunks: int, rate: float = 121e6) -> FileStatus:
-    """Return a version in hand."""
+    """Return a version being uploaded."""
     return FileStatus(
         rel_path=rel_path, state=FileState.UPLOADING, n_bytes=n_chunks * 16384, n_chunks=n_chunks,
         n_chunks_delivered=n_done, n_chunks_in_flight=60, bytes_per_second=rate,

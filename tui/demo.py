@@ -25,7 +25,7 @@ _SHARE_OF_DISK = 0.2
 
 
 def run(make_settings: Callable[[Path], Settings], front_end: Callable[[Settings], int]) -> int:
-    """Upload sample files until told to quit; return the exit status.
+    """Upload sample files until asked to quit; return the exit status.
 
     Some of the samples cannot be uploaded, so that this is seen, too: no reason for status 1.
 

@@ -29,7 +29,7 @@ _BACKGROUND_SECONDS = 1.0
 
 
 def run(settings: Settings) -> int:
-    """Upload until told to quit; return the exit status.
+    """Upload until asked to quit; return the exit status.
 
     Raises:
         StartupError: it cannot start, or must not go on.

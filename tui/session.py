@@ -47,7 +47,7 @@ class Session:
         self._signals = _SignalWorker(uploader, voice.answer)
 
     def run(self, show: Callable[[], None]) -> int:
-        """Upload until told to quit; return the exit status.
+        """Upload until asked to quit; return the exit status.
 
         Args:
             show: is the front end, on this thread; the upload is seen to its end when it returns.
@@ -84,7 +84,7 @@ class _SignalWorker(Worker):
     """Makes each signal that asks to stop one quit; the second one forces.
 
     Args:
-        uploader: is told to quit.
+        uploader: is asked to quit.
         answer: takes the lines that the command answers.
     """
 
@@ -97,7 +97,7 @@ class _SignalWorker(Worker):
     def note(self) -> None:
         """Only count: a handler may find any lock held."""
         self._n_noted += 1
-        if self._n_noted > 1 and not self.is_alive():  # nothing is there yet to be told
+        if self._n_noted > 1 and not self.is_alive():  # nothing is there yet to be asked
             raise KeyboardInterrupt
 
     def work(self) -> None:

@@ -39,7 +39,7 @@ def run(settings: Settings) -> int:
 
 
 class _Events:
-    """The events as they come; None asks to stop."""
+    """The events in the order in which they arrive; None asks to stop."""
 
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()

@@ -17,13 +17,13 @@ def is_utf8_text(encoding: str | None) -> bool:
 
 
 def ensure_utf8() -> None:
-    """Start the program anew in Python's UTF-8 mode where the locale is another one.
+    """Restart the program in Python's UTF-8 mode where the locale is another one.
 
     The process stays the same. What is printed stays in the locale's encoding. Windows and macOS
     always take names as UTF-8.
 
     Raises:
-        UsageError: it cannot be started anew.
+        UsageError: it cannot be restarted.
     """
     if is_utf8_text(sys.getfilesystemencoding()):
         return

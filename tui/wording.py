@@ -95,7 +95,7 @@ def is_being_read(status: FileStatus) -> bool:
 
 
 def done(status: FileStatus) -> str:
-    """Return the share of a file in hand that is acknowledged, or hashed while it is hashed."""
+    """Return the share of a version that is acknowledged, or hashed while it is hashed."""
     if status.n_bytes_hashed is not None:
         return percent(status.n_bytes_hashed, status.n_bytes)
     return percent(status.n_chunks_delivered, status.n_chunks)

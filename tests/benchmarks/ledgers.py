@@ -30,7 +30,7 @@ def rel_path_of(number: int) -> str:
 
 
 def fill_waiting(state_dir: Path, topic: str, folder: Path, n_files: int) -> None:
-    """Make a ledger with so many files in line."""
+    """Make a ledger with so many queued files."""
     ledger = Ledger(state_dir, topic, folder, "all")
     for observations in _batches(folder, n_files):
         ledger.files.record_waiting(observations)

@@ -21,7 +21,7 @@ class Size:
         n_latency_files: files sent one by one.
         chunk_counts: chunks of a file whose acknowledgements are timed.
         uploaded_counts: files that the ledger holds at start.
-        n_waiting_files: files in line.
+        n_waiting_files: queued files.
         n_sparse_bytes: size of the sparse file that memory is measured with.
         n_idle_files: files watched by an idle program.
         idle_seconds: how long it is watched.

@@ -72,7 +72,7 @@ def _wait_for_chunks(uploader: Uploader, n_chunks: int) -> None:
 
 
 def waiting(size: Size) -> list[Row]:
-    """Hold so many files in line for a broker that is away: memory, and time for one picture."""
+    """Hold so many queued files for a broker that is away: memory, and time for one picture."""
     n_files = size.n_waiting_files
     with tempfile.TemporaryDirectory() as name:
         folder, state_dir = Path(name) / "files", Path(name) / "state"

@@ -90,7 +90,7 @@ class RunningFinder:
         return {path for path, state in self.states().items() if state == "waiting"}
 
     def upload(self, *rel_paths: str) -> None:
-        """Record files in line as uploaded, as they are in line."""
+        """Record queued files as uploaded, as they are in line."""
         wanted = [f for f in self.ledger.files.next_in_line(0, 100_000)
                   if f.rel_path in rel_paths]
         assert {f.rel_path for f in wanted} == set(rel_paths)

@@ -18,7 +18,7 @@ def test_a_file_that_may_have_gone_as_one_chunk_goes_so_again(
     (upload_dir / "a").write_bytes(bytes(n_bytes))
     with RunningEngine(settings_for(upload_dir, state_dir, "--chunk_size", "65536")) as engine:
         engine.uploader.pause()
-        wait_until(lambda: engine.uploader.ledger.files.waiting("a"), "it is in line")
+        wait_until(lambda: engine.uploader.ledger.files.waiting("a"), "it is queued")
         engine.uploader.ledger.database.commit()
         shutil.copytree(state_dir, killed)  # as a kill leaves it
     # Every embedded broker is another cluster.

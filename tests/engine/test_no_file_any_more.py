@@ -1,4 +1,4 @@
-"""A file in line whose place something else takes is forgotten, and nothing is left to be done."""
+"""A queued file whose place something else takes is forgotten, and nothing is left to be done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_what_is_no_file_any_more_is_forgotten(tmp_path: Path, upload_dir: Path,
                                     "--rescan_seconds", "0")) as engine:
         engine.uploader.pause()
         (upload_dir / "a").write_bytes(b"a")
-        wait_until(lambda: engine.uploader.snapshot().counts.waiting == 1, "it is in line")
+        wait_until(lambda: engine.uploader.snapshot().counts.waiting == 1, "it is queued")
         (upload_dir / "a").unlink()
         take_its_place(upload_dir / "a")
         engine.uploader.resume()

@@ -16,7 +16,7 @@ from tui.engine.recording import pages
 
 @pytest.fixture
 def engine(tmp_path: Path) -> RunningEngine:
-    """A paused engine with four files in line."""
+    """A paused engine with four queued files."""
     upload_dir = tmp_path / "upload"
     upload_dir.mkdir()
     return RunningEngine(settings_for(upload_dir, tmp_path / "state"))

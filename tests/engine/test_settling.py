@@ -387,7 +387,7 @@ def test_a_lengthened_lag_is_shown(upload_dir: Path) -> None:
         for _ in range(3):
             finder.wait_queued("a")
             finder.upload("a")
-            with path.open("ab") as file:  # never seen empty, as a file written anew may be
+            with path.open("ab") as file:  # never seen empty, as a file written again may be
                 file.write(b"x")
         finder.wait(lambda: (s := finder.finder.settling_status("a")) is not None
                     and s.reason.startswith("it grew after it had settled"), "it is shown")

@@ -191,7 +191,7 @@ def test_what_events_miss_is_found_by_the_next_scan_and_counted(
         finder.wait_scanned()
         (upload_dir / "a").write_bytes(b"x")
         finder.wait_queued("a")
-        finder.wait_log("the scan found 1 file that no event had told of")
+        finder.wait_log("the scan found 1 file that no event had reported")
 
 
 @pytest.fixture

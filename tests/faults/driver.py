@@ -45,7 +45,7 @@ class Round:
         producer: lines of the section ``[producer]``.
         is_existing_wanted: whether files that came while the program was away are sent.
         loses_ledgers: whether ledgers are damaged, or removed.
-        remakes_topics: whether the topic is deleted and made anew.
+        remakes_topics: whether the topic is deleted and recreated.
         has_small_disk: whether the disk of the ledger is full at times.
     """
 
@@ -243,7 +243,7 @@ class Driver:
             self._note("with nothing there, " + self._tree.step())
             time.sleep(self._rng.choice(_PAUSES))
         wait_until(lambda: self._ledger.exists() or self._program.process.poll() is not None,
-                   "a ledger is made anew, or the program ends")
+                   "a ledger is recreated, or the program ends")
         if self._program.process.poll() is not None:
             assert self._program.process.returncode == 1, "it ended, and not with status 1"
             self._leave()
@@ -345,15 +345,15 @@ class Driver:
         self._mend_broker()
 
     def _remake_topic(self) -> None:
-        """Delete the topic and make it anew; the program has to notice, and to end of it."""
+        """Delete the topic and create it again; the program has to notice, and to end."""
         self._mend_broker()
         self._hurry()
         # Of a topic that it never saw a program cannot know that there was another one.
         self._program.wait_for("connected to .*: cluster", 120)
-        self._note("the topic is made anew")
+        self._note("the topic is recreated")
         remake_topic(self._broker.kafka.bootstrap, self._topic, self._n_partitions)
         status = self._program.wait(120)
-        assert status == 2, f"the topic was made anew, and the program ended with status {status}"
+        assert status == 2, f"the topic was recreated, and the program ended with status {status}"
         self._leave()
         self._n_kills += 1
         self._program = self._start("--new_cluster")

@@ -18,7 +18,7 @@ OLD, NEW = b"old " * 5000, b"new " * 5000
 
 
 def rewrite_and_restore(path: Path, content: bytes) -> None:
-    """Write a file anew in place, and give it its old size and modification time."""
+    """Write a file again in place, and give it its old size and modification time."""
     before = path.stat()
     assert len(content) == before.st_size
     with path.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""Random faults over a small tree, for a bounded number of steps; ``make soak`` goes on longer."""
+"""Random faults over a small tree, for a bounded number of steps; ``make soak`` runs longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A topic that is deleted and made anew under a program at work; on Apache Kafka."""
+"""A topic that is deleted and recreated under a program at work; on Apache Kafka."""
 
 from __future__ import annotations
 

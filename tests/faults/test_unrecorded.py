@@ -52,7 +52,7 @@ def wait_in_line(program: Program, n_files: int) -> None:
         return any(f"0 settling, {n_files:,} waiting" in line for line in program.lines)
 
     try:
-        wait_until(look, f"{n_files} files in line")
+        wait_until(look, f"{n_files} queued files")
     except AssertionError as error:
         raise AssertionError(f"{error}\n{program.text()[-3000:]}") from None
 

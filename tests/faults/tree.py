@@ -262,7 +262,7 @@ class Tree:
         return self._changed(path, before, "truncated")
 
     def _rewrite(self) -> str:
-        """Write all of it anew, into the same file and as many bytes."""
+        """Write all of it again, into the same file and as many bytes."""
         path = self._some_file()
         if path is None:
             return self._write()

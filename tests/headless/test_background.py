@@ -1,4 +1,4 @@
-"""In the background of a terminal it goes on working, and listens again in the foreground."""
+"""In the background of a terminal it keeps working, and listens again in the foreground."""
 
 from __future__ import annotations
 

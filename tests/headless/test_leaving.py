@@ -24,7 +24,7 @@ def test_a_signal_does_what_quit_does(upload_dir: Path, embedded: Path,
         program.type("pause")
         program.wait_for("^paused")
         (upload_dir / "a.dat").write_bytes(b"1")
-        wait_until(lambda: _check(program, "1 waiting"), "a file in line")
+        wait_until(lambda: _check(program, "1 waiting"), "a queued file")
         program.process.send_signal(number)
         assert program.wait() == 0
         assert "a.dat uploaded" in program.text()
@@ -55,7 +55,7 @@ def test_a_second_signal_leaves_at_once(upload_dir: Path, nowhere: Path,
                                         number: signal.Signals) -> None:
     (upload_dir / "a.dat").write_bytes(b"1")
     with Program(upload_dir, "--config", str(nowhere), *QUICK) as program:
-        wait_until(lambda: _check(program, "1 waiting"), "a file in line")
+        wait_until(lambda: _check(program, "1 waiting"), "a queued file")
         program.process.send_signal(number)
         program.wait_for("^1 file left, 1 Byte; .*127.0.0.1:1")  # the progress of the draining
         program.process.send_signal(number)
@@ -66,12 +66,12 @@ def test_a_second_signal_leaves_at_once(upload_dir: Path, nowhere: Path,
 def test_two_quits_leave_at_once_and_the_next_start_sends(upload_dir: Path, nowhere: Path) -> None:
     (upload_dir / "a.dat").write_bytes(b"1")
     with Program(upload_dir, "--config", str(nowhere), *QUICK) as program:
-        wait_until(lambda: _check(program, "1 waiting"), "a file in line")
+        wait_until(lambda: _check(program, "1 waiting"), "a queued file")
         program.type("quit")
         program.wait_for("quit again to leave now")
         assert program.quit() == 130
     with Program(upload_dir, "--config", str(nowhere), "--rescan_seconds", "0") as program:
-        wait_until(lambda: _check(program, "1 waiting"), "the same file in line")
+        wait_until(lambda: _check(program, "1 waiting"), "the same queued file")
         program.kill()
 
 

@@ -159,7 +159,7 @@ def test_files_mean_what_configparser_makes_of_them(
         found = read_config(path)
     except ConfigError as error:
         # Stricter, and says so.
-        assert "goes on with the value" in str(error) or "value of another key" in str(error)
+        assert "continues the value" in str(error) or "value of another key" in str(error)
         return
     assert {name: found.values(name) for name in found.sections} == {
         name: dict(expected[name]) for name in expected.sections()}

@@ -109,8 +109,8 @@ def test_the_lock_holds_whatever_is_done_with_the_ledger_and_its_tables(tmp_path
     take_over_tables(ledger, settings)
     assert is_ledger_refused(tmp_path / "state"), "after tables were taken over"
     tables.set_aside("cluster-x")
-    ledger.begin_anew("x", upload_existing=True)
-    assert is_ledger_refused(tmp_path / "state"), "after it was begun anew"
+    ledger.start_over("x", upload_existing=True)
+    assert is_ledger_refused(tmp_path / "state"), "after it was started over"
     ledger.close()
     assert not is_ledger_refused(tmp_path / "state")
 
@@ -243,7 +243,7 @@ def test_what_is_kept_for_a_full_disk_does_not_grow_without_end(tmp_path: Path) 
         database.commit()
     assert sum(n_recorded) <= 22_000
     database.query("PRAGMA max_page_count = 1000000")
-    wait_until(lambda: commit(ledger) and sum(n_recorded) == 100_000, "the scan goes on")
+    wait_until(lambda: commit(ledger) and sum(n_recorded) == 100_000, "the scan continues")
     thread.join()
     database.commit()
     assert database.query("SELECT n_files FROM counts WHERE state = 0") == [(100_000,)]
@@ -385,9 +385,9 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
     ledger.files.record_uploaded([(done, 64, 5)])
     ledger.database.commit()
-    kept = ledger.begin_anew("OLD/..", upload_existing=False)
+    kept = ledger.start_over("OLD/..", upload_existing=False)
     assert re.fullmatch(r"upload_to_t\.sqlite3\.cluster-OLD-20\d\d-\d\d-\d\dT\d{6}", kept.name)
-    assert ledger.begin_anew("OLD", upload_existing=False) != kept
+    assert ledger.start_over("OLD", upload_existing=False) != kept
     assert ledger.database.meta("cluster_id") == ""
     for name in ("done", "begun"):
         assert ledger.versions.records_of(name) == ()
@@ -405,7 +405,7 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
 def test_beginning_anew_sends_what_is_there_where_that_is_asked_for(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.files.record_left_alone([seen("left alone")])
-    ledger.begin_anew("OLD", upload_existing=True)
+    ledger.start_over("OLD", upload_existing=True)
     assert ledger.files.put_back_due() == 1
     assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["left alone"]
     ledger.close()

@@ -1,1 +1,1 @@
-"""What the program is told to do: settings, config file, state directory; all checked."""
+"""What the program is asked to do: settings, config file and state directory, all checked."""

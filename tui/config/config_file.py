@@ -184,7 +184,7 @@ def _entries(config: ConfigFile, text: str) -> Iterator[tuple[str, str, str, int
 
 def _check_continuation(key: str, line: str, where: str) -> None:
     if not _SECRET.fullmatch(key) and _KEY_LINE.match(line):
-        raise ConfigError(f"the line is indented, and so goes on with the value of {key}",
+        raise ConfigError(f"the line is indented, so it continues the value of {key}",
                           where=where, remedy="Begin it in the same column as the key before")
 
 

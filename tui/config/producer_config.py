@@ -151,7 +151,7 @@ def check_properties(config: ConfigFile, properties: Properties,
 
 
 def _culprit(properties: Properties, origin: Mapping[str, object], reason: str) -> str:
-    """Return the property that librdkafka objects to; empty where it cannot be told."""
+    """Return the property that librdkafka objects to; empty where that is not known."""
     named = [key for key in origin if key in reason]
     # It may speak of a property by another name, or only of its value.
     named = named or [key for key in origin if key in properties

@@ -74,7 +74,7 @@ def check_values(config: ConfigFile) -> None:
 
 def check_safe(config: ConfigFile, properties: Mapping[str, object],
                origin: Mapping[str, tuple[str, str]]) -> None:
-    """See that what is sent is acknowledged, and that its acknowledgements are told.
+    """Check that what is sent is acknowledged, and that acknowledgements are reported.
 
     Raises:
         ConfigError: it would not be.

@@ -16,8 +16,8 @@ _WORD_LENGTH = 3
 class Redaction:
     """The secret values, and what is shown in the place of each.
 
-    A value is hidden wherever it may be told from ordinary text. One of a character or two cannot
-    be, so it is hidden only in quotes, as librdkafka's reasons cite values.
+    A value is hidden wherever it can be distinguished from ordinary text. One of a character or
+    two cannot be, so it is hidden only in quotes, as librdkafka's reasons cite values.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the program was told to do: one frozen value, made from the command line and the config."""
+"""What the program is asked to do: one frozen value, made from the command line and the config."""
 
 from __future__ import annotations
 

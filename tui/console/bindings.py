@@ -44,7 +44,7 @@ APP_BINDINGS: list[BindingType] = [
             priority=True, tooltip="Go to the pane before"),
     Binding("1", "list(1)", "Queue", show=False, id="queue",
             tooltip="List what is not being uploaded yet: settling, held, failed, waiting"),
-    Binding("2", "list(2)", "Waiting", show=False, id="waiting", tooltip="List what waits in line"),
+    Binding("2", "list(2)", "Waiting", show=False, id="waiting", tooltip="List what is queued"),
     Binding("3", "list(3)", "Held", show=False, id="held",
             tooltip="List what is held or failed, and why"),
     Binding("4", "list(4)", "Uploaded", show=False, id="uploaded",

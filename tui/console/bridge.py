@@ -184,14 +184,14 @@ class Bridge(Worker):
         try:
             return self._with_lists(bare)
         except UploadError as error:
-            # The ledger is closed before the end is told, and its disk may fail for a while.
+            # The ledger is closed before the end is announced, and its disk may fail for a while.
             if snapshot.phase is Phase.RUNNING and str(error) != self._trouble:
                 logger.warning("the lists cannot be shown just now: %s", error)
                 self._trouble = str(error)
             return bare
 
     def _with_lists(self, bare: View) -> View:
-        """Return a picture with what the ledger and the files in hand add to it."""
+        """Return a picture with what the ledger and the files being uploaded add to it."""
         engine, wish = self._engine, bare.wish
         page = self._page(wish)
         in_hand = {status.rel_path: status for status in bare.snapshot.uploading}

@@ -28,7 +28,7 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> int:
-    """Upload with the console until told to quit; return the exit status.
+    """Upload, with the console, until asked to quit; return the exit status.
 
     Raises:
         StartupError: it cannot start, or must not go on.

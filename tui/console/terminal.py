@@ -62,7 +62,7 @@ def lasting_driver(base: type[Driver], on_loss: Callable[[OSError], None]) -> ty
 
     Args:
         base: the driver.
-        on_loss: told once, on another thread.
+        on_loss: called once, on another thread.
     """
     class LastingDriver(base):  # type: ignore[valid-type, misc]
         def __init__(self, app: App[Any], **options: Any) -> None:

@@ -42,7 +42,7 @@ class ContentCheck(Worker):
     Args:
         settings: where they are, and whether links are followed.
         ledger: which they are, and what was uploaded.
-        finder: told each path whose content is another.
+        finder: receives each path whose content is different.
         is_idle: whether nothing waits to be sent.
     """
 
@@ -94,7 +94,7 @@ class ContentCheck(Worker):
         except (SourceGoneError, SourceRefusedError):
             self._doubts.drop(doubt)
         except (FileSystemHangError, SourceError) as error:
-            if not isinstance(error, SourceChangedError):  # that one is heard of
+            if not isinstance(error, SourceChangedError):  # an event reports that one
                 logger.debug("%s cannot be read again now: %s", doubt.rel_path, error.what)
         self._remember(doubt, began, again_seconds)
         self._rest()

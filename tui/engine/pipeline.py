@@ -44,7 +44,7 @@ _JOIN_SECONDS = 10.0
 
 
 class Program(Protocol):
-    """What the pipeline belongs to; told of what happens, from any thread."""
+    """What the pipeline belongs to; receives what happens, from any thread."""
 
     def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None: ...
     def fail(self, error: StartupError) -> None: ...
@@ -57,7 +57,7 @@ class Pipeline:
         settings: the program's.
         log: for the log messages.
         ledger: open, with everything in it that older tables tell.
-        program: is told of rare events, and of what ends it.
+        program: receives rare events, and what ends it.
         new_since_ns: see :class:`Finder`.
     """
 
@@ -137,15 +137,15 @@ class Pipeline:
         """Return the names of threads that an error ended since this was asked last, and why."""
         found = []
         for worker in [*self._indispensable(), *(r.thread for r in self._renewed())]:
-            if worker.error is not None and not worker.is_death_told:
-                worker.is_death_told = True
+            if worker.error is not None and not worker.is_death_reported:
+                worker.is_death_reported = True
                 found.append((worker.name, worker.error))
         return found
 
-    def look_after(self) -> str:
-        """Start threads anew that can be; return the name of a dead one that all need, or none."""
+    def restart_dead_workers(self) -> str:
+        """Restart dead threads where that is possible; return the name of one that all need."""
         for renewed in self._renewed():
-            renewed.look_after()
+            renewed.restart_if_dead()
         return next((t.name for t in self._indispensable() if t.error is not None), "")
 
     def start_finding(self) -> None:
@@ -275,11 +275,11 @@ class Pipeline:
                 if outcome.kind is OutcomeKind.ABANDONED:
                     self._touch_again(outcome.file)
             self.announcer.recorded(outcomes)
-        if recorded.has_more_in_line:
+        if recorded.has_more_queued:
             self.queue.wake()
 
     def _touch_again(self, file: WaitingFile) -> None:
-        # Its turn is over: in line it would wait for ever, if it is gone or this is the end.
+        # Its turn is over: queued again it would wait for ever, if it is gone or this is the end.
         self.ledger.files.record_settling_again(file)
         self.finder.touch_again(file.rel_path)
 
@@ -306,12 +306,12 @@ class Pipeline:
         logger.error("%s", error)
         self._program.fail(error)
 
-    def begin_anew(self, name: str, old_id: str) -> bool:
+    def start_over(self, name: str, old_id: str) -> bool:
         """Set the ledger and the tables of another cluster or topic aside, and begin new ones."""
         try:
             # First: tables of the old cluster beside a new ledger would be believed.
             self._tables.set_aside(f"cluster-{old_id}")
-            kept = self.ledger.begin_anew(old_id, upload_existing=self._settings.upload_existing)
+            kept = self.ledger.start_over(old_id, upload_existing=self._settings.upload_existing)
         except (OSError, LedgerError) as error:
             self.wrong_cluster(StateDirectoryError(
                 f"the ledger of the {name} {old_id} cannot be set aside: {error}",

@@ -140,7 +140,7 @@ class Queries:
             kind: which list.
             offset, n_rows: which rows.
             pattern: part of the path, or a glob; empty for all.
-            order: how they are to be sorted; files that settle or are refused always come in line.
+            order: how to sort; files that settle or are refused always come in the queue's order.
         """
         if kind is PageKind.UPLOADED:
             order = sorted_as(order, self._ledger.files.counts()[0].uploaded)
@@ -173,7 +173,7 @@ class Queries:
         return n_total + len(unsendable), [*rows, *more], order
 
     def _waiting_part(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> _Part:
-        """Return what is in line and not claimed, and the payload that goes before each."""
+        """Return what is queued and not claimed, and the payload that goes before each."""
         database, transfers = self._ledger.database, self._queue.transfers(_MOST_LEFT_OUT)
         claimed = [transfer.file.file_id for transfer in transfers]
         n_total, rows, order = file_page(

@@ -112,7 +112,7 @@ class Uploader:
             logger.warning("%s", text)
         self.pipeline.start()
         with self._lock:
-            if self._phase is Phase.STARTING:  # else it was told meanwhile to end
+            if self._phase is Phase.STARTING:  # else it was asked meanwhile to end
                 self._phase = Phase.RUNNING
         if self._must_quit_at_once:
             self.quit()
@@ -152,7 +152,7 @@ class Uploader:
         return True
 
     def cancel_quit(self) -> bool:
-        """Take a quit back; True where the program goes on."""
+        """Take a quit back; True where the program keeps running."""
         with self._lock:
             if self._phase is not Phase.DRAINING or self.must_leave_now or self._is_broken:
                 return False
@@ -206,7 +206,7 @@ class Uploader:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it was told to quit, or has ended."""
+        """Whether it was asked to quit, or has ended."""
         return self._phase in (Phase.DRAINING, Phase.STOPPED)
 
     @property
@@ -227,9 +227,9 @@ class Uploader:
         return self.pipeline.stall_reason()
 
     def restart_dead_workers(self) -> None:
-        """Start threads anew that can be; where another one has died, end the program."""
+        """Restart dead threads where that is possible; else end the program."""
         self._note_deaths()
-        dead = self.pipeline.look_after()
+        dead = self.pipeline.restart_dead_workers()
         if dead and not self._is_broken:
             self._is_broken = True
             logger.error("the program cannot continue without its thread %s: it sends what it can "
@@ -300,7 +300,7 @@ class Uploader:
     # What front ends ask.
 
     def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]:
-        """Have rare events told, on the thread where they happen; return how to end that."""
+        """Subscribe to rare events, on the thread where they happen; return how to unsubscribe."""
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
@@ -340,7 +340,7 @@ class Uploader:
     # What commands do.
 
     def retry(self, rel_path: str | None) -> int:
-        """Put a held or failed file, or all of them, back in line; return how many."""
+        """Put a held or failed file, or all of them, back in the queue; return how many."""
         path = None if rel_path is None else self._clean(rel_path)
         if path is not None and not is_utf8(path):
             return 0
@@ -349,7 +349,7 @@ class Uploader:
         return n_files
 
     def pause(self) -> bool:
-        """Send nothing more until :meth:`resume`; watching goes on. Not while leaving.
+        """Send nothing more until :meth:`resume`; watching continues. Not while leaving.
 
         Returns:
             Whether it is paused now.

@@ -169,7 +169,7 @@ class LogPane(Painter, ScrollView, can_focus=True):
         self.is_following = new_value >= self.max_scroll_y - 1
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Wrap anew when the width is another one, and keep the newest line in sight."""
+        """Wrap again when the width changes, and keep the newest line in sight."""
         if self.scrollable_content_region.width != self._width:
             self._rewrap()
         elif self.is_following:

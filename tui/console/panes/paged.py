@@ -49,19 +49,19 @@ class PagedList(Listing):
     def switch(self, kind: PageKind) -> None:
         """Show another list, from its beginning."""
         self.kind = kind
-        self._begin_anew()
+        self._start_over()
 
     def filter(self, pattern: str) -> None:
         """Show only paths with a pattern."""
         self.pattern = pattern
-        self._begin_anew()
+        self._start_over()
 
     def next_order(self) -> None:
         """Sort another way."""
         self.order = _ORDERS[(_ORDERS.index(self.order) + 1) % len(_ORDERS)]
-        self._begin_anew()
+        self._start_over()
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         self.cursor, self.cursor_key, self._cursor_row = 0, "", None
         self.rows_in_sight = ()
         self.scroll_to(y=0, animate=False, immediate=True)

@@ -1,4 +1,4 @@
-"""What is not in hand yet: settling, held and failed, and waiting."""
+"""What is not being uploaded yet: settling, held and failed, and waiting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EMPTY = {
 
 
 class Queue(PagedList):
-    """Unfinished files: all of them, those in line, or those that are stuck."""
+    """Unfinished files: all of them, those that are queued, or those that are stuck."""
 
     def __init__(self) -> None:
         super().__init__("queue", (

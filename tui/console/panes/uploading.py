@@ -1,4 +1,4 @@
-"""The versions in hand: a row a file, with its bar."""
+"""The versions being uploaded: a row a file, with its bar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Uploading(Listing):
         self._statuses: tuple[FileStatus, ...] = ()
 
     def show(self, view: View) -> None:
-        """Show the versions in hand."""
+        """Show the versions being uploaded."""
         snapshot = view.snapshot
         self._statuses = snapshot.uploading
         self.title("border_title", f"Uploading {wording.count(snapshot.counts.uploading)}")

@@ -1,1 +1,1 @@
-"""Finding: which files there are to send, and when each is at rest."""
+"""Finding: which files there are to send, and when each has settled."""

@@ -13,8 +13,8 @@ from tui.engine.model.files import EventKind, FileState, KnownFile, Observation
 from tui.engine.system.file_status import last_change_ns
 from tui.engine.system.paths import is_utf8
 
-#: A file that rested so much longer than the lag at the first look is queued without waiting: time
-#: stamps are as coarse as two seconds, and clocks of two machines differ by more than that.
+#: A file that was unchanged for so much longer than the lag at the first look is queued at once:
+#: time stamps are as coarse as two seconds, and clocks of two machines differ by more than that.
 SETTLED_BY_ONE_CLOCK_SECONDS, SETTLED_BY_TWO_CLOCKS_SECONDS = 10.0, 120.0
 
 
@@ -72,7 +72,7 @@ class Changes:
         ctimes: uploaded files of which 1.0.0 recorded no time of the last change.
         in_doubt: paths of uploaded files that changed, be it only in their attributes.
         n_left_alone: files that are left alone, known as such before or not.
-        n_news: files that no event had told of.
+        n_news: files that no event had reported.
     """
 
     touched: list[tuple[str, EventKind]] = field(default_factory=list)

@@ -31,8 +31,8 @@ class Finder:
     Args:
         settings: the program's.
         ledger: where what is found is recorded.
-        on_queued: called when files were put in line.
-        on_stuck: told a path that is held or has failed, and why.
+        on_queued: called after files were queued.
+        on_stuck: called with a path that is held or has failed, and why.
         new_since_ns: files changed after this time are new, although the program was not there:
             when the tables of a lost ledger were written.
         clock: of the upload directory's file system, where another one is to be believed.
@@ -88,7 +88,7 @@ class Finder:
         """Stop and join; what settles stays recorded.
 
         Args:
-            last_scan: look once more, for what no event has told of yet.
+            last_scan: scan once more, for what no event has reported yet.
         """
         if not self._is_running:
             return

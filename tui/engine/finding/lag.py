@@ -93,5 +93,5 @@ class Lags:
             path = _Path(self.common)
             while len(self._paths) >= _MOST_PATHS:
                 del self._paths[next(iter(self._paths))]
-        self._paths[rel_path] = path  # last in line to be dropped
+        self._paths[rel_path] = path  # the last to be dropped
         return path

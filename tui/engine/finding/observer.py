@@ -74,7 +74,7 @@ def observe(root: Path, handler: FileSystemEventHandler, event_types: list[type[
 
     Args:
         root: the directory.
-        handler: told of each event.
+        handler: receives each event.
         event_types: which events.
         poll_seconds: pause between two polls; None for the system's own events.
 
@@ -127,7 +127,7 @@ def _end(observer: BaseObserver) -> None:
         try:
             observer.stop()
             break
-        except Exception as error:  # its bookkeeping is in disorder: it goes on where it stopped
+        except Exception as error:  # its bookkeeping is in disorder: continue where it stopped
             logger.debug("an observer did not stop as it should: %r", error)
             for group in groups:
                 queue = getattr(group, "_move_event_grouper", None)

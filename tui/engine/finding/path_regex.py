@@ -68,7 +68,7 @@ class PathRegex:
         """Return whether a path matches.
 
         Raises:
-            TooLongError: that cannot be told in the time there is.
+            TooLongError: there is not time enough to find out.
         """
         if self._helper is None:
             return self._compiled.match(path) is not None
@@ -204,7 +204,7 @@ def _cost_of(operation: str, argument: Any, is_repeated: bool) -> tuple[int, int
         return _cost(argument[-1], is_repeated=is_repeated)
     if operation in ("ASSERT", "ASSERT_NOT"):
         power, ways = _cost(argument[1], is_repeated=is_repeated)
-        return (0, ways) if power <= _MOST_POWER else _TOO_MUCH  # at one place, by itself
+        return (0, ways) if power <= _MOST_POWER else _TOO_MUCH  # at one place, alone
     if operation == "ATOMIC_GROUP":
         return _cost(argument, is_repeated=is_repeated)
     return _TOO_MUCH

@@ -8,7 +8,7 @@ import time
 
 logger = logging.getLogger(__name__)
 
-#: A new directory is looked into so long after it was heard of.
+#: A new directory is scanned so long after it was noticed.
 _LOOK_INTO_SECONDS = 0.5
 _MOST_NEW_DIRECTORIES = 10_000
 

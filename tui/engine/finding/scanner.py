@@ -42,7 +42,7 @@ class Scanner(Worker):
         root: the upload directory.
         watcher: is looked after between scans.
         settling: takes what is new or has changed.
-        stuck: told of names that cannot be sent.
+        stuck: receives names that cannot be sent.
         requests: what is to be looked at before the next scan is due.
 
     Attributes:
@@ -159,7 +159,7 @@ class Scanner(Worker):
         return bool(self.source_offline or self._unreadable or self._watcher.problems())
 
     def _is_watching_restarted(self) -> bool:
-        """Listen anew where the observer is deaf, or could not watch and now may."""
+        """Listen again where the observer is deaf, or could not watch and now may."""
         if self._watcher.is_well():
             self._watcher.look_for_unwatched()
             has_changed = self._watcher.have_mounts_changed()
@@ -306,7 +306,7 @@ class Scanner(Worker):
         if not self.is_first:
             self.n_missed = found.n_news
             if found.n_news:
-                logger.info("the scan found %s that no event had told of",
+                logger.info("the scan found %s that no event had reported",
                             "1 file" if found.n_news == 1 else f"{found.n_news:,} files")
             return
         n, n_new = found.n_left_alone, found.n_left_alone_new

@@ -184,7 +184,7 @@ class Selection:
             return False
 
     def observation(self, rel_path: str, status: os.stat_result) -> Observation:
-        """Return what a ``stat`` told of a regular file."""
+        """Return what a ``stat`` says of a regular file."""
         return Observation(rel_path, status.st_size, mtime_in_64_bits(status),
                            status.st_ino if self._has_file_numbers else 0,
                            change_time_ns(status))

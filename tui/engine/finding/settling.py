@@ -37,7 +37,7 @@ _Look = tuple[str, Observation | None, str]
 
 @dataclass(slots=True)
 class _Heard:
-    """What was heard of a path since the last time, if not only that it was seen.
+    """What was reported of a path since the last time, beyond that it was seen.
 
     Attributes:
         is_forced: it may be another file, or was written to.
@@ -71,8 +71,8 @@ class Settling(Worker):
         lags: how long each path has to rest.
         root: asked before a file is taken for gone, whether the directory is there.
         requests: too much came at once; a scan has to find it again.
-        stuck: told what cannot be sent.
-        on_queued: called when files were put in line.
+        stuck: receives what cannot be sent.
+        on_queued: called after files were queued.
     """
 
     def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords, lags: Lags,
@@ -113,7 +113,7 @@ class Settling(Worker):
             self._changed.notify()
 
     def cover(self, until_ns: int) -> None:
-        """Say that everything which came before a time was heard of, and is or will be taken in.
+        """Say that everything which came before a time was noticed, and is or will be taken in.
 
         Args:
             until_ns: by the file system's clock, nanoseconds since the epoch.
@@ -176,7 +176,7 @@ class Settling(Worker):
             self._take_in()
             self._make_durable()
             self._settle()
-        self._take_in()  # what was heard of last is recorded, too
+        self._take_in()  # what was noticed last is recorded, too
         self.calls.stop()
 
     def stop(self) -> None:
@@ -296,12 +296,12 @@ class Settling(Worker):
         self._is_uncommitted = self._is_uncommitted or bool(changed or new or closed)
 
     def _enter(self, observation: Observation, heard: _Heard) -> bool:
-        """Begin, or begin anew, to wait for a file; False where nothing is to be recorded."""
+        """Begin to wait for a file, or start over; False where nothing is to be recorded."""
         rel_path = observation.rel_path
         with self._changed:
             entry = self._settling.get(rel_path)
         if entry is not None:
-            self._begin_anew(entry, observation, heard)
+            self._start_over(entry, observation, heard)
             return heard.is_forced and not entry.is_forced
         known = self._ledger.known(rel_path)
         if known is not None and known.state is not FileState.SETTLING \
@@ -317,7 +317,7 @@ class Settling(Worker):
             heapq.heappush(self._heap, (due, rel_path))
         return True
 
-    def _begin_anew(self, entry: _Unsettled, observation: Observation, heard: _Heard) -> None:
+    def _start_over(self, entry: _Unsettled, observation: Observation, heard: _Heard) -> None:
         if entry.observation != observation:
             entry.n_changes += 1
         elif not heard.is_forced:
@@ -352,7 +352,7 @@ class Settling(Worker):
         while self._heap and self._heap[0][0] <= time.monotonic() and len(due) < _BATCH_PATHS:
             due_at, rel_path = heapq.heappop(self._heap)
             entry = self._settling.get(rel_path)
-            if entry is not None and entry.due == due_at:  # else it began anew since
+            if entry is not None and entry.due == due_at:  # else it started over since
                 due[rel_path] = entry
         if not due:
             return
@@ -367,7 +367,7 @@ class Settling(Worker):
                 self._drop(look)
                 self._wait_for_source(rel_path, entry)
             elif observation != entry.observation and not self._is_long_enough(entry):
-                self._begin_anew(entry, observation, _Heard())
+                self._start_over(entry, observation, _Heard())
             else:
                 self._end(entry, observation, unchanged, in_doubt,
                           overdue if observation != entry.observation

@@ -22,7 +22,7 @@ class StuckFiles:
 
     Args:
         ledger: knows what is held.
-        on_stuck: told a path that is held or has failed, and why.
+        on_stuck: called with a path that is held or has failed, and why.
     """
 
     def __init__(self, ledger: FileRecords,

@@ -51,7 +51,7 @@ _ONE_OVERFLOW_SECONDS = 1.0
 
 
 class Listener(Protocol):
-    """Who is told of events, on the observer's thread; paths are relative and POSIX."""
+    """Who receives events, on the observer's thread; paths are relative and POSIX."""
 
     def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
         """Hear that something happened to a file; unless it is sure, that it was seen at least."""
@@ -95,7 +95,7 @@ class _Handler(FileSystemEventHandler):
 
     def on_moved(self, event: FileSystemEvent) -> None:
         if not event.is_directory:
-            # It is gone from there, unless it was made anew.
+            # It is gone from there, unless it was recreated.
             self._tell(event.src_path, EventKind.MODIFIED, False)
         self._tell(event.dest_path, EventKind.MOVED, event.is_directory)
 
@@ -114,11 +114,11 @@ class _OverflowHandler(logging.Handler):
 
 
 class Watcher:
-    """An observer that is built anew when it dies or its directory is replaced.
+    """An observer that is rebuilt when it dies or its directory is replaced.
 
     Args:
         settings: the directory and the kind of observer.
-        listener: is told of what happens.
+        listener: receives the events.
     """
 
     def __init__(self, settings: Settings, listener: Listener) -> None:
@@ -173,8 +173,8 @@ class Watcher:
 
     def _start(self) -> None:
         if self._has_stopped:
-            return  # it was told so before it had begun
-        # It warns, on the terminal, of directories that it heard of twice; that does no harm.
+            return  # stopped before it had begun
+        # It warns, on the terminal, of directories that are reported twice; that does no harm.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
             self._observing = observe(
@@ -202,7 +202,7 @@ class Watcher:
         self._listener.heard(rel_path, kind, is_sure=self._is_sure(kind))
 
     def needs_new_interval(self, walk_seconds: float) -> bool:
-        """Return whether polling has to begin anew with another pause, now set, between polls.
+        """Return whether polling has to start over with another pause, now set, between polls.
 
         Args:
             walk_seconds: how long a walk through the directory takes; polls are as long.
@@ -294,7 +294,7 @@ class Watcher:
             self._start()
 
     def stop(self) -> None:
-        """Stop listening, for good."""
+        """Stop listening; not to be started again."""
         self._has_stopped = True
         logging.getLogger("watchdog").removeHandler(self._overflows)
         self._stop_observer()

@@ -15,7 +15,7 @@ class FileState(enum.IntEnum):
 
     LEFT_ALONE = 0  #: there before the program, and not asked for
     SETTLING = 1  #: seen to change, waiting until it rests
-    WAITING = 2  #: at rest, in line to be sent
+    WAITING = 2  #: settled, and queued
     UPLOADING = 3  #: on its way; shown so, and in the ledger still waiting
     UPLOADED = 4  #: every chunk acknowledged
     HELD = 5  #: cannot be sent at the moment, retried automatically
@@ -34,7 +34,7 @@ class EventKind(enum.StrEnum):
 
 
 class Observation(NamedTuple):
-    """What one ``stat`` told of a file.
+    """What one ``stat`` says of a file.
 
     Attributes:
         rel_path: POSIX path relative to the upload directory.
@@ -60,8 +60,8 @@ class KnownFile:
         state: where it stands.
         n_bytes, mtime_ns: as last seen; for a file left alone or uploaded, as it then was.
         settled_state: LEFT_ALONE or UPLOADED where the path has come to rest before; else None.
-        settled_n_bytes, settled_mtime_ns: size and time of that rest; equal to what is on the disk
-            means unchanged.
+        settled_n_bytes, settled_mtime_ns: with what size and time it settled; equal to the disk's
+            where it is unchanged.
         inode: file number when it was last queued or left alone; 0 where not known.
         settled_ctime_ns: time of the last change as it was uploaded; None where not known, and
             negative where whether it changed since has to be seen from its content.
@@ -80,10 +80,10 @@ class KnownFile:
 
 
 class WaitingFile(NamedTuple):
-    """A path in line: what the sending side needs of its row.
+    """A queued path: what the sending side needs of its row.
 
     Attributes:
-        position: its place in line; a later observation of the path gets another one.
+        position: its place in the queue; a later observation of the path gets another one.
         partition: of the path; None until its first version.
         must_send: whether it goes even if its content was sent before.
         cut_size: the chunk size, in bytes, with which it may have been sent unrecorded, as a

@@ -177,7 +177,7 @@ class Snapshot:
         taken_at: epoch seconds. started_at: epoch seconds of the program's start.
         problems: what stops or slows the program just now, one sentence each.
         dead_threads: names of threads that ended by an exception.
-        uploading: the versions in hand, in the order in which they were begun.
+        uploading: the versions being uploaded, in the order in which they were begun.
         exit_status: what the program would end with now.
         n_unrecorded: files that were found while the ledger could not be written.
     """
@@ -204,7 +204,7 @@ class Snapshot:
 class PageKind(enum.StrEnum):
     """What can be had in pages, because it does not fit a snapshot."""
 
-    QUEUE = "queue"  #: all that is unfinished and not in hand: settling, held, failed, waiting
+    QUEUE = "queue"  #: not begun: settling, held, failed and waiting files
     WAITING = "waiting"  #: unchanged long enough, and in the queue
     HELD = "held"  #: held and failed
     UPLOADED = "uploaded"  #: versions, newest first

@@ -126,7 +126,7 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkMap:
-    """Acknowledged chunks of a version in hand, as bits (bit 0 of byte 0 is chunk 1).
+    """Acknowledged chunks of a version being uploaded, as bits (bit 0 of byte 0 is chunk 1).
 
     Chunks from 1 to ``n_produced`` have been produced at least once, those above not yet.
     """
@@ -139,7 +139,7 @@ class ChunkMap:
 class OutcomeKind(enum.Enum):
     """What became of a version on its way, as it is recorded."""
 
-    PROGRESS = enum.auto()  #: more of it is acknowledged, and it goes on
+    PROGRESS = enum.auto()  #: more of it is acknowledged, and it continues
     COMPLETE = enum.auto()  #: every chunk is acknowledged, by the ledger's topic
     ABANDONED = enum.auto()  #: its bytes cannot be had any more
     HELD = enum.auto()  #: it cannot be sent just now

@@ -91,7 +91,7 @@ class Database:
         self.n_mended = 0  #: how often the disk has taken again what it had refused
         self._missing_since: float | None = None
         self._is_closing = False
-        self.n_made_anew = 0  #: how often its file was removed and made anew
+        self.n_remade = 0  #: how often its file was removed and recreated
         self.holds_back = False  #: see :meth:`wait_for_room`
 
     def _open(self) -> sqlite3.Connection:
@@ -131,7 +131,7 @@ class Database:
             execute("UPDATE meta SET value = ? WHERE key = 'last_start'", (str(time.time()),))
             execute("COMMIT")
             # Into the main file, but not out of the log: a log that is missing or empty after an
-            # unclean stop can then be told from one that never was.
+            # unclean stop can then be distinguished from one that never was.
             execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.OperationalError as error:
             raise self._why_not_opened(error) from error
@@ -325,7 +325,7 @@ class Database:
                 self.n_mended += 1
 
     def _see_that_it_is_there(self) -> None:
-        """Make the ledger's file anew where it was removed; the open one still holds everything.
+        """Create the ledger's file again where it was removed; the open one still holds everything.
 
         Raises:
             sqlite3.OperationalError: it is not there, and is or can not be made yet.
@@ -342,16 +342,16 @@ class Database:
         if now - self._missing_since < _COMES_BACK_SECONDS and not self._is_closing:
             raise NotInPlaceError(
                 "its file was removed: it is recreated unless it comes back at once")
-        if self._connection.in_transaction:  # what was written is kept, and written anew
+        if self._connection.in_transaction:  # what was written is kept, and written again
             self._connection.execute("ROLLBACK")
         self.problem = self.problem or "the ledger's file was removed"
         try:
-            self._make_anew()
+            self._remake()
         except OSError as error:
             raise sqlite3.OperationalError(
                 f"its file was removed and cannot be recreated: {error}") from error
 
-    def _make_anew(self) -> None:
+    def _remake(self) -> None:
         """Write what the open file holds into a new one, under the name of the ledger."""
         device = None if self._identity is None else self._identity[0]
         growing, copy = database_copy.copy_beside(self._connection, self.path, device)
@@ -370,7 +370,7 @@ class Database:
             raise
         copy.close()
         self._identity, self._missing_since = self._identify(), None
-        self.n_made_anew += 1
+        self.n_remade += 1
         write_owner(self.path)
         logger.error("the ledger's file was removed: it is recreated as %s, with everything that "
                      "was in "

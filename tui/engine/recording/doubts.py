@@ -1,8 +1,8 @@
 """Files that look as they were uploaded, while something says that their content may be another.
 
 A program that writes through a memory map may change neither size nor times, and only its closing
-of the file is told; one that restores both leaves the time of the last change as the only witness.
-Only reading such a file again tells whether it changed.
+of the file is noticed; one that restores both leaves the time of the last change as the only
+witness. Only reading such a file again shows whether it changed.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from tui.errors import LedgerError
 
 _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode, "
           "rest_ctime_ns, in_doubt")
-#: The setting of the ledger that holds what :meth:`FileRows.record_covered` is told.
+#: The setting of the ledger that holds what :meth:`FileRows.record_covered` records.
 COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
@@ -95,7 +95,7 @@ class FileRows:
     def record_left_alone(self, observations: Sequence[Observation]) -> None:
         """Record files that were there before and are not sent unless they change.
 
-        One that was heard of meanwhile stays as it was recorded then.
+        One that an event reported meanwhile stays as it was recorded then.
         """
         self._database.wait_for_room()
         self._database.write(FOUND_AT_START, _seen_rows(observations))
@@ -207,22 +207,22 @@ class FileRows:
         """Record that only their content tells whether files changed that were sent, or are."""
         self._database.write(DOUBTED, [split(path) for path in rel_paths])
 
-    def forget(self, rel_paths: Sequence[str], *, even_in_line: bool = False) -> None:
+    def forget(self, rel_paths: Sequence[str], *, even_queued: bool = False) -> None:
         """Drop files that are gone; what was uploaded of them stays known.
 
         Args:
             rel_paths: the files.
-            even_in_line: whether those in line go as well. Their versions may be on their way, and
-                whoever sends them notices that they are gone.
+            even_queued: whether queued files are dropped as well. Their versions may be on their
+                way; the sending side notices that they are gone.
         """
         self.record_unchanged(rel_paths)
         where = f"{_AT_PATH} AND rest_state IS NULL"
-        if not even_in_line:
+        if not even_queued:
             where += f" AND state <> {FileState.WAITING:d}"
-        # Of what was once in line a version may be on its way, and needs the row to be recorded.
-        never_in_line = "" if even_in_line else "AND position = 0"
+        # Of what was once queued a version may be on its way, and needs the row to be recorded.
+        never_queued = "" if even_queued else "AND position = 0"
         self._database.write(
-            f"DELETE FROM files {where} {never_in_line} AND NOT EXISTS "
+            f"DELETE FROM files {where} {never_queued} AND NOT EXISTS "
             "(SELECT 1 FROM versions WHERE versions.file_id = files.file_id)",
             [split(path) for path in rel_paths])
         # Never settled, and yet sent in part: its versions are all that is left to tell.
@@ -258,7 +258,7 @@ class FileRows:
     # What sending needs.
 
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
-        """Return waiting files behind a place in line, in order."""
+        """Return waiting files behind a place in the queue, in order."""
         rows = self._database.query(
             f"SELECT {_LINE} FROM files WHERE {_IS_WAITING} AND {UNFINISHED} AND position > ? "
             "ORDER BY position LIMIT ?", (after_position, n_rows))
@@ -277,7 +277,7 @@ class FileRows:
 
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None:
-        """Hold or fail a file in line, unless it was seen to change since."""
+        """Hold or fail a queued file, unless it was seen to change since."""
         now = time.time()
         again = None if retry_after_seconds is None else now + retry_after_seconds
         self._database.write(
@@ -303,7 +303,7 @@ class FileRows:
     # What the commands need.
 
     def put_back(self, rel_path: str | None) -> int:
-        """Put held and failed files back in line; return how many.
+        """Put held and failed files back in the queue; return how many.
 
         Args:
             rel_path: one of them; None for all.
@@ -316,7 +316,7 @@ class FileRows:
         return self._put_in_line(where, parameters)
 
     def put_back_due(self) -> int:
-        """Put held files whose time has come back in line; return how many."""
+        """Put held files whose time has come back in the queue; return how many."""
         # None is set so far ahead: the wall clock was set back.
         now = time.time()
         return self._put_in_line(f"{_IS_HELD} AND (next_attempt <= ? OR next_attempt > ?)",
@@ -367,7 +367,7 @@ class FileRows:
         return self._counts, self._n_bytes_waiting
 
     def n_waiting(self) -> int:
-        """Return how many files are in line or in hand, counted now."""
+        """Return how many files are queued or being uploaded, counted now."""
         return int(self._database.query(f"SELECT n_files FROM counts WHERE {_IS_WAITING}")[0][0])
 
     def n_bytes_ahead(self, rel_path: str) -> int:

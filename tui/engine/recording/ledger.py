@@ -139,7 +139,7 @@ class Ledger:
         """Have files sent that may have been sent unrecorded, even if they changed back since.
 
         The only chunk of a version is recorded once it is acknowledged and not before, so that
-        what was in line when the program ended may be what consumers saw last.
+        what was queued when the program ended may be what consumers saw last.
         """
         states = f"{FileState.WAITING:d}" if self.database.was_stopped_cleanly \
             else f"{FileState.SETTLING:d}, {FileState.WAITING:d}"
@@ -167,12 +167,12 @@ class Ledger:
             logger.warning("%s is no longer there: %d of its %d chunks were sent, and the rest "
                            "cannot be", rel_path, past.n_delivered, past.version.n_chunks)
             self.versions.close(past.version.version_id, VersionState.ABANDONED)
-            self.files.forget([rel_path], even_in_line=True)
+            self.files.forget([rel_path], even_queued=True)
 
-    def begin_anew(self, old_id: str, *, upload_existing: bool) -> Path:
+    def start_over(self, old_id: str, *, upload_existing: bool) -> Path:
         """Set everything that was sent to another cluster aside; return where it is kept.
 
-        Unfinished files stay in line, as not begun. Uploaded ones count as left alone, or go in
+        Unfinished files stay queued, as not begun. Uploaded ones count as left alone, or go in
         line with ``upload_existing``. The ids of cluster and topic are forgotten with the rest.
 
         Args:

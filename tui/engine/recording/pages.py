@@ -71,7 +71,7 @@ def file_page(database: Database, states: Sequence[FileState], offset: int, n_ro
 
 
 def n_bytes_of_first(database: Database, n_files: int, without: Sequence[int] = ()) -> int | None:
-    """Return the payload of the first files in line; None where they are too many to sum."""
+    """Return the payload of the first queued files; None where they are too many to sum."""
     if n_files > _MOST_SUMMED:
         return None
     rows = database.query(

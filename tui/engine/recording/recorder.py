@@ -43,11 +43,11 @@ class Recorded:
 
     Attributes:
         outcomes: of versions that have ended.
-        has_more_in_line: files were put in line, or those that were can only be seen now.
+        has_more_queued: files were queued, or those that were can only be seen now.
     """
 
     outcomes: tuple[Outcome, ...]
-    has_more_in_line: bool
+    has_more_queued: bool
 
 
 class Recorder(Worker):
@@ -56,7 +56,7 @@ class Recorder(Worker):
     Args:
         ledger: where it goes.
         take_outcomes: returns what happened since it was called last.
-        on_recorded: told what is durable now; None where the disk refused it.
+        on_recorded: called with what is durable now; None where the disk refused it.
         news: set by whoever wants a commit before the period is over.
         pace: how often.
     """
@@ -154,7 +154,7 @@ class Recorder(Worker):
                                       outcome.retry_after_seconds)
 
     def _look_at_held(self) -> None:
-        """Put held files whose time has come back in line."""
+        """Put held files whose time has come back in the queue."""
         now = time.monotonic()
         # While the ledger cannot be written they would be found due again and again.
         if now >= self._next_look and not self._database.problem:

@@ -45,7 +45,7 @@ SCHEMA = (
     # One row a path. n_bytes, mtime_ns and ctime_ns are what was last seen; rest_* is what counts
     # as unchanged: the uploaded version, or the file as it was left alone. A ctime_ns of 0, and
     # a rest_ctime_ns of NULL, are not known. in_doubt: only its content can tell whether it
-    # changed. cut_size: the chunk size with which the file, as it is in line, may have been sent
+    # changed. cut_size: the chunk size with which the file, as it is queued, may have been sent
     # unrecorded. may_change: it is sent although it has not settled. rest_* is called settled_* in
     # the program.
     # Numbers are never given again: a version on its way may still speak of a path that is gone.

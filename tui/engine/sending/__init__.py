@@ -1,1 +1,1 @@
-"""Sending: from a file at rest to acknowledged messages on the topic."""
+"""Sending: from a settled file to acknowledged messages on the topic."""

@@ -92,7 +92,7 @@ class AcknowledgementWatch:
         return diagnose(trouble, self._config) if trouble else ""
 
     def _ask(self, admin: AdminClient) -> str:
-        """Return what is wrong with the topic's partitions; empty where nothing is, or is told."""
+        """Return what is wrong with the topic's partitions; empty where nothing is, or is known."""
         found = look_at_replicas(admin, self._topic, logger, _ASK_SECONDS)
         if found is None:
             return ""

@@ -92,7 +92,7 @@ class BrokerHealth:
             self._status = replace(self._status, n_errors=self._status.n_errors + 1)
 
     def statistics(self, found: Mapping[str, Any]) -> bool:
-        """Note librdkafka's statistics; return whether a connection was made anew."""
+        """Note librdkafka's statistics; return whether a connection was recreated."""
         brokers = [b for b in found.get("brokers", {}).values() if b.get("nodeid", -1) >= 0]
         with self._lock:
             reconnected = False

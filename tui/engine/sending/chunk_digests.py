@@ -23,7 +23,7 @@ class ChunkDigests:
     def __init__(self, chunk_size: int) -> None:
         self.chunk_size = chunk_size
         self._digests = bytearray()
-        self._open = hashlib.sha512()  #: of a chunk that goes on in the next slice
+        self._open = hashlib.sha512()  #: of a chunk that continues in the next slice
         self._n_open_bytes = 0
 
     def add(self, data: bytes) -> int:

@@ -71,7 +71,7 @@ def ask(producer: Producer, admin: AdminClient | None, topic_name: str, principa
         admin: the client that asks; None where only the one that sends can.
         topic_name: topic to produce to; it may be created by being asked for.
         principal: as whom, for the message where that one may not.
-        logger: told what the cluster does not tell.
+        logger: for what the cluster does not answer.
         timeout_seconds: for each answer.
 
     Raises:
@@ -86,7 +86,7 @@ def ask(producer: Producer, admin: AdminClient | None, topic_name: str, principa
     if not len(producer) \
             and _list(producer, topic_name, timeout_seconds).cluster_id != found.cluster_id:
         raise NotConnectedError("two clusters answer under one name")
-    topic = _told(description, topic_name, logger, timeout_seconds)
+    topic = _topic_described(description, topic_name, logger, timeout_seconds)
     cluster = replace(
         _described(found, topic_name, principal),
         topic_id=NO_ID if topic is None else topic[0],
@@ -128,18 +128,18 @@ def look_at_topic(admin: AdminClient, topic_name: str, logger: logging.Logger,
     Args:
         admin: an answer to the client that sends may queue for minutes behind its messages.
         topic_name: the topic.
-        logger: told what the cluster does not tell.
+        logger: for what the cluster does not answer.
         timeout_seconds: for the answer.
 
     Returns:
-        None where broker or client cannot tell it.
+        None where broker or client do not know it.
 
     Raises:
         TopicGoneError: there is no such topic.
         NotConnectedError: no answer came.
     """
-    return _told(_described_soon(admin, topic_name, logger, timeout_seconds), topic_name, logger,
-                 timeout_seconds)
+    asked = _described_soon(admin, topic_name, logger, timeout_seconds)
+    return _topic_described(asked, topic_name, logger, timeout_seconds)
 
 
 def _described_soon(admin: AdminClient, topic_name: str, logger: logging.Logger,
@@ -162,11 +162,11 @@ def look_at_replicas(admin: AdminClient, topic_name: str, logger: logging.Logger
     Args:
         admin: asks.
         topic_name: the topic.
-        logger: told what the cluster does not tell.
+        logger: for what the cluster does not answer.
         timeout_seconds: for each answer.
 
     Returns:
-        None where that is not told.
+        None where that is not known.
     """
     described = _described_soon(admin, topic_name, logger, timeout_seconds)
     config = _configured_soon(admin, topic_name, logger, timeout_seconds)
@@ -174,7 +174,7 @@ def look_at_replicas(admin: AdminClient, topic_name: str, logger: logging.Logger
         return described.result(timeout=timeout_seconds).partitions, int(
             config.result(timeout=timeout_seconds)["min.insync.replicas"].value)
     except _UNTOLD as error:
-        logger.debug("the broker does not tell how the partitions are: %s", error)
+        logger.debug("the broker does not describe its partitions: %s", error)
         return None
 
 
@@ -256,13 +256,13 @@ def _unusable(topic_name: str, principal: str, error: KafkaError | None) -> NotC
         f"the topic {topic_name} cannot be used yet: {'' if error is None else error.str()}")
 
 
-def _told(asked: Future[Any], topic_name: str, logger: logging.Logger,
-          timeout_seconds: float) -> tuple[str, int] | None:
+def _topic_described(asked: Future[Any], topic_name: str, logger: logging.Logger,
+                     timeout_seconds: float) -> tuple[str, int] | None:
     """Return what :func:`look_at_topic` does, from an answer to come."""
     try:
         found = asked.result(timeout=timeout_seconds)
     except TimeoutError as error:
-        raise NotConnectedError(f"the id of the topic {topic_name} was not told in time") \
+        raise NotConnectedError(f"the id of the topic {topic_name} could not be read in time") \
             from error
     except (KafkaException, ValueError, NotImplementedError) as error:
         code = error.args[0].code() if isinstance(error, KafkaException) else None
@@ -271,6 +271,6 @@ def _told(asked: Future[Any], topic_name: str, logger: logging.Logger,
                 f"the topic {topic_name} does not exist", remedy=_CREATE_REMEDY) from error
         if code in _NO_ANSWER or (code is not None and error.args[0].retriable()):
             raise NotConnectedError(error.args[0].str()) from error
-        logger.debug("the broker does not tell the id of the topic: %s", error)
+        logger.debug("the broker does not know the id of the topic: %s", error)
         return None
     return str(found.topic_id), len(found.partitions)

@@ -46,7 +46,7 @@ class LedgerIds(Protocol):
 
 
 class ClusterEvents(Protocol):
-    """Where it is heard what the check finds; called on its thread."""
+    """Who receives what the check finds, on its thread."""
 
     def notify(self, kind: NoticeKind, text: str, rel_path: str = "") -> None:
         """Hear that the broker is up or down."""
@@ -57,7 +57,7 @@ class ClusterEvents(Protocol):
     def wrong_cluster(self, error: StartupError) -> None:
         """Hear that the cluster is another one: the program has to end."""
 
-    def begin_anew(self, name: str, old_id: str) -> bool:
+    def start_over(self, name: str, old_id: str) -> bool:
         """Begin a new ledger, since another cluster or topic answers; return whether that worked.
 
         Args:
@@ -73,7 +73,7 @@ class ClusterCheck(Worker):
         producer: whose connection is verified, invalidated or rejected, whose clients ask, and who
             is tuned to the line.
         ids: the ledger's.
-        events: told what is found.
+        events: receives what is found.
         client_logger: for librdkafka's records.
     """
 
@@ -106,7 +106,7 @@ class ClusterCheck(Worker):
                 continue
             self._connection.begin_check()
             try:
-                # Made anew each time: certificates are read as a client is made.
+                # Rebuilt each time: certificates are read as a client is made.
                 self._admin = admin_client(self._producer.clients.config, self._client_logger)
                 cluster = ask(self._producer.clients.first, self._admin,
                               self._settings.topic_name, self._producer.principal,
@@ -137,7 +137,7 @@ class ClusterCheck(Worker):
         self._connection.ask_for_attention()
 
     def _look(self) -> None:
-        """See that the topic is the ledger's still: idle or busy, it may be made anew."""
+        """See that the topic is the ledger's still: idle or busy, it may be recreated."""
         if self._admin is None or not self._producer.proof.is_possible:
             self._ask_for_a_sign()
             return
@@ -257,7 +257,7 @@ class ClusterCheck(Worker):
                 if not self._settings.new_cluster or self._was_connected:
                     self._wrong(name, recorded, found)
                     return False
-                if not self._events.begin_anew(name, recorded):
+                if not self._events.start_over(name, recorded):
                     return False
                 break
         for name, found in (("cluster", cluster.cluster_id), ("topic", cluster.topic_id)):

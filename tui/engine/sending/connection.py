@@ -33,7 +33,7 @@ class Connection:
     """The way to the cluster: open while it is verified and nothing stands in the way.
 
     Attributes:
-        lock, changed: guard everything here and what is in flight; told of every change.
+        lock, changed: guard everything here and what is in flight; notified of every change.
         may_send: whether anything may be sent just now.
         is_verified: whether what the cluster acknowledges counts.
     """

@@ -58,7 +58,7 @@ def diagnose(trouble: str, config: Mapping[str, object]) -> str:
 
 
 def _advertised(trouble: str, config: Mapping[str, object]) -> str:
-    """Return what to do where the address that fails is one that a broker told, not the config."""
+    """Return what to do where the address that fails was given by a broker, not by the config."""
     match = re.match(r"(?:\w+://)?(\S+:\d+)/\d+:", trouble)
     servers = [server.strip().rpartition("://")[2].lower()
                for server in str(config.get("bootstrap.servers", "")).split(",")]

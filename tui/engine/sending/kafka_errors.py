@@ -87,7 +87,7 @@ _AMBIGUOUS = frozenset({
     KafkaError.UNKNOWN_PRODUCER_ID,
 })
 
-#: The topic is gone, or was made anew: who it is now has to be asked before more is sent.
+#: The topic is gone, or was recreated: who it is now has to be asked before more is sent.
 _TOPIC_IN_DOUBT = frozenset({
     KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION,
 })

@@ -27,7 +27,7 @@ class PartitionEnds:
         """Take the offset of an acknowledgement.
 
         A partition counts upward, and reports of one client come in its order: an offset at or
-        below an earlier one is that of a topic made anew, or of a partition that lost its end.
+        below an earlier one is that of a topic recreated, or of a partition that lost its end.
 
         Returns:
             The earlier offset, where this one is not above it; else None.
@@ -46,7 +46,7 @@ class PartitionEnds:
         return found
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Begin anew with partitions of which it is known that they have lost their ends."""
+        """Start over with partitions of which it is known that they have lost their ends."""
         gone = set(partitions)
         with self._lock:
             for key in [key for key in self._latest if key[1] in gone]:
@@ -74,7 +74,7 @@ def ends_of(admin: AdminClient, topic_name: str, partitions: Iterable[int],
         admin: asks.
         topic_name: the topic.
         partitions: which.
-        logger: told what the cluster does not tell.
+        logger: for what the cluster does not answer.
         timeout_seconds: for all answers.
         beginnings: return the first offset that is still there instead.
     """
@@ -91,5 +91,5 @@ def ends_of(admin: AdminClient, topic_name: str, partitions: Iterable[int],
         for partition, answer in asked.items():
             found[partition.partition] = int(answer.result(timeout=timeout_seconds).offset)
     except (KafkaException, TimeoutError, ValueError, NotImplementedError) as error:
-        logger.debug("the ends of the partitions are not told: %s", error)
+        logger.debug("the ends of the partitions are not known: %s", error)
     return found

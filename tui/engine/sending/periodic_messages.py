@@ -44,7 +44,7 @@ class PeriodicSender(Worker):
         redact: takes the secrets out of a text.
         clients: those of the upload, whose embedded broker is used, so that no second one is
             started.
-        after: the dead thread in whose place this one goes on; None for the first.
+        after: the dead thread that this one replaces; None for the first.
     """
 
     def __init__(self, name: str, settings: PeriodicMessages, suffix: str,

@@ -1,4 +1,4 @@
-"""Makes a version of a file in line: opens and hashes it, and decides how it is sent."""
+"""Makes a version of a queued file: opens and hashes it, and decides how it is sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FilesInLine(Protocol):
     def set_unsent(self, file: WaitingFile, state: FileState, reason: str,
                    retry_after_seconds: float | None) -> None: ...
     def record_uploaded(self, files: Sequence[tuple[WaitingFile, int, int]]) -> None: ...
-    def forget(self, rel_paths: Sequence[str], *, even_in_line: bool) -> None: ...
+    def forget(self, rel_paths: Sequence[str], *, even_queued: bool) -> None: ...
 
 
 class Versions(Protocol):
@@ -70,9 +70,9 @@ class UploadContext:
         settings: the program's.
         producer: takes the chunks; it has the connection and the queue.
         ledger: knows the files and their versions.
-        touch_again: told a file that changed while it was read: it has to settle again.
+        touch_again: called with a file that changed while it was read: it has to settle again.
         why_offline: looks whether the upload directory can be seen; empty where it can.
-        on_stuck: told a path that is held or has failed, and why.
+        on_stuck: called with a path that is held or has failed, and why.
         begun_here: numbers of the versions begun by this process.
         hashing: the large files that are just being hashed, by path.
     """
@@ -123,7 +123,7 @@ class Preparer:
         Args:
             file: its row in the line.
             below: opens it.
-            touching: told before it is touched.
+            touching: called before it is touched.
 
         Raises:
             SourceError: it cannot be read as what was queued.

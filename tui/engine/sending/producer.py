@@ -50,9 +50,9 @@ class ChunkProducer(Worker):
 
     Args:
         settings: which topic, which properties.
-        connection: says whether anything may be sent, and is told what is lost.
+        connection: says whether anything may be sent; notes what is lost.
         in_flight: bounds the bytes on their way.
-        queue: is told what has to be sent again, and of brokers that reject everything.
+        queue: receives what has to be sent again, and notes brokers that reject everything.
         client_logger: for librdkafka's own records.
     """
 

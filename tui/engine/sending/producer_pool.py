@@ -37,8 +37,8 @@ class ProducerPool:
     Args:
         config: librdkafka properties.
         logger: for librdkafka's own records.
-        on_error: told errors that a client in force reports unasked.
-        on_statistics: told the statistics of the first one, as JSON.
+        on_error: called with errors that a client in force reports unasked.
+        on_statistics: called with the statistics of the first one, as JSON.
     """
 
     def __init__(self, config: Config, logger: logging.Logger,
@@ -143,7 +143,7 @@ class ProducerPool:
         return fatal if live is self._live else None
 
     def replace(self) -> None:
-        """Build every client anew, with the properties as they are now.
+        """Rebuild every client, with the properties as they are now.
 
         Raises:
             KafkaException: one cannot be built, since a file of certificates is away, say; those

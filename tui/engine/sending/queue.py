@@ -56,7 +56,7 @@ class UploadQueue:
         self._large_turn = False
 
     def wake(self) -> None:
-        """Say that files were put in line."""
+        """Say that files were queued."""
         with self._changed:
             self._window.expect_more()
             self._changed.notify_all()
@@ -195,7 +195,7 @@ class UploadQueue:
                 self._claims.begin(transfer)
 
     def release_turn(self, transfer: Transfer) -> None:
-        """End a worker's turn with a version; it goes on later if there is more."""
+        """End a worker's turn with a version; it continues later if there is more."""
         if transfer.release():
             self._put_in_line(transfer)
 

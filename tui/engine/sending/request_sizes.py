@@ -10,7 +10,7 @@ from tui.engine.sending.producer_pool import Config
 #: So long a limit is believed that was asked for because a request was too large.
 _BELIEVED_SECONDS = 30.0
 
-#: What librdkafka makes of its own, and the most that it can be told.
+#: librdkafka's default, and the most that it accepts.
 _DEFAULT_BYTES, _MOST_BYTES = 1_000_000, 1_000_000_000
 #: No chunk is between a topic's default limit and this, for chunk sizes are powers of two: a little
 #: more than the default is not worth the new connections that it costs.

@@ -40,7 +40,7 @@ class Source:
 
     Attributes:
         rel_path: the name it was opened by.
-        n_bytes, mtime_ns, mtime_seconds, inode, ctime_ns: as ``fstat`` told when it was opened.
+        n_bytes, mtime_ns, mtime_seconds, inode, ctime_ns: as ``fstat`` said when it was opened.
         slice_bytes: size of the slices that ``checksums`` speak of.
         checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
         digests: of the chunks, from the same pass; None before it.

@@ -8,7 +8,7 @@ from tui.engine.sending.connection import Connection
 class TopicProof:
     """What the looks at the topic's id have shown.
 
-    A topic that is made anew under its old name acknowledges as the old one did. So a version that
+    A topic that is recreated under its old name acknowledges as the old one did. So a version that
     is complete counts only after a look that began later has seen the ledger's topic.
 
     Args:

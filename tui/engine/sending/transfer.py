@@ -21,13 +21,13 @@ class TransferState(enum.Enum):
 
     * PRODUCING -> QUEUED, AWAITING: its worker's turn is over.
     * QUEUED -> PRODUCING, AWAITING: a worker takes it, unless nothing more is to be produced.
-    * AWAITING -> QUEUED: the polling thread was told that a chunk has to be sent again.
+    * AWAITING -> QUEUED: the polling thread learns that a chunk has to be sent again.
     * AWAITING -> ENDED: nothing more will happen to it.
     * PRODUCING, QUEUED -> LEAVING -> ENDED: the same, while a worker may be reading its bytes.
     """
 
     PRODUCING = enum.auto()  #: a worker has it
-    QUEUED = enum.auto()  #: in line for a worker
+    QUEUED = enum.auto()  #: queued for a worker
     AWAITING = enum.auto()  #: its chunks are produced, and the reports come
     LEAVING = enum.auto()  #: ended, and not given back yet
     ENDED = enum.auto()  #: its bytes are given up
@@ -116,7 +116,7 @@ class Transfer:
     # Whose it is.
 
     def release(self) -> bool:
-        """End a worker's turn; return whether it is in line for the next one."""
+        """End a worker's turn; return whether it is queued for the next one."""
         with self._lock:
             if self._state is TransferState.LEAVING:
                 self._end()
@@ -128,7 +128,7 @@ class Transfer:
             return False
 
     def queue(self) -> bool:
-        """Put it in line for a worker where nobody has it; return whether it is there now."""
+        """Queue it for a worker where nobody has it; return whether it is there now."""
         with self._lock:
             if self._state is not TransferState.AWAITING or not self._may_go_on:
                 return False
@@ -274,7 +274,7 @@ class Transfer:
         self.is_abandoned = True
 
     def lose(self) -> None:
-        """Note that the topic has lost some of it, acknowledged or not: it begins anew."""
+        """Note that the topic has lost some of it, acknowledged or not: it starts over."""
         self.n_delivered, self.completed = 0, None
         self.delivered = bytearray(len(self.delivered))
         self.abandon()

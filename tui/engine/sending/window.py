@@ -17,7 +17,7 @@ class Line(Protocol):
     """The waiting files, in the ledger."""
 
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
-        """Return waiting files behind a place in line, in order."""
+        """Return waiting files behind a place in the queue, in order."""
 
 
 class Window:
@@ -44,7 +44,7 @@ class Window:
         self._released_meanwhile: set[str] = set()  #: while rows are read
 
     def expect_more(self) -> None:
-        """Note that files were put in line."""
+        """Note that files were queued."""
         self._may_have_more = True
 
     @property
@@ -54,7 +54,7 @@ class Window:
             and len(self._rows) < _WINDOW_FILES // 4
 
     def begin_reading(self) -> int:
-        """Note that :meth:`read` follows; return the place in line behind which it reads."""
+        """Note that :meth:`read` follows; return the place in the queue behind which it reads."""
         self._is_reading, self._may_have_more = True, False
         self._released_meanwhile.clear()
         return self._last_position

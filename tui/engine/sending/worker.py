@@ -171,11 +171,11 @@ class UploadWorker(Worker):
         if isinstance(error, SourceGoneError):
             logger.info("%s is no longer there: nothing is sent", file.rel_path)
             self._preparer.close_begun(self._preparer.history(file), None)
-            self._context.ledger.files.forget([file.rel_path], even_in_line=True)
+            self._context.ledger.files.forget([file.rel_path], even_queued=True)
         elif isinstance(error, SourceChangedError):
             now = self._context.ledger.files.waiting(file.rel_path)
             if now is not None and now.position == file.position:
-                self._context.touch_again(file)  # else the newer one is in line already
+                self._context.touch_again(file)  # else the newer one is queued already
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED

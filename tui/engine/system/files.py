@@ -63,8 +63,8 @@ class Below:
 
     Args:
         root: absolute path of the directory; itself it may be reached by links.
-        is_refused: told what a file is before it is opened: true of one that must not be, since
-            only closing it may do harm.
+        is_refused: called with what a file is, before it is opened: true of one that must not be
+            opened, since only closing it may do harm.
     """
 
     def __init__(self, root: Path,

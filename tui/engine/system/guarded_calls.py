@@ -37,7 +37,7 @@ class GuardedCalls:
 
     Args:
         name: of the thread.
-        on_return: told a path that hung, once its call has come back after all.
+        on_return: called with a path that hung, once its call has come back after all.
         is_stopping: whether its owner has been asked to end, and so is less patient.
         patience_seconds: how long a call may stay with one path; a common time by default.
     """
@@ -58,7 +58,7 @@ class GuardedCalls:
 
         Args:
             work: called with a function, to which it names each path before it touches it; the
-                patience begins anew each time.
+                patience starts over each time.
 
         Raises:
             HangError: it has stayed with one path for too long.
@@ -142,7 +142,7 @@ class GuardedCalls:
         return [(w.path, now - w.since) for w in list(self._left_behind) if w.is_alive()]
 
     def stop(self) -> None:
-        """Let the thread end; one that hangs ends with the process, and nobody is told."""
+        """Let the thread end; one that hangs ends with the process, silently."""
         self._is_stopped = True
         if self._worker is not None:
             self._worker.end()

@@ -52,7 +52,7 @@ def _all_mounts(mounts: Path) -> list[Mount]:
 
 
 def mounts_below(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> frozenset[Mount]:
-    """Return the file systems that are mounted below a directory; none where it is not told.
+    """Return the file systems that are mounted below a directory; none where that is not known.
 
     Args:
         path: absolute, without links.

@@ -1,4 +1,4 @@
-"""The one stoppable thread base, and the thread that is started anew where it dies."""
+"""The one stoppable thread base, and the thread that is restarted where it dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BACK_OFF = BackOff(0.25, 60.0)
 
 
 class Worker(threading.Thread):
-    """A thread that loops until it is told to stop.
+    """A thread that loops until it is asked to stop.
 
     Subclasses implement :meth:`work` and return from it soon after :attr:`stopping` is set. An
     exception that leaves :meth:`work` is logged with its traceback and kept as :attr:`error`, where
@@ -27,7 +27,7 @@ class Worker(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.stopping = threading.Event()
         self.error: BaseException | None = None  #: what ended it; None while nothing has
-        self.is_death_told = False  #: whether somebody has been told of it
+        self.is_death_reported = False  #: whether it has been reported
 
     def run(self) -> None:
         try:
@@ -65,7 +65,7 @@ class RenewedWorker(Generic[Kind]):
         self._again_at: float | None = None
         self.thread = make(None)
 
-    def look_after(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start a new thread where the old one died; to be called several times a second."""
         if self.thread.error is None or self.thread.stopping.is_set():
             return

@@ -124,7 +124,7 @@ def write_table(path: Path, header: list[str], rows: Iterable[tuple[object, ...]
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a table is in our dialect, told by its first line."""
+    """Return whether a table is in our dialect, by its first line."""
     try:
         with path.open("rb") as file:
             head = file.readline(400).decode("utf-8-sig", "replace")

@@ -67,7 +67,7 @@ def take_over_tables(ledger: Ledger, settings: Settings) -> None:
         if ledger.damage:
             # Last: what was begun came after what was finished of the same path.
             for path in _take_unfinished_rows(ledger, settings):
-                path.rename(kept_name(path, "not-read"))  # it is soon written anew
+                path.rename(kept_name(path, "not-read"))  # it is soon written again
             ledger.note_rebuilt()
     except OSError as error:
         logger.warning("the tables cannot be read or joined: %s; the ledger alone is used", error)
@@ -94,7 +94,7 @@ def new_since_ns(settings: Settings) -> int:
     """Return since when files missing from a lost ledger's tables are new, nanoseconds.
 
     Whatever settled, or came to the end of a long line, since the tables were last written is
-    told of nowhere. Without any table, everything is new.
+    mentioned nowhere. Without any table, everything is new.
     """
     table = InProgressTable(settings.state_dir, settings.topic_name)
     written = []
@@ -268,7 +268,7 @@ def _take_legacy_rows(ledger: Ledger, settings: Settings) -> list[Path]:
     n_held = sum(_hold(ledger, settings.upload_dir, rel_path, rows)
                  for rel_path, rows in uploaded.items() if rel_path not in unfinished)
     for rel_path in unfinished:
-        _send_anew(ledger, settings.upload_dir, rel_path)
+        _send_again(ledger, settings.upload_dir, rel_path)
     ledger.database.commit()
     if paths:
         logger.info("of the files in the tables of OpenMSIStream, %d count as uploaded and %d are "
@@ -304,11 +304,11 @@ def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUplo
         if known is None or known.state is FileState.LEFT_ALONE:
             ledger.files.record_uploaded_before(_observation(rel_path, status))
         return True
-    _send_anew(ledger, upload_dir, rel_path)
+    _send_again(ledger, upload_dir, rel_path)
     return False
 
 
-def _send_anew(ledger: Ledger, upload_dir: Path, rel_path: str) -> None:
+def _send_again(ledger: Ledger, upload_dir: Path, rel_path: str) -> None:
     found = _observe(upload_dir, rel_path)
     known = ledger.files.known(rel_path)
     if found is not None and (known is None or known.state is FileState.LEFT_ALONE):

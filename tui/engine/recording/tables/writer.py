@@ -48,7 +48,7 @@ class Tables:
         self._lock = threading.Lock()
         self._next_waiting = 0.0
         self._trouble = ""
-        self._n_made_anew = 0
+        self._n_remade = 0
 
     def set_aside(self, why: str) -> None:
         """Rename all tables, because they speak of another cluster.
@@ -79,7 +79,7 @@ class Tables:
         """Write the tables; trouble is said once and ends with the next success."""
         try:
             with self._lock:
-                self._make_anew()
+                self._remake()
                 add_unexported(self._ledger, self._topic, self._uploaded)
                 self._write_in_progress()
         except (OSError, LedgerError) as error:
@@ -90,11 +90,11 @@ class Tables:
         else:
             self._trouble = ""
 
-    def _make_anew(self) -> None:
+    def _remake(self) -> None:
         """Write everything once more where the tables went with the file of the ledger."""
-        n_made_anew = self._ledger.database.n_made_anew
-        if n_made_anew != self._n_made_anew and not self._ledger.database.problem:
-            self._n_made_anew = n_made_anew
+        n_remade = self._ledger.database.n_remade
+        if n_remade != self._n_remade and not self._ledger.database.problem:
+            self._n_remade = n_remade
             if not self._uploaded.path.exists():
                 self._uploaded.own.clear()
                 note_own_table(self._ledger, self._uploaded)
