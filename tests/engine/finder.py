@@ -37,9 +37,9 @@ class RunningFinder:
         self._level = self._logger.level
         self._logger.addHandler(self._log)
         self._logger.setLevel(logging.INFO)
-        announcer = Announcer(lambda kind, text, rel_path: self.notices.append((kind, rel_path)))
-        self.finder = Finder(self.settings, self.ledger.files, lambda: None, announcer.stuck,
-                             clock=clock)
+        self._announcer = Announcer(
+            lambda kind, text, rel_path: self.notices.append((kind, rel_path)))
+        self.finder = Finder(self.settings, self.ledger.files, self, clock=clock)
 
     def __enter__(self) -> RunningFinder:
         self.finder.start()
@@ -47,6 +47,13 @@ class RunningFinder:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def files_queued(self) -> None:
+        """Files were queued; nobody sends them here."""
+
+    def stuck(self, rel_path: str, state: FileState, reason: str) -> None:
+        """Note that a file is stuck, as the program does."""
+        self._announcer.stuck(rel_path, state, reason)
 
     @property
     def deaths(self) -> list[str]:

@@ -91,7 +91,7 @@ def test_a_stop_while_the_content_is_known_to_be_another_forgets_nothing(
         uploaded(finder, upload_dir / "a")
         finder.ledger.files.record_in_doubt(["a"])
     with RunningFinder(upload_dir, lag_seconds=60.0) as finder:
-        finder.finder.touch("a")
+        finder.finder.content_changed("a")
         finder.wait(lambda: finder.states() == {"a": "settling"}, "to be sent after a minute")
     with RunningFinder(upload_dir) as finder:
         finder.wait(lambda: finder.states() == {"a": "uploaded"}, "by size and time it is as sent")

@@ -15,6 +15,7 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.mock_broker import MockBroker
 from tests.waiting import wait_until
+from tui.config.redaction import Redaction
 from tui.config.settings import PeriodicMessages
 from tui.engine.sending.periodic_messages import HeartbeatSender, LogMessageSender
 from tui.engine.sending.producer_pool import ProducerPool
@@ -43,8 +44,11 @@ def clients() -> ProducerPool:
                         lambda _error: None, lambda _text: None)
 
 
-def redact(text: str) -> str:
-    return text.replace("hunter2", "***")
+def redaction() -> Redaction:
+    """Return what hides the one secret of these tests."""
+    found = Redaction()
+    found.add("hunter2")
+    return found
 
 
 def periodic(bootstrap: str, interval_seconds: float = 3600,
@@ -120,7 +124,7 @@ def test_their_failure_is_shown_and_stops_no_upload(tmp_path: Path, upload_dir: 
 def test_every_interval_brings_what_was_acknowledged_since_the_last(
         mock_broker: MockBroker) -> None:
     traffic = acknowledged(0, 0)
-    thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05), traffic, redact, clients())
+    thread = HeartbeatSender(periodic(mock_broker.bootstrap, 0.05), traffic, redaction(), clients())
     thread.start()
     for n_messages, n_bytes in ((3, 300), (5, 500), (5, 500)):
         traffic.n_chunks, traffic.n_value_bytes = n_messages, n_bytes
@@ -136,7 +140,7 @@ def test_every_interval_brings_what_was_acknowledged_since_the_last(
 
 
 def test_a_heartbeat_that_was_not_delivered_is_made_up_for() -> None:
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(7, 700), redact, clients())
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(7, 700), redaction(), clients())
     (contents,) = thread.contents()
     assert thread.n_waiting() == (0, 0)
     thread.not_delivered(contents)
@@ -161,8 +165,8 @@ class Lines:
 
 
 def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker) -> None:
-    thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]), redact,
-                              clients())
+    thread = LogMessageSender(periodic(mock_broker.bootstrap), Lines(["a", "b"], ["c"]),
+                              redaction(), clients())
     thread.start()
     wait_until(lambda: thread.status().n_sent == 2, "two messages")
     thread.stop()
@@ -172,7 +176,7 @@ def test_lines_that_fit_no_single_message_go_in_several(mock_broker: MockBroker)
 
 def test_lines_of_a_message_that_was_not_delivered_are_counted() -> None:
     lines = Lines(["a", "b"])
-    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, redact, clients())
+    thread = LogMessageSender(periodic("127.0.0.1:1"), lines, redaction(), clients())
     (contents,) = thread.contents()
     thread.not_delivered(contents)
     assert lines.n_lost == 2
@@ -196,7 +200,7 @@ def kafka_log() -> Iterator[list[str]]:
 def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None:
     thread = HeartbeatSender(periodic("127.0.0.1:1", properties={
         "sasl.mechanism": "hunter2", "security.protocol": "sasl_plaintext"}), acknowledged(0, 0),
-        redact, clients())
+        redaction(), clients())
     thread.start()
     thread.join(30)
     assert "***" in thread.status().last_outcome
@@ -207,7 +211,7 @@ def test_no_secret_is_in_what_is_said_of_a_failure(kafka_log: list[str]) -> None
 def test_a_forced_quit_does_not_wait_for_the_last_heartbeat(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.engine.sending.periodic_messages._LAST_WORD_SECONDS", 3600.0)
-    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(0, 0), redact, clients())
+    thread = HeartbeatSender(periodic("127.0.0.1:1"), acknowledged(0, 0), redaction(), clients())
     thread.start()
     wait_until(lambda: thread.status().last_sent is not None, "the first heartbeat")
     thread.hurry()

@@ -93,7 +93,7 @@ def test_each_modification_starts_the_lag_anew(upload_dir: Path) -> None:
             return status.settles_in_seconds or 0.0
 
         finder.wait(lambda: seconds_left() < 29.0, "a second has passed")
-        finder.finder.settling.touch("a", EventKind.FOUND)
+        finder.finder.settling.note("a", EventKind.FOUND)
         before = seconds_left()
         finder.wait(lambda: seconds_left() < before, "a scan that sees it once more does nothing")
         path.write_bytes(b"xy")

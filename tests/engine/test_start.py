@@ -180,8 +180,7 @@ def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) 
         path.unlink()
     finder = RunningFinder(upload_dir)
     finder.finder = Finder(
-        finder.settings, finder.ledger.files, lambda: None, lambda *_: None,
-        new_since_ns=since)
+        finder.settings, finder.ledger.files, finder, new_since_ns=since)
     with finder:
         finder.wait_queued("new")
         assert finder.states()["old"] == "left_alone"

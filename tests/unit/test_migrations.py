@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -47,10 +46,10 @@ Ledger(up / "LOGS", "runs", up, "all").close()
 """
 
 
-@pytest.fixture
-def upload_dir(tmp_path: Path) -> Path:
-    """An upload directory with the state that version 1.0.0 left when it was killed."""
-    shutil.copytree(LEDGERS / "1.0.0", tmp_path / "up" / "LOGS")
+@pytest.fixture(params=sorted(path.name for path in LEDGERS.iterdir()))
+def upload_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An upload directory with the state that an older program left when it was killed."""
+    shutil.copytree(LEDGERS / request.param, tmp_path / "up" / "LOGS")
     return tmp_path / "up"
 
 
@@ -107,12 +106,13 @@ def test_a_converted_ledger_is_like_a_new_one(upload_dir: Path, tmp_path: Path) 
 def test_a_copy_is_kept_until_a_clean_end(upload_dir: Path, caplog: pytest.LogCaptureFixture
                                           ) -> None:
     caplog.set_level(logging.INFO)
-    copy = upload_dir / "LOGS" / "upload_to_runs.sqlite3.format-1"
     open_ledger(upload_dir).abandon()
+    copy, = (upload_dir / "LOGS").glob("upload_to_runs.sqlite3.format-*")
     assert f"also kept as {copy.name}" in caplog.text
     connection = sqlite3.connect(copy)
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() \
-        == ("1",)
+    kept, = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    assert copy.suffix == f".format-{kept}"
+    assert int(kept) < SCHEMA_VERSION
     assert connection.execute("SELECT count(*) FROM files").fetchone() == (10,)
     connection.close()
     ledger = open_ledger(upload_dir)
@@ -196,8 +196,8 @@ def test_the_program_goes_on_where_1_0_0_was_stopped(kafka: KafkaBroker, config:
     name.write_bytes(b"0123456789")
     with Program(upload_dir, "--config", str(config), "--topic_name", "runs",
                  "--watchdog_lag_time", "1") as program:
-        program.wait_for(r"converted from format 1 to")
+        program.wait_for(r"converted from format \d+ to")
         program.wait_for(r"run 2/detector.raw is no longer there: 2606 of its 24415 chunks")
         program.wait_uploaded(1)
         assert program.quit() == 1  # those that 1.0.0 left held and failed
-    assert not os.path.lexists(upload_dir / "LOGS" / "upload_to_runs.sqlite3.format-1")
+    assert not list((upload_dir / "LOGS").glob("*.format-*"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -13,6 +15,14 @@ import pytest
 from tests.builders import open_ledger
 from tui.engine.model.versions import Outcome
 from tui.engine.recording.recorder import Pace, Recorded, Recorder
+
+
+@dataclass(frozen=True)
+class Given:
+    """Outcomes that a test gives."""
+
+    take: Callable[[], list[Outcome]]
+    news: threading.Event
 
 
 class Clockwork(threading.Event):
@@ -54,7 +64,7 @@ def waits_of_recorder(tmp_path: Path, done: list[str], n_periods: int, *, is_ful
     if is_full:
         database.query(f"PRAGMA max_page_count = {database.query('PRAGMA page_count')[0][0]}")
     clockwork = Clockwork(n_periods)
-    clockwork.recorder = Recorder(ledger, take, on_recorded, clockwork, pace or Pace())
+    clockwork.recorder = Recorder(ledger, Given(take, clockwork), on_recorded, pace or Pace())
     clockwork.recorder.work()
     database.query("PRAGMA max_page_count = 100000")
     ledger.close()
@@ -76,7 +86,7 @@ def test_when_nothing_more_is_on_its_way_it_is_recorded_before_the_period_is_ove
     n_commits = itertools.count(1)
     committed: SimpleQueue[int] = SimpleQueue()
     news = threading.Event()
-    thread = Recorder(ledger, list, lambda recorded: committed.put(next(n_commits)), news,
+    thread = Recorder(ledger, Given(list, news), lambda recorded: committed.put(next(n_commits)),
                       Pace(period_seconds=600.0))
     thread.start()
     for number in (1, 2, 3):
@@ -112,7 +122,7 @@ def test_commits_that_are_asked_for_leave_a_slow_disk_in_peace(
 
     monkeypatch.setattr(ledger.database, "commit", slow)
     news = threading.Event()
-    thread = Recorder(ledger, take, lambda recorded: None, news, Pace(period_seconds=30.0))
+    thread = Recorder(ledger, Given(take, news), lambda recorded: None, Pace(period_seconds=30.0))
     thread.start()
     began = []
     for _ in range(3):

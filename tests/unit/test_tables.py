@@ -38,6 +38,15 @@ def test_the_columns_have_their_names_and_their_order() -> None:
         "chunks_delivered,chunks_to_send,n_bytes,mtime_ns,chunk_size,partition,sha512")
 
 
+def test_tables_of_older_versions_are_read_whole() -> None:
+    for kept in (Path(__file__).parents[1] / "ledgers").iterdir():
+        uploaded = list(read_uploaded(kept / "uploaded_to_runs.csv", "runs"))
+        assert uploaded
+        unfinished = list(read_in_progress(kept / "upload_to_runs_in_progress.csv", "runs"))
+        assert unfinished
+        assert [row for row in (*uploaded, *unfinished) if isinstance(row, BadRow)] == []
+
+
 @given(st.sets(st.integers(0, 2000)), st.integers(0, 30))
 def test_ranges_are_read_back(indexes: set[int], extra: int) -> None:
     n_chunks = max(indexes, default=0) + 1 + extra

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def lost_ledger(tmp_path: Path, rows: list[InProgressRow]) -> Ledger:
     ledger = Ledger(state, "t", upload_dir, "all")
     take_over_tables(ledger, settings_for(upload_dir, state_dir=state))
     return ledger
+
+
+def test_every_column_is_looked_at(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    for table, key, conditions in (("files", "file_id", values.FILE_CONDITIONS),
+                                   ("versions", "version_id", values.VERSION_CONDITIONS)):
+        columns = {row[1] for row in ledger.database.query(f"PRAGMA table_info({table})")} - {key}
+        unseen = {column for column in columns
+                  if not any(re.search(rf"\b{column}\b", one) for one in conditions)}
+        assert columns
+        assert unseen == set()
+    ledger.close()
 
 
 def test_a_sound_row_is_taken_in(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class ContentCheck(Worker):
         self._doubts = Doubts(ledger.database)
         self._is_idle = is_idle
         self._finder = finder
-        self._calls = GuardedCalls("content-check", lambda path: None, self.stopping.is_set)
+        self._calls = GuardedCalls("content-check", lambda path: None, self.stopping)
         self._not_before: dict[int, float] = {}
         self._worked_since = 0.0
 
@@ -130,7 +130,7 @@ class ContentCheck(Worker):
         else:
             logger.info("%s holds something else than what was uploaded: it is sent again",
                         doubt.rel_path)
-            self._finder.touch(doubt.rel_path)
+            self._finder.content_changed(doubt.rel_path)
         return True
 
     def _rest(self) -> None:

@@ -16,11 +16,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from tui.config.redaction import Redaction
 from tui.config.settings import Settings
 from tui.engine.model.snapshot import LogLine
 from tui.line_writer import LineWriter
@@ -43,7 +44,7 @@ class SafeFormatter(logging.Formatter):
         pattern: as for :class:`logging.Formatter`.
     """
 
-    def __init__(self, redact: Callable[[str], str], pattern: str) -> None:
+    def __init__(self, redact: Redaction, pattern: str) -> None:
         super().__init__(pattern)
         self._redact = redact
 

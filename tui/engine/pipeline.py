@@ -13,7 +13,7 @@ from tui.engine.content_check import ContentCheck
 from tui.engine.finding.finder import Finder
 from tui.engine.finding.selection import NOT_UTF8
 from tui.engine.log import Log
-from tui.engine.model.files import WaitingFile
+from tui.engine.model.files import FileState, WaitingFile
 from tui.engine.model.snapshot import BrokerState, NoticeKind, PeriodicStatus, Snapshot
 from tui.engine.model.versions import OutcomeKind
 from tui.engine.queries import Queries
@@ -75,10 +75,8 @@ class Pipeline:
             self.queue, client_logger)
         self._cluster_check = ClusterCheck(settings, self.producer, ledger, self, client_logger)
         self.announcer = Announcer(program.notify)
-        self.finder = Finder(settings, ledger.files, self.queue.wake, self.announcer.stuck,
-                             new_since_ns=new_since_ns)
-        self.recorder = Recorder(ledger, self.producer.outcomes.take, self._on_recorded,
-                                 self.producer.outcomes.news)
+        self.finder = Finder(settings, ledger.files, self, new_since_ns=new_since_ns)
+        self.recorder = Recorder(ledger, self.producer.outcomes, self._on_recorded)
         self._tables = Tables(ledger, settings)
         self._table_writer = RenewedWorker[TableWriter](lambda _dead: TableWriter(self._tables))
         self._content_check = RenewedWorker[ContentCheck](lambda _dead: ContentCheck(
@@ -104,8 +102,7 @@ class Pipeline:
         return [sender for sender in (self._heartbeat, self._log_messages) if sender is not None]
 
     def _make_uploading(self) -> Mapping[str, Source]:
-        context = UploadContext(self._settings, self.producer, self.ledger, self._touch_again,
-                                self.finder.why_offline, self.announcer.stuck)
+        context = UploadContext(self._settings, self.producer, self.ledger, self)
 
         def maker(number: int) -> Callable[[UploadWorker | None], UploadWorker]:
             return lambda _dead: UploadWorker(number, context)
@@ -273,15 +270,30 @@ class Pipeline:
             self.queue.release([outcome.version.rel_path for outcome in outcomes])
             for outcome in outcomes:
                 if outcome.kind is OutcomeKind.ABANDONED:
-                    self._touch_again(outcome.file)
+                    self.settle_again(outcome.file)
             self.announcer.recorded(outcomes)
         if recorded.has_more_queued:
             self.queue.wake()
 
-    def _touch_again(self, file: WaitingFile) -> None:
+    # What finding and sending tell of files.
+
+    def files_queued(self) -> None:
+        """Let uploading threads look for files that were queued."""
+        self.queue.wake()
+
+    def stuck(self, rel_path: str, state: FileState, reason: str) -> None:
+        """Say that a file is held or has failed."""
+        self.announcer.stuck(rel_path, state, reason)
+
+    def why_offline(self) -> str:
+        """Look whether the upload directory can be seen; return an empty text where it can."""
+        return self.finder.why_offline()
+
+    def settle_again(self, file: WaitingFile) -> None:
+        """Let a file settle again that changed while it was read."""
         # Its turn is over: queued again it would wait for ever, if it is gone or this is the end.
         self.ledger.files.record_settling_again(file)
-        self.finder.touch_again(file.rel_path)
+        self.finder.settle_again(file.rel_path)
 
     # What the cluster check finds.
 

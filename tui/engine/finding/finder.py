@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tui.config.settings import Settings
 from tui.engine.finding.changes import (
     SETTLED_BY_ONE_CLOCK_SECONDS,
@@ -15,10 +13,10 @@ from tui.engine.finding.scan_requests import ScanRequests
 from tui.engine.finding.scanner import Scanner
 from tui.engine.finding.selection import TOO_LONG, FileRecords, Selection
 from tui.engine.finding.settling import Settling
-from tui.engine.finding.stuck_files import StuckFiles
+from tui.engine.finding.stuck_files import FinderEvents, StuckFiles
 from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.finding.watcher import Watcher
-from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
+from tui.engine.model.files import EventKind, FileStatus, Observation
 from tui.engine.model.snapshot import Freshness
 from tui.engine.system.file_clock import FileClock
 from tui.engine.system.paths import leads_out
@@ -31,25 +29,23 @@ class Finder:
     Args:
         settings: the program's.
         ledger: where what is found is recorded.
-        on_queued: called after files were queued.
-        on_stuck: called with a path that is held or has failed, and why.
+        events: receives what becomes of files.
         new_since_ns: files changed after this time are new, although the program was not there:
             when the tables of a lost ledger were written.
         clock: of the upload directory's file system, where another one is to be believed.
     """
 
-    def __init__(self, settings: Settings, ledger: FileRecords, on_queued: Callable[[], None],
-                 on_stuck: Callable[[str, FileState, str], None], *,
+    def __init__(self, settings: Settings, ledger: FileRecords, events: FinderEvents, *,
                  new_since_ns: int | None = None, clock: FileClock | None = None) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._on_queued = on_queued
+        self._events = events
         self._selection = Selection(settings)
         clock = clock or FileClock(settings.state_dir, settings.upload_dir)
         self._root = UploadRoot(settings.upload_dir,
                                 settings.upload_dir_given or settings.upload_dir, clock)
         self._lags = Lags(settings.lag_seconds)
-        self.stuck = StuckFiles(ledger, on_stuck)
+        self.stuck = StuckFiles(ledger, events)
         self._is_running = False
         self._knew_files = not ledger.is_new
         self._has_one_clock = new_since_ns is None and clock.can_be_read()
@@ -64,7 +60,7 @@ class Finder:
         settings, selection, ledger = self._settings, self._selection, self._ledger
         self.requests = ScanRequests()
         self.settling = Settling(settings, selection, ledger, self._lags, self._root,
-                                 self.requests, self.stuck, self._on_queued)
+                                 self.requests, self.stuck, self._events)
         self.watcher = Watcher(settings, self)
         comparison = Comparison(
             settings, selection, ledger, self._start_ns, SETTLED_BY_ONE_CLOCK_SECONDS
@@ -112,7 +108,7 @@ class Finder:
         if reason == TOO_LONG:
             self.stuck.refuse(rel_path, reason)
         elif not reason:
-            self.settling.touch(rel_path, kind if is_sure else EventKind.FOUND)
+            self.settling.note(rel_path, kind if is_sure else EventKind.FOUND)
 
     def heard_of_directory(self, rel_path: str) -> None:
         """Have a directory looked into that has just appeared."""
@@ -124,13 +120,13 @@ class Finder:
 
     # What sending tells.
 
-    def touch(self, rel_path: str) -> None:
+    def content_changed(self, rel_path: str) -> None:
         """Say that the content of a path was found to be another."""
-        self.settling.touch(rel_path, EventKind.MODIFIED)
+        self.settling.note(rel_path, EventKind.MODIFIED)
 
-    def touch_again(self, rel_path: str) -> None:
+    def settle_again(self, rel_path: str) -> None:
         """Say that a path changed while it was sent."""
-        self.settling.touch_again(rel_path)
+        self.settling.settle_again(rel_path)
 
     def why_offline(self) -> str:
         """Look, and return why the upload directory cannot be seen; empty where it can."""

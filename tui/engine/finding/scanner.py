@@ -65,7 +65,7 @@ class Scanner(Worker):
         self._stuck = stuck
         self._requests = requests
         self.is_first = self.knew_files = True
-        self._calls = GuardedCalls("scanning", self._answers_again, self.stopping.is_set)
+        self._calls = GuardedCalls("scanning", self._answers_again, self.stopping)
         self._never_read: set[str] = set()
         self._unreadable: dict[str, str] = {}
         self._left_out: tuple[str, ...] = ()
@@ -277,10 +277,10 @@ class Scanner(Worker):
             self._stuck.refuse(rel_path, why)
         changes = self._comparison.compare(batch, is_first=self._is_first_look(batch))
         for rel_path, kind in changes.touched:
-            self._settling.touch(rel_path, kind)
+            self._settling.note(rel_path, kind)
         changes.record(self._ledger)
         if changes.settled:
-            self._settling.on_queued()
+            self._settling.events.files_queued()
         return changes
 
     def _is_first_look(self, batch: Batch) -> bool:

@@ -6,7 +6,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.config.settings import Settings
@@ -14,7 +14,7 @@ from tui.engine.finding.changes import has_other_ctime, is_as_seen, is_as_settle
 from tui.engine.finding.lag import Lags
 from tui.engine.finding.scan_requests import ScanRequests
 from tui.engine.finding.selection import NOT_UTF8, FileRecords, Selection
-from tui.engine.finding.stuck_files import StuckFiles
+from tui.engine.finding.stuck_files import FinderEvents, StuckFiles
 from tui.engine.finding.upload_root import UploadRoot
 from tui.engine.model.files import EventKind, FileState, FileStatus, Observation
 from tui.engine.system.guarded_calls import GuardedCalls, Touching
@@ -72,12 +72,12 @@ class Settling(Worker):
         root: asked before a file is taken for gone, whether the directory is there.
         requests: too much came at once; a scan has to find it again.
         stuck: receives what cannot be sent.
-        on_queued: called after files were queued.
+        events: receives that files were queued.
     """
 
     def __init__(self, settings: Settings, selection: Selection, ledger: FileRecords, lags: Lags,
                  root: UploadRoot, requests: ScanRequests, stuck: StuckFiles,
-                 on_queued: Callable[[], None]) -> None:
+                 events: FinderEvents) -> None:
         super().__init__("settling")
         self._max_settle = settings.max_settle_seconds
         self._selection = selection
@@ -86,9 +86,9 @@ class Settling(Worker):
         self._root = root
         self._requests = requests
         self._stuck = stuck
-        self.on_queued = on_queued
-        self.calls = GuardedCalls("settling", lambda path: self.touch(path, EventKind.FOUND),
-                                  self.stopping.is_set)
+        self.events = events
+        self.calls = GuardedCalls("settling", lambda path: self.note(path, EventKind.FOUND),
+                                  self.stopping)
         self._changed = threading.Condition()
         self._intake: dict[str, _Heard] = {}
         self._settling: dict[str, _Unsettled] = {}
@@ -99,7 +99,7 @@ class Settling(Worker):
 
     # From other threads.
 
-    def touch(self, rel_path: str, kind: EventKind) -> None:
+    def note(self, rel_path: str, kind: EventKind) -> None:
         """Say that something happened to a path; cheap."""
         with self._changed:
             heard = self._intake.get(rel_path)
@@ -128,10 +128,10 @@ class Settling(Worker):
             return self._changed.wait_for(
                 lambda: len(self._intake) < _INTAKE_PATHS // 2, timeout_seconds)
 
-    def touch_again(self, rel_path: str) -> None:
+    def settle_again(self, rel_path: str) -> None:
         """Say that a path changed while it was sent: it may have to rest longer from now on."""
         self._lags.changed_while_sent(rel_path)
-        self.touch(rel_path, EventKind.MODIFIED)
+        self.note(rel_path, EventKind.MODIFIED)
 
     @property
     def n_settling(self) -> int:
@@ -191,7 +191,7 @@ class Settling(Worker):
             if self._selection.why_not_name(rel_path):
                 unwanted.append(rel_path)
             else:
-                self.touch(rel_path, EventKind.FOUND)
+                self.note(rel_path, EventKind.FOUND)
         self._ledger.forget(unwanted)
 
     def _has_work(self) -> bool:
@@ -380,7 +380,7 @@ class Settling(Worker):
             for rel_path in [*unchanged, *(o.rel_path for o in [*queued, *overdue])]:
                 self._settling.pop(rel_path, None)
         if queued or overdue:
-            self.on_queued()
+            self.events.files_queued()
 
     def _end(self, entry: _Unsettled, observation: Observation, unchanged: list[str],
              in_doubt: list[str], queued: list[Observation]) -> None:

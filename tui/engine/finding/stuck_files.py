@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from tui.engine.finding.selection import TOO_LONG, FileRecords
 from tui.engine.model.files import FileState, FileStatus
@@ -15,6 +15,16 @@ logger = logging.getLogger(__name__)
 _MOST_UNSENDABLE = 10_000
 
 
+class FinderEvents(Protocol):
+    """Who receives what becomes of files that are found; on any thread."""
+
+    def files_queued(self) -> None:
+        """Files were queued."""
+
+    def stuck(self, rel_path: str, state: FileState, reason: str) -> None:
+        """A file is held, or has failed."""
+
+
 class StuckFiles:
     """What finding cannot hand on; any thread.
 
@@ -22,20 +32,19 @@ class StuckFiles:
 
     Args:
         ledger: knows what is held.
-        on_stuck: called with a path that is held or has failed, and why.
+        events: receives each path that is held or has failed.
     """
 
-    def __init__(self, ledger: FileRecords,
-                 on_stuck: Callable[[str, FileState, str], None]) -> None:
+    def __init__(self, ledger: FileRecords, events: FinderEvents) -> None:
         self._ledger = ledger
-        self._on_stuck = on_stuck
+        self._events = events
         self._unsendable: dict[str, FileStatus] = {}
         self._lock = threading.Lock()
 
     def hold(self, rel_path: str, reason: str) -> None:
         """Note that a file cannot be looked at just now."""
         self._ledger.record_held(rel_path, reason)
-        self._on_stuck(rel_path, FileState.HELD, reason)
+        self._events.stuck(rel_path, FileState.HELD, reason)
 
     def refuse(self, rel_path: str, reason: str) -> None:
         """Note that a path can never be sent under its name."""
@@ -49,7 +58,7 @@ class StuckFiles:
         if n_before == _MOST_UNSENDABLE:
             logger.warning("more than %d files cannot be uploaded; no more of them are named",
                            _MOST_UNSENDABLE)
-        self._on_stuck(rel_path, FileState.FAILED, reason)
+        self._events.stuck(rel_path, FileState.FAILED, reason)
 
     def forget_others(self, still_there: set[str]) -> None:
         """Forget paths that a whole scan did not see any more."""

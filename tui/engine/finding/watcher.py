@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -64,11 +64,9 @@ class Listener(Protocol):
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, root: Path, heard: Callable[[str, EventKind], None],
-                 heard_of_directory: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, watcher: Watcher) -> None:
         self._root = os.path.join(root, "")  # noqa: PTH118 (a prefix, with its separator)
-        self._heard = heard
-        self._heard_of_directory = heard_of_directory
+        self._watcher = watcher
 
     def _relative(self, path: bytes | str) -> str:
         """Return a path as the ledger writes it; empty for one that is not below the root."""
@@ -80,9 +78,9 @@ class _Handler(FileSystemEventHandler):
     def _tell(self, path: bytes | str, kind: EventKind, is_directory: bool) -> None:
         rel_path = self._relative(path)
         if rel_path and is_directory:
-            self._heard_of_directory(rel_path)
+            self._watcher.note_directory(rel_path)
         elif rel_path:
-            self._heard(rel_path, kind)
+            self._watcher.note(rel_path, kind)
 
     def on_created(self, event: FileSystemEvent) -> None:
         self._tell(event.src_path, EventKind.CREATED, event.is_directory)
@@ -103,14 +101,14 @@ class _Handler(FileSystemEventHandler):
 class _OverflowHandler(logging.Handler):
     """Watchdog drops events when the kernel's or its own queue is full, and only logs that."""
 
-    def __init__(self, on_overflow: Callable[[], None]) -> None:
+    def __init__(self, watcher: Watcher) -> None:
         super().__init__(logging.WARNING)
-        self._on_overflow = on_overflow
+        self._watcher = watcher
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage().lower()
         if "overflow" in text or "queue" in text:
-            self._on_overflow()
+            self._watcher.overflowed()
 
 
 class Watcher:
@@ -124,7 +122,7 @@ class Watcher:
     def __init__(self, settings: Settings, listener: Listener) -> None:
         self._root = settings.upload_dir
         self._listener = listener
-        self._overflows = _OverflowHandler(self._overflowed)
+        self._overflows = _OverflowHandler(self)
         self._kind = file_system_kind(self._root)
         self.is_polling = settings.use_polling_observer or not delivers_events(self._kind)
         if self.is_polling and not settings.use_polling_observer:
@@ -178,8 +176,8 @@ class Watcher:
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
             self._observing = observe(
-                self._root, _Handler(self._root, self.note, self._listener.heard_of_directory),
-                EVENT_TYPES, self.poll_seconds if self.is_polling else None)
+                self._root, _Handler(self._root, self), EVENT_TYPES,
+                self.poll_seconds if self.is_polling else None)
         except CannotObserveError as error:
             remedy = f"; {error.remedy}" if error.remedy else ""
             self._cannot_watch(f"the directory cannot be watched ({error.what}): only scans find "
@@ -223,7 +221,12 @@ class Watcher:
             return kind is not EventKind.CREATED
         return kind is not EventKind.MODIFIED or sys.platform == "linux"
 
-    def _overflowed(self) -> None:
+    def note_directory(self, rel_path: str) -> None:
+        """Note that a directory has appeared."""
+        self._listener.heard_of_directory(rel_path)
+
+    def overflowed(self) -> None:
+        """Note that events were dropped."""
         now, last = time.monotonic(), self._last_overflow
         self._last_overflow = now
         if now - last > _ONE_OVERFLOW_SECONDS:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import Outcome, OutcomeKind, VersionState
@@ -50,31 +51,39 @@ class Recorded:
     has_more_queued: bool
 
 
+class OutcomeSource(Protocol):
+    """Where the sending side puts what is to be recorded."""
+
+    @property
+    def news(self) -> threading.Event:
+        """Set where a commit is wanted before the period is over."""
+
+    def take(self) -> list[Outcome]:
+        """Return what happened since the last call."""
+
+
 class Recorder(Worker):
     """Commits what happened since the last time.
 
     Args:
         ledger: where it goes.
-        take_outcomes: returns what happened since it was called last.
+        outcomes: what happened to versions, and what asks for a commit before the period is over.
         on_recorded: called with what is durable now; None where the disk refused it.
-        news: set by whoever wants a commit before the period is over.
         pace: how often.
     """
 
-    def __init__(self, ledger: Ledger, take_outcomes: Callable[[], list[Outcome]],
-                 on_recorded: Callable[[Recorded | None], None], news: threading.Event,
-                 pace: Pace = Pace()) -> None:
+    def __init__(self, ledger: Ledger, outcomes: OutcomeSource,
+                 on_recorded: Callable[[Recorded | None], None], pace: Pace = Pace()) -> None:
         super().__init__("recording")
         self._ledger = ledger
         self._database = ledger.database
-        self._take_outcomes = take_outcomes
+        self._outcomes = outcomes
         self._on_recorded = on_recorded
-        self._news = news
         self._pace = pace
         self._one_at_a_time = threading.Lock()
         self._commit_seconds = 0.0
         self._unreported: list[Outcome] = []
-        self._has_more_in_line = False
+        self._has_more_queued = False
         self._next_look = 0.0
         self._n_mended = 0
 
@@ -83,13 +92,13 @@ class Recorder(Worker):
         pace = self._pace
         while not self.stopping.is_set():
             began = time.monotonic()
-            is_asked = self._news.wait(pace.period_seconds)
+            is_asked = self._outcomes.news.wait(pace.period_seconds)
             if is_asked:
                 until = min(rests_until, began + pace.period_seconds)
                 self.stopping.wait(max(0.0, until - time.monotonic()))
             if self.stopping.is_set():
                 return
-            self._news.clear()
+            self._outcomes.news.clear()
             if not self.record_now():
                 self.stopping.wait(pace.longest_period_seconds)
             elif is_asked:
@@ -98,12 +107,12 @@ class Recorder(Worker):
 
     def stop(self) -> None:
         super().stop()
-        self._news.set()
+        self._outcomes.news.set()
 
     def record_now(self) -> bool:
         """Commit everything that is known now; return whether the disk took it."""
         with self._one_at_a_time:
-            self._write(self._take_outcomes())
+            self._write(self._outcomes.take())
             self._look_at_held()
             self._ledger.files.refresh_counts()
             began = time.monotonic()
@@ -116,8 +125,8 @@ class Recorder(Worker):
             self._commit_seconds = time.monotonic() - began
             n_mended, self._n_mended = self._n_mended, self._database.n_mended
             recorded = Recorded(tuple(self._unreported),
-                                self._has_more_in_line or n_mended != self._n_mended)
-            self._unreported, self._has_more_in_line = [], False
+                                self._has_more_queued or n_mended != self._n_mended)
+            self._unreported, self._has_more_queued = [], False
             self._on_recorded(recorded)
             return True
 
@@ -159,4 +168,4 @@ class Recorder(Worker):
         # While the ledger cannot be written they would be found due again and again.
         if now >= self._next_look and not self._database.problem:
             self._next_look = now + _LOOK_AT_HELD_SECONDS
-            self._has_more_in_line |= self._ledger.files.put_back_due() > 0
+            self._has_more_queued |= self._ledger.files.put_back_due() > 0

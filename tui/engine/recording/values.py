@@ -33,7 +33,8 @@ def _is_null_or(condition: str, name: str) -> str:
     return f"({name} IS NULL OR {condition})"
 
 
-_FILES = (
+#: What holds for every row, as SQL.
+FILE_CONDITIONS = (
     _is_number("state", min(FileState), max(FileState)), _is_number("n_bytes", 0),
     _is_number("mtime_ns"), _is_number("inode"), _is_number("position", 0),
     _is_number("must_send", 0, 1), _is_number("n_attempts", 0), _is_number("ctime_ns"),
@@ -46,7 +47,7 @@ _FILES = (
     _is_null_or(f"rest_state IN ({FileState.LEFT_ALONE:d}, {FileState.UPLOADED:d}) "
                 "AND rest_n_bytes IS NOT NULL AND rest_mtime_ns IS NOT NULL", "rest_state"),
 )
-_VERSIONS = (
+VERSION_CONDITIONS = (
     _is_number("state", min(VersionState), max(VersionState)), _is_number("file_id"),
     _is_number("n_bytes", 0), _is_number("mtime_ns"), _is_number("inode"),
     _is_number("chunk_size", 1, _MOST_CHUNK_BYTES),
@@ -75,8 +76,8 @@ def why_incredible(connection: sqlite3.Connection, *, is_clean: bool) -> str:
     (n_files,) = connection.execute("SELECT max(file_id) FROM files").fetchone()
     is_partial = is_clean and isinstance(n_files, int) and n_files > _MOST_FILES_EACH_TIME
     for table, key, unfinished, conditions in (
-            ("files", "file_id", UNFINISHED, _FILES),
-            ("versions", "version_id", f"state = {VersionState.BEGUN:d}", _VERSIONS)):
+            ("files", "file_id", UNFINISHED, FILE_CONDITIONS),
+            ("versions", "version_id", f"state = {VersionState.BEGUN:d}", VERSION_CONDITIONS)):
         # A comparison with NULL is neither true nor false.
         row = connection.execute(
             f"SELECT {key} FROM {table} WHERE {f'{unfinished} AND ' if is_partial else ''}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError
+
+from tui.config.redaction import Redaction
 
 
 class Cure(enum.Enum):
@@ -104,7 +106,7 @@ def judge(code: int) -> Treatment:
     return Treatment(Cure.AGAIN, may_have_arrived=code in _AMBIGUOUS, asks_for_check=asks_for_check)
 
 
-def principal_of(config: Mapping[str, object], redact: Callable[[str], str]) -> str:
+def principal_of(config: Mapping[str, object], redact: Redaction) -> str:
     """Return as whom the client speaks to the cluster, as ACLs name it; never a secret."""
     name = str(config.get("sasl.username") or "")
     if name and redact(name) != name:

@@ -10,13 +10,14 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tui.config.producer_config import message_max_bytes
+from tui.config.redaction import Redaction
 from tui.config.settings import PeriodicMessages
 from tui.engine.model.snapshot import PeriodicStatus
 from tui.engine.sending.cluster import addresses
@@ -48,7 +49,7 @@ class PeriodicSender(Worker):
     """
 
     def __init__(self, name: str, settings: PeriodicMessages, suffix: str,
-                 redact: Callable[[str], str], clients: ProducerPool,
+                 redact: Redaction, clients: ProducerPool,
                  after: PeriodicSender | None = None) -> None:
         super().__init__(name)
         self._settings = settings
@@ -165,7 +166,7 @@ class HeartbeatSender(PeriodicSender):
     """
 
     def __init__(self, settings: PeriodicMessages, traffic: ThroughputMeter,
-                 redact: Callable[[str], str], clients: ProducerPool,
+                 redact: Redaction, clients: ProducerPool,
                  after: HeartbeatSender | None = None) -> None:
         super().__init__("heartbeats", settings, "heartbeat", redact, clients, after)
         self._traffic = traffic
@@ -206,7 +207,7 @@ class LogMessageSender(PeriodicSender):
         redact, clients, after: see :class:`PeriodicSender`.
     """
 
-    def __init__(self, settings: PeriodicMessages, lines: Lines, redact: Callable[[str], str],
+    def __init__(self, settings: PeriodicMessages, lines: Lines, redact: Redaction,
                  clients: ProducerPool,
                  after: LogMessageSender | None = None) -> None:
         super().__init__("log messages", settings, "log", redact, clients, after)

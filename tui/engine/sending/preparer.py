@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,6 +63,19 @@ class UploadRecords(Protocol):
         """Return whether a file is the ledger itself, which must not be opened."""
 
 
+class SourceEvents(Protocol):
+    """Who receives what is wrong with files that were queued; on any thread."""
+
+    def settle_again(self, file: WaitingFile) -> None:
+        """The file changed while it was read: it has to settle again."""
+
+    def stuck(self, rel_path: str, state: FileState, reason: str) -> None:
+        """A file is held, or has failed."""
+
+    def why_offline(self) -> str:
+        """Look whether the upload directory can be seen; return an empty text where it can."""
+
+
 @dataclass(frozen=True, slots=True)
 class UploadContext:
     """What all uploading workers share.
@@ -70,9 +84,7 @@ class UploadContext:
         settings: the program's.
         producer: takes the chunks; it has the connection and the queue.
         ledger: knows the files and their versions.
-        touch_again: called with a file that changed while it was read: it has to settle again.
-        why_offline: looks whether the upload directory can be seen; empty where it can.
-        on_stuck: called with a path that is held or has failed, and why.
+        events: receives what becomes of files that cannot be sent as they were queued.
         begun_here: numbers of the versions begun by this process.
         hashing: the large files that are just being hashed, by path.
     """
@@ -80,9 +92,7 @@ class UploadContext:
     settings: Settings
     producer: ChunkProducer
     ledger: UploadRecords
-    touch_again: Callable[[WaitingFile], None]
-    why_offline: Callable[[], str]
-    on_stuck: Callable[[str, FileState, str], None]
+    events: SourceEvents
     begun_here: set[int] = field(default_factory=set)
     hashing: dict[str, Source] = field(default_factory=dict)
 
@@ -92,12 +102,12 @@ class Preparer:
 
     Args:
         context: what it works with.
-        is_stopping: asked between slices of a large file.
+        stopping: set where it is to end, between slices of a large file.
     """
 
-    def __init__(self, context: UploadContext, is_stopping: Callable[[], bool]) -> None:
+    def __init__(self, context: UploadContext, stopping: threading.Event) -> None:
         self._context = context
-        self._is_stopping = is_stopping
+        self._stopping = stopping
         self.n_slices_read = 0  #: grows while a file is hashed: a sign of life
 
     def history(self, file: WaitingFile) -> list[PastVersion]:
@@ -158,7 +168,7 @@ class Preparer:
         def must_stop() -> bool:
             touching(source.rel_path)
             self.n_slices_read += 1
-            return self._is_stopping()
+            return self._stopping.is_set()
 
         self._context.hashing[source.rel_path] = source
         try:

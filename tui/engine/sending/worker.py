@@ -44,8 +44,8 @@ class UploadWorker(Worker):
         super().__init__(f"uploading-{number}")
         self._number = number
         self._context = context
-        self._calls = GuardedCalls(self.name, self._answers_again, self.stopping.is_set)
-        self._preparer = Preparer(context, self.stopping.is_set)
+        self._calls = GuardedCalls(self.name, self._answers_again, self.stopping)
+        self._preparer = Preparer(context, self.stopping)
         self._ahead = ReadAhead(self._calls)
 
     @property
@@ -166,7 +166,7 @@ class UploadWorker(Worker):
         return transfer
 
     def _not_prepared(self, file: WaitingFile, error: SourceError) -> None:
-        if isinstance(error, SourceGoneError) and (why := self._context.why_offline()):
+        if isinstance(error, SourceGoneError) and (why := self._context.events.why_offline()):
             error = SourceUnreadableError(why, where=file.rel_path)
         if isinstance(error, SourceGoneError):
             logger.info("%s is no longer there: nothing is sent", file.rel_path)
@@ -175,14 +175,14 @@ class UploadWorker(Worker):
         elif isinstance(error, SourceChangedError):
             now = self._context.ledger.files.waiting(file.rel_path)
             if now is not None and now.position == file.position:
-                self._context.touch_again(file)  # else the newer one is queued already
+                self._context.events.settle_again(file)  # else the newer one is queued already
         else:
             can_cure_itself = isinstance(error, SourceUnreadableError)
             state = FileState.HELD if can_cure_itself else FileState.FAILED
             again = FILE_BACK_OFF.seconds(file.n_attempts) if can_cure_itself else None
             self._context.ledger.files.set_unsent(file, state, f"{error.what}. {error.remedy}",
                                                   again)
-            self._context.on_stuck(file.rel_path, state, error.what)
+            self._context.events.stuck(file.rel_path, state, error.what)
         self._context.producer.queue.release([file.rel_path])
 
     # Sending.

@@ -38,16 +38,16 @@ class GuardedCalls:
     Args:
         name: of the thread.
         on_return: called with a path that hung, once its call has come back after all.
-        is_stopping: whether its owner has been asked to end, and so is less patient.
+        stopping: set where its owner has been asked to end, and so is less patient.
         patience_seconds: how long a call may stay with one path; a common time by default.
     """
 
     def __init__(self, name: str, on_return: Callable[[str], None],
-                 is_stopping: Callable[[], bool] = lambda: False,
+                 stopping: threading.Event | None = None,
                  patience_seconds: float | None = None) -> None:
         self._name = name
         self._on_return = on_return
-        self._is_stopping = is_stopping
+        self._stopping = stopping or threading.Event()
         self._patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._worker: _Worker | None = None
         self._left_behind: list[_Worker] = []
@@ -97,7 +97,7 @@ class GuardedCalls:
         worker = self._worker
         assert worker is not None
         while not worker.done.wait(min(_LOOK_SECONDS, self._patience / 4)):
-            patience = min(self._patience, _LAST_PATIENCE_SECONDS) if self._is_stopping() \
+            patience = min(self._patience, _LAST_PATIENCE_SECONDS) if self._stopping.is_set() \
                 else self._patience
             if time.monotonic() - worker.since > patience:
                 break
