@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import ormsgpack
+import msgspec
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
@@ -147,7 +147,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Received]:
 
 def parse(message: Received) -> Chunk:
     """Take a message apart, checking its key and the chunk's own hash."""
-    fields = ormsgpack.unpackb(message.value)
+    fields = msgspec.msgpack.decode(message.value)
     assert len(fields) in (9, 10)
     name, file_hash, chunk_hash, offset, index, n_chunks, parent, append, data = fields[:9]
     assert append == ""

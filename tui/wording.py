@@ -145,7 +145,9 @@ def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str
         *(_row("", f"{files(counts.in_doubt)} to be read again, to see whether the content "
                "changed") if counts.in_doubt else ()),
         *_row("sent", f"{count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
-              f"acknowledged; {size(traffic.n_bytes_in_flight)} on the way"),
+              f"acknowledged"),
+        *_row("in flight", f"{size(traffic.n_bytes_in_flight)} of "
+              f"{size(traffic.in_flight_limit_bytes)}, at most {size(traffic.queue_max_bytes)}"),
         *_row("rate", f"{rate(traffic.bytes_per_second)} now, "
               f"{rate(traffic.peak_bytes_per_second)} at most"),
         *_row("backlog", size(traffic.n_bytes_waiting) + left),

@@ -94,8 +94,8 @@ def test_totals_of_millions_do_not_touch() -> None:
 
 # In flight.
 
-@pytest.mark.parametrize("words", ["212 MB", "12,939 chunks", "42 % of 500 MB", "34.3 GB to send",
-                                   "2 min 41 s left"])
+@pytest.mark.parametrize("words", ["28.4 MB", "1,733 chunks", "of 32.4 MB, at most 500 MB",
+                                   "34.3 GB to send", "2 min 41 s left"])
 def test_in_flight_is_shown_against_its_limit_with_the_time_left(words: str) -> None:
     assert words in shown(draw(InFlight, fakes.busy()))
 

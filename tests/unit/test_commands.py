@@ -105,7 +105,7 @@ def enormous() -> Snapshot:
     return replace(
         fakes.broker_down(), uploading=rows, problems=("z " * 2000,) * 1000,
         counts=Counts(n, n, n, n, n, n, n, n),
-        traffic=Traffic(n, n, n, n, n, n, 1e15, 1e15, 1e9, (), 1e12),
+        traffic=Traffic(n, n, n, n, n, n, n, 1e15, 1e3, 1e15, 1e15, 1e9, (), 1e12),
         broker=replace(fakes.broker_down().broker, address="h" * 300, reason="w " * 2000))
 
 

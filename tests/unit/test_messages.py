@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-import ormsgpack
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ def test_golden_messages_are_reproduced(path: str, tmp_path: Path) -> None:
 
 def test_an_empty_file_is_one_message_with_one_empty_chunk() -> None:
     (key, value), = messages_of(b"", "a.txt", 16384, 1.5)
-    fields = ormsgpack.unpackb(value)
+    fields = msgspec.msgpack.decode(value)
     assert key == b"_a.txt_chunk_1_of_1"
     assert fields[2] == hashlib.sha512(b"").digest()
     assert fields[3:6] == [0, 1, 1]
@@ -50,7 +50,7 @@ def test_an_empty_file_is_one_message_with_one_empty_chunk() -> None:
 def test_nine_fields_leave_out_the_modification_time() -> None:
     (_, ten), = messages_of(b"x", "d/a", 16, 2.25)
     (_, nine), = messages_of(b"x", "d/a", 16, 2.25, n_fields=9)
-    assert ormsgpack.unpackb(ten) == [*ormsgpack.unpackb(nine), 2.25]
+    assert msgspec.msgpack.decode(ten) == [*msgspec.msgpack.decode(nine), 2.25]
 
 
 @given(content=st.binary(max_size=5000), power=st.integers(0, 14),
@@ -62,4 +62,4 @@ def test_any_content_under_any_name_is_rebuilt(content: bytes, power: int,
     made = messages_of(content, rel_path, 1 << power, 0.0)
     received = [Received(k, v, 0, i) for i, (k, v) in enumerate(reversed(made))]
     assert rebuild(received) == {rel_path: [content]}
-    assert all(len(ormsgpack.unpackb(v)[8]) == 1 << power for _, v in made[:-1])
+    assert all(len(msgspec.msgpack.decode(v)[8]) == 1 << power for _, v in made[:-1])

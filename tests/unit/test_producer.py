@@ -37,7 +37,7 @@ class Bench:
         settings = settings_for(directory / "upload", directory / "state", **changes)
         self.connection = Connection()
         self.in_flight = InFlightLimit(10**6, self.connection)
-        self.queue = UploadQueue(NoFiles(), 2, 10**6, self.connection)
+        self.queue = UploadQueue(NoFiles(), 2, self.in_flight, self.connection)
         self.thread = ChunkProducer(settings, self.connection, self.in_flight, self.queue,
                                     logging.getLogger("tui.kafka"))
 
@@ -57,8 +57,9 @@ class Bench:
 class NoFiles:
     """A line in which nothing waits."""
 
-    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
-        return []
+    def next_of_size(self, after_position: int, n_rows: int, least_bytes: int,
+                     most_bytes: int) -> tuple[list[WaitingFile], int]:
+        return [], 0
 
 
 @pytest.fixture
@@ -78,8 +79,7 @@ def transfer_of(content: bytes = CONTENT, chunk_size: int = 10, **changes: Any) 
 
 
 def produce(bench: Bench, transfer: Transfer, *indexes: int) -> list[bool]:
-    size = transfer.version.chunk_size
-    return [bench.thread.produce(transfer, i, CONTENT[i * size:(i + 1) * size]) for i in indexes]
+    return [bool(bench.thread.produce(transfer, [i], CONTENT, 0)) for i in indexes]
 
 
 def test_nothing_is_produced_before_the_cluster_was_checked(bench: Bench) -> None:
@@ -146,7 +146,7 @@ def test_a_short_last_chunk_waits_until_the_broker_takes_full_ones(bench: Bench)
     assert produce(bench, transfer, 0, 1) == [True, True]
     transfer.reject("too large", 60.0)
     transfer.reject("too large", 60.0)
-    assert bench.thread.produce(transfer, 2, CONTENT[20:25]) is False
+    assert produce(bench, transfer, 2) == [False]
     assert not transfer.may_be_on_topic
 
 
@@ -184,17 +184,14 @@ def test_a_short_last_chunk_goes_as_soon_as_one_of_full_length_is_accepted(bench
     bench.verify()
     transfer = transfer_of(chunk_size=30)
 
-    def produce(index: int) -> bool:
-        return bench.thread.produce(transfer, index, CONTENT[30 * index:30 * index + 30])
-
-    assert all(produce(index) for index in range(3))
+    assert produce(bench, transfer, 0, 1, 2) == [True] * 3
     with ThreadPoolExecutor() as pool:
-        last = pool.submit(produce, 3)
+        last = pool.submit(produce, bench, transfer, 3)
         wait_until(lambda: bench.in_flight.n_waiting or last.done(), "the last one waits")
         assert not last.done()
         transfer.acknowledge(1, 0, 7)  # nobody polls: the others stay on their way
-        bench.in_flight.leave(30)
-        assert last.result(60)
+        bench.in_flight.leave({0: (30, 1)})
+        assert last.result(60) == [True]
     assert transfer.n_in_flight == 3
 
 
@@ -236,14 +233,14 @@ def test_a_chunk_whose_version_ended_while_it_waited_for_room_is_not_produced(
     bench.in_flight.max_bytes = 30
     transfer = transfer_of(chunk_size=30)
     bench.begin(transfer)
-    assert bench.thread.produce(transfer, 0, CONTENT[:30])
+    assert produce(bench, transfer, 0) == [True]
     with ThreadPoolExecutor() as pool:
-        second = pool.submit(bench.thread.produce, transfer, 1, CONTENT[30:60])
+        second = pool.submit(produce, bench, transfer, 1)
         wait_until(lambda: bench.in_flight.n_waiting, "the second one waits for room")
         transfer.reject("the topic does not take it", None)
         assert transfer.is_over
-        bench.in_flight.leave(30)
-        assert second.result(60) is False
+        bench.in_flight.leave({0: (30, 1)})
+        assert second.result(60) == [False]
     assert (transfer.n_in_flight, bench.in_flight.n_bytes) == (0, 0)
 
 

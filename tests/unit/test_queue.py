@@ -10,6 +10,7 @@ import pytest
 from tests.builders import version_of
 from tui.engine.model.files import WaitingFile
 from tui.engine.sending.connection import Connection, Obstacle
+from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.sending.transfer import Transfer
@@ -21,8 +22,12 @@ class ListedFiles:
     def __init__(self, *files: WaitingFile) -> None:
         self.files = list(files)
 
-    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
-        return [f for f in self.files if f.position > after_position][:n_rows]
+    def next_of_size(self, after_position: int, n_rows: int, least_bytes: int,
+                     most_bytes: int) -> tuple[list[WaitingFile], int]:
+        found = [f for f in self.files if f.position > after_position
+                 and least_bytes <= f.n_bytes <= most_bytes][:n_rows]
+        last = max((f.position for f in self.files), default=0)
+        return found, found[-1].position if len(found) == n_rows else last
 
 
 def waiting(position: int, rel_path: str = "a", n_bytes: int = 10) -> WaitingFile:
@@ -35,6 +40,13 @@ def verified() -> Connection:
     return connection
 
 
+def queue_on(line: ListedFiles, connection: Connection | None = None,
+             max_bytes: int = 10**6) -> UploadQueue:
+    """Return the queue of two workers on a line."""
+    connection = connection or verified()
+    return UploadQueue(line, 2, InFlightLimit(max_bytes, connection), connection)
+
+
 def take(queue: UploadQueue, timeout_seconds: float = 0.1,
          taker: int = 1) -> list[WaitingFile]:
     work = queue.take(taker, timeout_seconds)
@@ -43,7 +55,7 @@ def take(queue: UploadQueue, timeout_seconds: float = 0.1,
 
 def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> None:
     line = ListedFiles(waiting(1))
-    queue = UploadQueue(line, 2, 10**6, verified())
+    queue = queue_on(line)
     first, = take(queue)
     line.files.append(waiting(2))
     queue.wake()
@@ -55,7 +67,7 @@ def test_a_second_version_waits_for_the_first_and_asks_the_ledger_again() -> Non
 
 
 def test_a_row_read_together_with_an_older_one_of_its_path_is_stale() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2)), 2, 10**6, verified())
+    queue = queue_on(ListedFiles(waiting(1), waiting(2)))
     first, = take(queue)
     queue.release(["a"])
     second, = take(queue)
@@ -69,16 +81,17 @@ class SlowLine(ListedFiles):
         super().__init__(*files)
         self.is_asked, self.may_answer = threading.Event(), threading.Event()
 
-    def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
-        rows = super().next_in_line(after_position, n_rows)
+    def next_of_size(self, after_position: int, n_rows: int, least_bytes: int,
+                     most_bytes: int) -> tuple[list[WaitingFile], int]:
+        found = super().next_of_size(after_position, n_rows, least_bytes, most_bytes)
         self.is_asked.set()
         assert self.may_answer.wait(60)
-        return rows
+        return found
 
 
 def test_what_is_released_while_the_line_is_read_is_read_again() -> None:
     line = SlowLine(waiting(1))
-    queue = UploadQueue(line, 2, 10**6, verified())
+    queue = queue_on(line)
     line.may_answer.set()
     take(queue)
     line.may_answer.clear()
@@ -105,6 +118,7 @@ def test_small_files_are_one_thread_s_work_unless_it_takes_long(
 
         mine = take(queue, 0)
         assert len(mine) == 64
+        assert [file.rel_path for file in other()] == ["large"]
         assert other() == []
         now += 1.0
         assert len(other()) == 64  # the first one waits for a disk, as it seems
@@ -114,11 +128,10 @@ def test_small_files_are_one_thread_s_work_unless_it_takes_long(
         assert len(take(queue, 0)) == 64
         now += 1.0
         assert len(other()) == 43
-        assert [file.rel_path for file in take(queue, 0)] == ["large"]
 
 
 def test_versions_count_as_uploading_until_they_have_ended() -> None:
-    queue = UploadQueue(ListedFiles(waiting(1), waiting(2, "b")), 2, 10**6, verified())
+    queue = queue_on(ListedFiles(waiting(1), waiting(2, "b")))
     for file in take(queue):
         version = version_of(b"x", file.rel_path, 10, 0.0)
         queue.begin([Transfer(version, file, MessageMaker(version), data=b"x")])
@@ -130,7 +143,7 @@ def test_versions_count_as_uploading_until_they_have_ended() -> None:
 
 def queue_of(*files: WaitingFile, max_bytes: int = 10**6) -> tuple[UploadQueue, Connection]:
     connection = verified()
-    return UploadQueue(ListedFiles(*files), 2, max_bytes, connection), connection
+    return queue_on(ListedFiles(*files), connection, max_bytes), connection
 
 
 def test_a_pause_stops_handing_out_at_once() -> None:
@@ -183,6 +196,19 @@ def test_large_files_do_not_keep_small_ones_waiting() -> None:
     while batch := take(queue):
         names |= {file.rel_path for file in batch}
     assert "small" in names
+
+
+def test_a_small_file_is_seen_past_thousands_of_large_ones() -> None:
+    large = [waiting(i, f"large{i}", 10**9) for i in range(1, 5001)]
+    queue, _ = queue_of(*large, waiting(5001, "small", 1))
+    assert queue.take(3, 1.0, only_small=True) == [waiting(5001, "small", 1)]
+
+
+def test_who_takes_small_files_only_gets_no_large_one() -> None:
+    queue, _ = queue_of(waiting(1, "large", 10**9), waiting(2, "small", 1))
+    assert queue.take(3, 1.0, only_small=True) == [waiting(2, "small", 1)]
+    assert queue.take(3, 0.0, only_small=True) is None
+    assert [file.rel_path for file in take(queue)] == ["large"]
 
 
 def test_while_everything_is_refused_one_version_goes_an_interval(

@@ -78,7 +78,7 @@ def producer_properties(config: ConfigFile) -> tuple[Properties, list[str]]:
     properties.setdefault("client.id", "DataFileUploadDirectory")
     # A few milliseconds let the batches of several files share a request.
     if "queue.buffering.max.ms" not in properties:
-        properties.setdefault("linger.ms", 5)
+        properties.setdefault("linger.ms", 10)
     check_properties(config, properties, origin)
     return properties, warnings
 

@@ -68,11 +68,10 @@ class Pipeline:
         self.ledger = ledger
         client_logger = logging.getLogger("tui.kafka")
         self.connection = Connection()
-        self.queue = UploadQueue(ledger.files, settings.n_threads, settings.queue_max_bytes,
-                                 self.connection)
-        self.producer = ChunkProducer(
-            settings, self.connection, InFlightLimit(settings.queue_max_bytes, self.connection),
-            self.queue, client_logger)
+        in_flight = InFlightLimit(settings.queue_max_bytes, self.connection)
+        self.queue = UploadQueue(ledger.files, settings.n_threads, in_flight, self.connection)
+        self.producer = ChunkProducer(settings, self.connection, in_flight, self.queue,
+                                      client_logger)
         self._cluster_check = ClusterCheck(settings, self.producer, ledger, self, client_logger)
         self.announcer = Announcer(program.notify)
         self.finder = Finder(settings, ledger.files, self, new_since_ns=new_since_ns)
@@ -105,10 +104,11 @@ class Pipeline:
         context = UploadContext(self._settings, self.producer, self.ledger, self)
 
         def maker(number: int) -> Callable[[UploadWorker | None], UploadWorker]:
-            return lambda _dead: UploadWorker(number, context)
+            return lambda _dead: UploadWorker(number, context, only_small=number > n_threads)
 
+        n_threads = self._settings.n_threads
         self._uploading = [RenewedWorker[UploadWorker](maker(number + 1))
-                           for number in range(self._settings.n_threads)]
+                           for number in range(n_threads + 1)]
         return context.hashing
 
     # Life.

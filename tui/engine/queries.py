@@ -99,7 +99,9 @@ class Queries:
         return Traffic(
             n_bytes_sent=meter.n_bytes, n_chunks_sent=meter.n_chunks, n_bytes_waiting=n_left,
             n_bytes_in_flight=in_flight.n_bytes, n_chunks_in_flight=in_flight.n_messages,
-            queue_max_bytes=in_flight.max_bytes, bytes_per_second=rate,
+            in_flight_limit_bytes=in_flight.limit_bytes, queue_max_bytes=in_flight.max_bytes,
+            line_bytes_per_second=in_flight.line.bytes_per_second,
+            round_trip_seconds=in_flight.line.round_trip_seconds, bytes_per_second=rate,
             peak_bytes_per_second=meter.peak_bytes_per_second,
             files_per_second=files_per_second, history=history,
             seconds_left=n_left / rate if rate > 0 and n_left else None)

@@ -1,4 +1,4 @@
-"""What is on its way to the broker, against the limit, and what still waits behind it."""
+"""What is on its way to the broker, against its limit, and what still waits behind it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class InFlight(Pane):
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show the internal queue and the backlog."""
         traffic = view.snapshot.traffic
-        limit = max(1, traffic.queue_max_bytes)
-        words = f" {wording.percent(traffic.n_bytes_in_flight, limit)} of {wording.size(limit)}"
-        if len(words) > width - 8:
-            words = f" {wording.percent(traffic.n_bytes_in_flight, limit)}"
+        limit = max(1, traffic.in_flight_limit_bytes)
+        words = f" of {wording.size(limit)}"
+        bound = f", at most {wording.size(traffic.queue_max_bytes)}"
+        if len(words) + len(bound) <= width - 8:
+            words += bound
         left = "" if traffic.seconds_left is None else \
             f", {wording.duration(traffic.seconds_left)} left"
         backlog = f"{wording.size(traffic.n_bytes_waiting)} to send{left}" \
@@ -32,9 +33,9 @@ class InFlight(Pane):
         first: Line = [(in_flight, "bold"), (gap + chunks, "$quiet")]
         if cells([backlog]) > width:
             backlog = backlog.replace(" to send", "").replace(" left", "")
+        share = min(1.0, traffic.n_bytes_in_flight / limit)
         style = "" if traffic.n_bytes_waiting else "$quiet"
         return Drawing((
             first,
-            [*bar(traffic.n_bytes_in_flight / limit, max(4, width - len(words)), "$accent"),
-             words],
+            [*bar(share, max(4, width - len(words)), "$accent"), words],
             [(shorten(backlog, width, cut_end=True), style)]))

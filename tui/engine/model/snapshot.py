@@ -60,7 +60,10 @@ class Traffic:
         n_bytes_waiting: of files waiting, and what uploading files have left.
         n_bytes_in_flight: produced and not acknowledged.
         n_chunks_in_flight: produced and not acknowledged.
-        queue_max_bytes: the bound on ``n_bytes_in_flight``.
+        in_flight_limit_bytes: so many may be in flight just now; it follows the line.
+        queue_max_bytes: and never more than these, as the user bounds it.
+        line_bytes_per_second: what the line carries; 0 while not known.
+        round_trip_seconds: from producing to acknowledgement without waiting; 0 while not known.
         bytes_per_second: now. peak_bytes_per_second: highest so far.
         files_per_second: now.
         history: acknowledged bytes in each of the last 60 seconds, oldest first.
@@ -72,7 +75,10 @@ class Traffic:
     n_bytes_waiting: int = 0
     n_bytes_in_flight: int = 0
     n_chunks_in_flight: int = 0
+    in_flight_limit_bytes: int = 0
     queue_max_bytes: int = 0
+    line_bytes_per_second: float = 0.0
+    round_trip_seconds: float = 0.0
     bytes_per_second: float = 0.0
     peak_bytes_per_second: float = 0.0
     files_per_second: float = 0.0

@@ -264,6 +264,30 @@ class FileRows:
             "ORDER BY position LIMIT ?", (after_position, n_rows))
         return [_waiting(row) for row in rows]
 
+    def next_of_size(self, after_position: int, n_rows: int, least_bytes: int,
+                     most_bytes: int) -> tuple[list[WaitingFile], int]:
+        """Return waiting files of some sizes behind a place in the queue, in order.
+
+        Args:
+            after_position: the place.
+            n_rows: of them, at most.
+            least_bytes, most_bytes: their sizes.
+
+        Returns:
+            The files, and the place up to which there are no others of these sizes.
+        """
+        with self._database.together():
+            # As the table has it: a place may be given to a row that the disk has refused so far.
+            (last,), = self._database.query(
+                f"SELECT max(position) FROM files WHERE {_IS_WAITING} AND {UNFINISHED}")
+            rows = self._database.query(
+                f"SELECT {_LINE} FROM files WHERE {_IS_WAITING} AND {UNFINISHED} "
+                "AND position > ? AND n_bytes BETWEEN ? AND ? ORDER BY position LIMIT ?",
+                (after_position, least_bytes, most_bytes, n_rows))
+        found = [_waiting(row) for row in rows]
+        return found, found[-1].position if len(found) == n_rows \
+            else max(after_position, last or 0)
+
     def waiting(self, rel_path: str) -> WaitingFile | None:
         """Return a path's row as it is now, if it is waiting."""
         rows = self._database.query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.transfer import Transfer
 
 #: Empty files cost no bytes, but each claimed path costs memory.
@@ -14,22 +15,23 @@ _MOST_CLAIMED = 16_384
 class Claims:
     """A path has one version on its way at a time, until what became of it is recorded.
 
-    Small files are held in memory until they are acknowledged, and together they stay within a
-    number of bytes; of large ones, which are read slice by slice, a few are claimed at a time. The
-    queue's lock guards this.
+    Small files are held in memory until they are acknowledged, and together they stay within the
+    number of bytes that the line takes; of large ones, which are read slice by slice, a few are
+    claimed at a time. The queue's lock guards this.
 
     Args:
-        max_bytes: that small files may take together; the first one always may.
+        in_flight: how many bytes small files may take together; the first one always may.
         max_large: number of large files.
     """
 
-    def __init__(self, max_bytes: int, max_large: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, in_flight: InFlightLimit, max_large: int) -> None:
+        self._in_flight = in_flight
         self._max_large = max_large
         self._transfers: dict[str, Transfer | None] = {}
         self._large: set[str] = set()
         self._n_bytes_of: dict[str, int] = {}
-        self._n_bytes = 0
+        self._n_bytes = self._n_bytes_aside = 0
+        self._aside: dict[str, int] = {}
         self.n_uploading = 0  #: transfers that have not ended
 
     def __len__(self) -> int:
@@ -46,7 +48,7 @@ class Claims:
         """Return whether one more small file may be claimed."""
         if len(self._transfers) >= _MOST_CLAIMED:
             return False
-        return not self._n_bytes or self._n_bytes + n_bytes <= self._max_bytes
+        return not self._n_bytes or self._n_bytes + n_bytes <= self._in_flight.limit_bytes
 
     def claim_large(self, rel_path: str) -> None:
         """Claim the path of a large file."""
@@ -58,6 +60,18 @@ class Claims:
         self._transfers[rel_path] = None
         self._n_bytes_of[rel_path] = n_bytes
         self._n_bytes += n_bytes
+
+    def set_aside(self, rel_path: str) -> None:
+        """Have a small file that cannot go for now keep its claim, and take no room from others.
+
+        Its bytes stay in memory, as far as the user allows that.
+        """
+        n_bytes = self._n_bytes_of.get(rel_path)
+        if n_bytes is not None and self._n_bytes_aside + n_bytes <= self._in_flight.max_bytes:
+            del self._n_bytes_of[rel_path]
+            self._n_bytes -= n_bytes
+            self._aside[rel_path] = n_bytes
+            self._n_bytes_aside += n_bytes
 
     def begin(self, transfer: Transfer) -> None:
         """Note the version that a claimed path has become."""
@@ -88,3 +102,4 @@ class Claims:
     def _free_room(self, rel_path: str) -> None:
         self._large.discard(rel_path)
         self._n_bytes -= self._n_bytes_of.pop(rel_path, 0)
+        self._n_bytes_aside -= self._aside.pop(rel_path, 0)

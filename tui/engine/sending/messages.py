@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 
-import ormsgpack
+import msgspec
 
 from tui.engine.model.versions import FileVersion
+
+_ENCODE = msgspec.msgpack.Encoder().encode
 
 
 def count_chunks(n_bytes: int, chunk_size: int) -> int:
@@ -64,6 +66,6 @@ class MessageMaker:
             digest: their SHA-512, where it is known.
         """
         digest = digest or hashlib.sha512(data).digest()
-        return ormsgpack.packb((
+        return _ENCODE((
             *self._head, digest, index * self._version.chunk_size, index + 1, self._n_chunks,
             self._parent, "", data, *self._tail))

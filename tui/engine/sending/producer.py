@@ -6,7 +6,8 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -28,6 +29,16 @@ from tui.engine.sending.transfer import Transfer
 from tui.engine.system.workers import Worker
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Freed:
+    """What was acknowledged since room was given back last."""
+
+    n_of: dict[int, tuple[int, int]] = field(default_factory=dict)  #: bytes, messages by partition
+    n_value_bytes: int = 0
+    n_large_bytes: int = 0
+
 
 _Report = tuple[Transfer, int, int, int, int, int]
 
@@ -72,6 +83,7 @@ class ChunkProducer(Worker):
         self.ends = PartitionEnds()
         self.n_partitions = 1  #: of the topic, once it is known
         self._unverified: deque[_Report] = deque()  # only this thread touches it
+        self._freed = _Freed()  # and this
         self._is_rejecting = False  #: whether the broker would take nothing just now
         self._said_again: set[str] = set()
         self._largest_accepted = 0
@@ -89,6 +101,8 @@ class ChunkProducer(Worker):
     def work(self) -> None:
         while not self.stopping.is_set():
             fatal = self.clients.poll(0.1, is_hurried=self.is_hurried)
+            self._free_room()
+            self.in_flight.tick()
             self.traffic.tick()
             if fatal is not None:
                 self._rebuild(fatal)
@@ -98,36 +112,50 @@ class ChunkProducer(Worker):
                 self._replace()
             while self._unverified and self.connection.is_verified:
                 self._acknowledged(self._unverified.popleft())
+            self._free_room()
 
     # Producing, on the uploading threads.
 
-    def produce(self, transfer: Transfer, index: int, data: bytes | memoryview) -> bool:
-        """Produce one chunk, waiting for room.
+    def produce(self, transfer: Transfer, indexes: Sequence[int], data: bytes, start: int) -> int:
+        """Produce the first of some chunks, as many as there is room for, waiting for room.
 
         Args:
-            transfer: whose chunk.
-            index: from 0.
-            data: all bytes of the chunk.
+            transfer: whose chunks.
+            indexes: of them, from 0, in order.
+            data: all of their bytes.
+            start: offset of the data in the file.
 
         Returns:
-            False where nothing more of this version may be produced for now.
+            How many were produced; 0 where nothing more of this version may be for now.
+        """
+        if transfer.hold_reason:
+            return 0
+        version, first = transfer.version, indexes[0]
+        if first == 0 and version.is_recovery:
+            return int(self._produce_twice(transfer, data[:version.n_bytes_of(0)]))
+        n_chunks = len(indexes)
+        if version.n_bytes_of(indexes[-1]) < version.chunk_size:
+            if n_chunks == 1 and not self._are_longer_taken(transfer):
+                return 0
+            n_chunks = max(1, n_chunks - 1)
+        return self._produce_some(transfer, indexes[:n_chunks], data, start)
+
+    def _produce_twice(self, transfer: Transfer, data: bytes) -> bool:
+        """Produce the first chunk of a recovery, and wait until both copies are acknowledged.
+
+        Consumers drop what makes them let go of an older version. That must be a copy of the first
+        chunk, so no other chunk goes before.
         """
         if len(data) < transfer.version.chunk_size and not self._are_longer_taken(transfer):
             return False
-        value = transfer.maker.value(index, data, transfer.digest_of(index))
-        key = transfer.maker.key(index)
-        if index or not transfer.version.is_recovery:
-            return self._produce_one(transfer, index, key, value, len(data))
-        # Consumers drop what makes them let go of an older version. That must be a copy of the
-        # first chunk, so no other chunk goes before both of its copies are acknowledged.
         if not self._wait_for_reports(transfer):
             return False
-        if transfer.is_delivered(index):
+        if transfer.is_delivered(0):
             return True
-        for _ in range(transfer.n_copies(index)):
-            if not self._produce_one(transfer, index, key, value, len(data)):
+        for _ in range(transfer.n_copies(0)):
+            if not self._produce_some(transfer, (0,), data, 0):
                 return False
-        return self._wait_for_reports(transfer) and transfer.is_delivered(index)
+        return self._wait_for_reports(transfer) and transfer.is_delivered(0)
 
     def _are_longer_taken(self, transfer: Transfer) -> bool:
         """Wait until the broker is known to take chunks of a full length.
@@ -149,44 +177,61 @@ class ChunkProducer(Worker):
             self.in_flight.wait_for_room(0.1)
         return transfer.n_in_flight == 0
 
-    def _produce_one(self, transfer: Transfer, index: int, key: bytes, value: bytes,
-                     n_bytes: int) -> bool:
-        if not self.in_flight.enter(n_bytes):
-            return False
-        transfer.launch()
-        if transfer.hold_reason or transfer.is_ended:  # while this chunk waited for room
-            transfer.take_back()
-            self.in_flight.leave(n_bytes)
-            return False
-        arguments = self._arguments(transfer)
+    def _produce_some(self, transfer: Transfer, indexes: Sequence[int], data: bytes,
+                      start: int) -> int:
+        """Produce chunks of one length, as many as there is room for; return how many."""
+        size, maker = transfer.version.chunk_size, transfer.maker
+        n_bytes = transfer.version.n_bytes_of(indexes[0])
+        n_let = self.in_flight.enter(n_bytes, len(indexes), is_large=transfer.is_large,
+                                     partition=transfer.version.partition)
+        transfer.launch(n_let)
+        view = memoryview(data)
+        for n_produced, index in enumerate(indexes[:n_let]):
+            offset = index * size - start
+            value = maker.value(index, view[offset:offset + n_bytes], transfer.digest_of(index))
+            # A reason to stop may have come while this chunk waited for room.
+            if transfer.hold_reason or transfer.is_ended \
+                    or not self._hand_over(transfer, index, value, n_bytes):
+                n_left = n_let - n_produced
+                transfer.take_back(n_left)
+                self._give_back(transfer, n_left * n_bytes, n_left)
+                return n_produced
+        return n_let
+
+    def _hand_over(self, transfer: Transfer, index: int, value: bytes, n_bytes: int) -> bool:
+        """Give a message to the client; False where it may not have it after all."""
+        arguments, key = self._arguments(transfer), transfer.maker.key(index)
         while True:
             client = self.clients.of(transfer)
             try:
                 client.produce(self._topic, value, key, **arguments)
             except BufferError:
-                if self.connection.may_send:
-                    self.in_flight.wait_for_room(0.1)
-                    continue
+                if not self.connection.may_send:
+                    return False
+                self.in_flight.wait_for_room(0.1)
+                continue
             except KafkaException as error:
-                if not self._is_poisoned(error):
-                    self._not_taken(transfer, index, n_bytes, error)
-                    return True
-                self.connection.invalidate()
+                if self._is_poisoned(error):
+                    self.connection.invalidate()
+                    return False
+                self._not_taken(transfer, index, n_bytes, error)
             else:
                 if client is not self.clients.of(transfer):
                     self.clients.retire(client)  # replaced in this very moment
-                return True
-            transfer.take_back()
-            self.in_flight.leave(n_bytes)
-            return False
+            return True
+
+    def _give_back(self, transfer: Transfer, n_bytes: int, n_messages: int = 1) -> None:
+        """Give the room of messages back that have not arrived."""
+        self.in_flight.leave({transfer.version.partition: (n_bytes, n_messages)},
+                             n_large_bytes=n_bytes * transfer.is_large, is_acknowledged=False)
 
     def _arguments(self, transfer: Transfer) -> dict[str, Any]:
-        if transfer.on_delivery is None:
-            transfer.on_delivery = functools.partial(self._on_delivery, transfer)
-        arguments: dict[str, Any] = {"on_delivery": transfer.on_delivery}
-        if transfer.version.partition >= 0:
-            arguments["partition"] = transfer.version.partition
-        return arguments
+        """Return what all messages of a version are produced with."""
+        if not transfer.arguments:
+            transfer.arguments["on_delivery"] = functools.partial(self._on_delivery, transfer)
+            if transfer.version.partition >= 0:
+                transfer.arguments["partition"] = transfer.version.partition
+        return transfer.arguments
 
     def _is_poisoned(self, error: KafkaException) -> bool:
         """Return whether the client, not the message, is the trouble: it is replaced soon."""
@@ -197,7 +242,7 @@ class ChunkProducer(Worker):
     def _not_taken(self, transfer: Transfer, index: int, n_bytes: int,
                    error: KafkaException) -> None:
         """The client refuses the message itself: the same as a delivery that failed."""
-        self.in_flight.leave(n_bytes)
+        self._give_back(transfer, n_bytes)
         cause = error.args[0]
         code = cause.code() if isinstance(cause, KafkaError) else KafkaError._FAIL
         text = cause.str() if isinstance(cause, KafkaError) else str(cause)
@@ -210,7 +255,7 @@ class ChunkProducer(Worker):
         n_bytes = transfer.version.n_bytes_of(index)
         if error is not None:
             self._failed(transfer, index, error.code(), error.str(), was_sent=True)
-            self.in_flight.leave(n_bytes)
+            self._give_back(transfer, n_bytes)
             return
         partition, offset = message.partition(), message.offset()
         report = (transfer, index, n_bytes, len(message), -1 if partition is None else partition,
@@ -223,10 +268,15 @@ class ChunkProducer(Worker):
     def _acknowledged(self, report: _Report) -> None:
         transfer, index, n_bytes, n_value_bytes, partition, offset = report
         transfer.acknowledge(index, partition, offset)
-        self.in_flight.leave(n_bytes)
-        self._largest_accepted = max(self._largest_accepted, n_bytes)
-        self.traffic.count(n_bytes, n_value_bytes)
-        self.traffic.last_acknowledgement = time.monotonic()
+        freed = self._freed
+        entered = transfer.version.partition
+        n_before = freed.n_of.get(entered, (0, 0))
+        freed.n_of[entered] = (n_before[0] + n_bytes, n_before[1] + 1)
+        freed.n_value_bytes += n_value_bytes
+        if transfer.is_large:
+            freed.n_large_bytes += n_bytes
+        if n_bytes > self._largest_accepted:
+            self._largest_accepted = n_bytes
         if self._is_rejecting:
             self._is_rejecting = False
             self.health.enter(BrokerState.CONNECTED)
@@ -234,6 +284,15 @@ class ChunkProducer(Worker):
         self._look_at_offset(transfer, partition, offset)
         if transfer.is_over:
             self.outcomes.end(transfer)
+
+    def _free_room(self) -> None:
+        """Give the room of all that was acknowledged back at once: each call takes a lock."""
+        freed = self._freed
+        if freed.n_of:
+            self._freed = _Freed()
+            n_bytes, n_messages = map(sum, zip(*freed.n_of.values(), strict=True))
+            self.traffic.count(n_bytes, freed.n_value_bytes, n_messages)
+            self.in_flight.leave(freed.n_of, n_large_bytes=freed.n_large_bytes)
 
     def _look_at_offset(self, transfer: Transfer, partition: int, offset: int) -> None:
         """Have the topic checked where an offset comes that was given before."""
@@ -298,12 +357,15 @@ class ChunkProducer(Worker):
             self._lower_requests(max_request_bytes)
             return
         self._is_tuned = True
+        self.in_flight.expect(round_trip_seconds)
         self._limit.learn(max_request_bytes)
         self._is_far = is_far = round_trip_seconds >= _FAR_SECONDS
         config = self.clients.config
         if max_request_bytes and fit_requests(config, max_request_bytes, is_far=is_far):
             self.clients.update(config)
             self._replace()
+        # Several producers to a far cluster have requests of their own.
+        self.in_flight.pace(self.clients.config, by_request=self.is_idempotent and not is_far)
         if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
                         round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
@@ -381,6 +443,7 @@ class ChunkProducer(Worker):
                            "without idempotence and with one request in flight at a time")
             self.clients.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
+            self.in_flight.pace(self.clients.config, by_request=False)
         else:
             logger.error("the producer has failed (%s): a new one is created, and only what was "
                          "not acknowledged is resent", error.str())

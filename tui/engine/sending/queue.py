@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from tui.engine.model.files import WaitingFile
 from tui.engine.sending.claims import Claims
 from tui.engine.sending.connection import Connection
+from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.transfer import Transfer
 from tui.engine.sending.window import Line, Window
 from tui.engine.system.back_off import BackOff
@@ -22,30 +23,35 @@ _BACK_OFF = BackOff(0.4, 24.0)
 #: Threads hold each other up with small files, since all of them need the interpreter all the time:
 #: two are slower than one. So another one begins with some only where the batch before has been in
 #: work for so long that it must be waiting for a disk, a network or the broker.
-_SMALL_ALONE_SECONDS = 0.025
+_SMALL_ALONE_SECONDS = 0.1
 _NOBODY = 0
+#: After so long a version is tried again whose partition acknowledged nothing.
+_STALLED_SECONDS = 1.0
 
 
 class UploadQueue:
     """Hands work to the uploading workers.
 
     Only a window of the line is in memory. Of large files two more than there are workers are on
-    their way at the most, and they take turns with the small ones, so that neither starves.
+    their way at the most, and they take turns with the small ones, so that neither starves. Small
+    ones are handed out as far as the line takes them, since they are held in memory.
 
     Args:
         line: the waiting files.
         n_workers: number of uploading workers.
-        max_bytes: that small files may take in memory (``--queue_max_size``).
+        in_flight: how many bytes the line takes.
         connection: while it lets nothing pass, nothing is handed out.
     """
 
-    def __init__(self, line: Line, n_workers: int, max_bytes: int,
+    def __init__(self, line: Line, n_workers: int, in_flight: InFlightLimit,
                  connection: Connection) -> None:
         self._connection = connection
         self._changed = threading.Condition()
-        self._claims = Claims(max_bytes, n_workers + 2)
+        self._in_flight = in_flight
+        self._claims = Claims(in_flight, n_workers + 2)
         self._window = Window(line, self._claims)
         self._ready: deque[Transfer] = deque()
+        self._ready_small: deque[Transfer] = deque()
         self._later: list[tuple[float, int, Transfer]] = []
         self._numbers = itertools.count()
         self._throttle_seconds: float | None = None  #: between two attempts
@@ -82,7 +88,8 @@ class UploadQueue:
 
     # Handing out.
 
-    def take(self, taker: int, timeout_seconds: float) -> Transfer | list[WaitingFile] | None:
+    def take(self, taker: int, timeout_seconds: float, *,
+             only_small: bool = False) -> Transfer | list[WaitingFile] | None:
         """Return a large version to go on with, or files to begin; None where there is nothing.
 
         The files are either one large one or a batch of small ones; their paths are claimed until
@@ -91,6 +98,7 @@ class UploadQueue:
         Args:
             taker: number of the worker, from 1.
             timeout_seconds: how long to wait for something; not at all while nothing may be sent.
+            only_small: nothing of a large file.
         """
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
@@ -102,7 +110,7 @@ class UploadQueue:
                 now = time.monotonic()  # before choosing, or the end of a wait could be missed
                 if not self._connection.may_send:
                     return None
-                work = self._choose_unless_throttled(taker)
+                work = self._choose_unless_throttled(taker, only_small)
                 if work:
                     return work
                 left = deadline - now
@@ -116,24 +124,27 @@ class UploadQueue:
                     left = min(left, self._small_alone_until - now)
                 self._changed.wait(left)
 
-    def _choose_unless_throttled(self, taker: int) -> Transfer | list[WaitingFile] | None:
+    def _choose_unless_throttled(self, taker: int,
+                                 only_small: bool) -> Transfer | list[WaitingFile] | None:
         if self._throttle_seconds is None:
-            return self._choose(taker, _BATCH_FILES)
+            return self._choose(taker, _BATCH_FILES, only_small)
         if time.monotonic() < self._next_attempt:
             return None
-        work = self._choose(taker, 1)
+        work = self._choose(taker, 1, only_small)
         if work:
             self._next_attempt = time.monotonic() + self._throttle_seconds
         return work
 
-    def _choose(self, taker: int, n_files: int) -> Transfer | list[WaitingFile] | None:
+    def _choose(self, taker: int, n_files: int,
+                only_small: bool) -> Transfer | list[WaitingFile] | None:
         while self._later and self._later[0][0] <= time.monotonic():
-            self._ready.append(heapq.heappop(self._later)[2])
+            transfer = heapq.heappop(self._later)[2]
+            (self._ready if transfer.is_large else self._ready_small).append(transfer)
+        if only_small:
+            return self._choose_ready(only_small=True) or self._choose_small(taker, n_files)
         self._large_turn = not self._large_turn
         if self._large_turn:
-            # Choosing small ones may have brought a large one to light.
-            return self._choose_large() or self._choose_small(taker, n_files) \
-                or self._choose_large()
+            return self._choose_large() or self._choose_small(taker, n_files)
         return self._choose_small(taker, n_files) or self._choose_large()
 
     def _choose_large(self) -> Transfer | list[WaitingFile] | None:
@@ -143,10 +154,15 @@ class UploadQueue:
                 self._claims.claim_large(file.rel_path)
                 return [file]
         self._is_short_of_room |= self._window.has_large
-        while self._ready:
-            transfer = self._ready.popleft()
-            if transfer.take():
-                return transfer
+        return self._choose_ready(only_small=False)
+
+    def _choose_ready(self, *, only_small: bool) -> Transfer | None:
+        """Return the next version that has more to produce; small ones first."""
+        for ready in (self._ready_small,) if only_small else (self._ready_small, self._ready):
+            while ready:
+                transfer = ready.popleft()
+                if transfer.take():
+                    return transfer
         return None
 
     def _choose_small(self, taker: int, n_files: int) -> list[WaitingFile] | None:
@@ -177,13 +193,13 @@ class UploadQueue:
         with self._changed:
             if not self._window.needs_more:
                 return
-            after = self._window.begin_reading()
-        rows: list[WaitingFile] | None = None
+            part = self._window.begin_reading()
+        found: tuple[list[WaitingFile], int] | None = None
         try:
-            rows = self._window.read(after)
+            found = self._window.read(part)
         finally:
             with self._changed:
-                self._window.end_reading(rows)
+                self._window.end_reading(part, found)
                 self._changed.notify_all()
 
     # What becomes of what was handed out.
@@ -210,8 +226,12 @@ class UploadQueue:
                 due = time.monotonic() + _BACK_OFF.seconds(transfer.n_failures)
                 transfer.n_failures += 1
                 heapq.heappush(self._later, (due, next(self._numbers), transfer))
+            elif self._in_flight.is_stalled(transfer.version.partition):
+                self._claims.set_aside(transfer.version.rel_path)
+                due = time.monotonic() + _STALLED_SECONDS
+                heapq.heappush(self._later, (due, next(self._numbers), transfer))
             else:
-                self._ready.append(transfer)
+                (self._ready if transfer.is_large else self._ready_small).append(transfer)
             self._changed.notify_all()
 
     def end(self, rel_path: str) -> None:

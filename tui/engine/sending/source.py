@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import stat
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from tui.config.state_files import is_ledger_name
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.sending.chunk_digests import ChunkDigests
+from tui.engine.sending.chunk_digests import ChunkDigests, checksum
 from tui.engine.system.file_status import change_time_ns, mtime_in_64_bits
 from tui.engine.system.files import (
     Below,
@@ -42,7 +41,7 @@ class Source:
         rel_path: the name it was opened by.
         n_bytes, mtime_ns, mtime_seconds, inode, ctime_ns: as ``fstat`` said when it was opened.
         slice_bytes: size of the slices that ``checksums`` speak of.
-        checksums: CRC-32 of each slice, from the pass that computed the SHA-512.
+        checksums: XXH3 (64 bits) of each slice, from the pass that computed the SHA-512.
         digests: of the chunks, from the same pass; None before it.
         n_hashed: bytes that this pass has seen so far.
     """
@@ -163,7 +162,7 @@ class Source:
         """
         offset = number * self.slice_bytes
         data = self._read(offset, min(self.slice_bytes, self.n_bytes - offset))
-        if zlib.crc32(data) != self.checksums[number]:
+        if checksum(data) != self.checksums[number]:
             raise SourceChangedError(
                 f"its bytes changed in place near offset {offset}", where=self.rel_path)
         return data

@@ -31,11 +31,12 @@ class ThroughputMeter:
         self._n_seconds = 0
         self.last_acknowledgement: float | None = None  #: monotonic seconds
 
-    def count(self, n_bytes: int, n_value_bytes: int) -> None:
-        """Count one acknowledged chunk; only the polling thread calls it."""
+    def count(self, n_bytes: int, n_value_bytes: int, n_chunks: int = 1) -> None:
+        """Count acknowledged chunks; only the polling thread calls it."""
         self.n_bytes += n_bytes
         self.n_value_bytes += n_value_bytes
-        self.n_chunks += 1
+        self.n_chunks += n_chunks
+        self.last_acknowledgement = time.monotonic()
 
     def count_file(self) -> None:
         """Count one file of which every chunk is acknowledged; any thread."""

@@ -6,9 +6,8 @@ import bisect
 import enum
 import threading
 import time
-from collections.abc import Callable, Sequence
-
-from confluent_kafka import KafkaError, Message
+from collections.abc import Sequence
+from typing import Any
 
 from tui.engine.model.files import FileState, FileStatus, WaitingFile
 from tui.engine.model.versions import ChunkMap, Delivery, FileVersion, OffsetRange
@@ -61,6 +60,7 @@ class Transfer:
         self.maker = maker
         self.source = source
         self.data = data
+        self.is_large = data is None  #: read slice by slice, and not held in memory
         self.started = time.time() if started is None else started
         self.completed: float | None = None
         n_bytes_of_map = (version.n_chunks + 7) // 8
@@ -81,8 +81,8 @@ class Transfer:
         #: Whether chunks of it may be on the topic, acknowledged or not.
         self.may_be_on_topic = started is not None
         self.sent_twice = version.sent_twice
-        #: Takes the delivery reports of all its chunks: one for each would burden the collector.
-        self.on_delivery: Callable[[KafkaError | None, Message], None] | None = None
+        #: What its messages are produced with: one for all, or it would burden the collector.
+        self.arguments: dict[str, Any] = {}
         self._first_copies = 2 if version.is_recovery else 1
         self._offsets = {r.partition: [r.first, r.last] for r in offsets}
         self._lock = threading.Lock()
@@ -163,7 +163,7 @@ class Transfer:
 
     def _end(self) -> None:
         self._state = TransferState.ENDED
-        self.on_delivery = None  # or it would hold itself
+        self.arguments = {}  # or it would hold itself
         self.data = None
         if self.source is not None:
             self.source.close()
@@ -219,15 +219,15 @@ class Transfer:
         with self._lock:
             self.again.extend(index for index in indexes if index < self.next_index)
 
-    def launch(self) -> None:
-        """Count one message as produced; call it before producing."""
+    def launch(self, n_messages: int = 1) -> None:
+        """Count messages as produced; call it before producing."""
         with self._lock:
-            self.n_in_flight += 1
+            self.n_in_flight += n_messages
 
-    def take_back(self) -> None:
-        """Count one message as not produced after all."""
+    def take_back(self, n_messages: int = 1) -> None:
+        """Count messages as not produced after all."""
         with self._lock:
-            self.n_in_flight -= 1
+            self.n_in_flight -= n_messages
 
     def acknowledge(self, index: int, partition: int, offset: int) -> None:
         """Record one positive delivery report, on the polling thread."""

@@ -36,13 +36,19 @@ class UploadWorker(Worker):
     """Takes work from the queue until it is stopped.
 
     Args:
-        number: from 1, for its name.
+        number: from 1.
         context: what it works with.
+        only_small: take small files only, so that none waits until a large one is read, hashed or
+            sent.
     """
 
-    def __init__(self, number: int, context: UploadContext) -> None:
-        super().__init__(f"uploading-{number}")
+    def __init__(self, number: int, context: UploadContext, *, only_small: bool = False) -> None:
+        if only_small:
+            super().__init__("uploading-small")
+        else:
+            super().__init__(f"uploading-{number}")
         self._number = number
+        self._only_small = only_small
         self._context = context
         self._calls = GuardedCalls(self.name, self._answers_again, self.stopping)
         self._preparer = Preparer(context, self.stopping)
@@ -62,7 +68,8 @@ class UploadWorker(Worker):
         try:
             while not self.stopping.is_set():
                 if self._context.producer.connection.wait_to_send(0.2):
-                    self._work_on(self._context.producer.queue.take(self._number, 0.5))
+                    self._work_on(self._context.producer.queue.take(
+                        self._number, 0.5, only_small=self._only_small))
         finally:
             self._calls.stop()
 
@@ -226,14 +233,12 @@ class UploadWorker(Worker):
         try:
             whole, start = (transfer.data, 0) if transfer.data is not None \
                 else self._ahead.get(transfer, unit[0] // chunks_of_unit(size), goes_on=goes_on)
-            data = memoryview(whole)
-            for index in unit:
-                offset = index * size - start
-                if transfer.hold_reason or not self._context.producer.produce(
-                        transfer, index, data[offset:offset + size]):
+            while n_produced < len(unit):
+                n = self._context.producer.produce(transfer, unit[n_produced:], whole, start)
+                if not n:
                     return False
-                transfer.produced(index)
-                n_produced += 1
+                n_produced += n
+                transfer.produced(unit[n_produced - 1])
             return True
         finally:
             transfer.put_back(unit[n_produced:])
