@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import clusters, distance, scale, throughput
+from tests.benchmarks import (
+    clusters,
+    distance,
+    flow,
+    scale,
+    starting,
+    throughput,
+    whole_command,
+)
 from tests.benchmarks.acknowledging import acknowledgement
 from tests.benchmarks.clusters import Cluster
 from tests.benchmarks.console import console_beside_headless
@@ -30,6 +38,14 @@ def measures(kafka: Cluster, size: Size) -> dict[str, _Measure]:
             f"small{end}": partial(throughput.small_files, cluster, size),
             f"created{end}": partial(throughput.created_files, cluster, size)}
     found |= {
+        "whole_16k": partial(whole_command.whole_large, kafka, size, 16_384),
+        "whole_512k": partial(whole_command.whole_large, kafka, size, 524_288),
+        "whole_small": partial(whole_command.whole_small, kafka, size),
+        "flow_1": partial(flow.small_behind_large, size, 1.0),
+        "flow_10": partial(flow.small_behind_large, size, 10.0),
+        "flow_100": partial(flow.small_behind_large, size, 100.0),
+        "first_message": partial(starting.first_message, kafka, size),
+        "first_frame": partial(starting.first_frame, kafka, size),
         "latency": partial(one_small_file, kafka, size),
         "console": partial(console_beside_headless, kafka, size),
         "acknowledgement": partial(acknowledgement, size)}

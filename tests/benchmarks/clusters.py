@@ -14,14 +14,6 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.kafka_broker import KafkaBroker
 
-#: Large enough for a chunk of 512 KiB in company.
-_MESSAGE_MAX_BYTES = 4_000_000
-#: One segment for all of a run: the broker flushes a full one to the disk, which here is also the
-#: disk that the ledger is written to.
-_SEGMENT_BYTES = 2**31 - 1
-_COMMON = {"linger.ms": "5", "acks": "all", "enable.idempotence": "true",
-           "message.max.bytes": str(_MESSAGE_MAX_BYTES)}
-
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -45,14 +37,12 @@ class Cluster:
 
     @contextlib.contextmanager
     def topic(self, **config: str) -> Iterator[str]:
-        """Make a topic for one run, and remove it with its data afterwards."""
+        """Make a topic with Kafka's defaults for one run, and remove it with its data."""
         name = f"bench-{uuid.uuid4().hex[:12]}"
         if self.admin is None:
             yield name
             return
-        settings = {"max.message.bytes": str(_MESSAGE_MAX_BYTES),
-                    "segment.bytes": str(_SEGMENT_BYTES), **config}
-        self.admin.create_topics([NewTopic(name, 1, 1, config=settings)])[name].result(30)
+        self.admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(30)
         try:
             yield name
         finally:
@@ -75,10 +65,10 @@ def kafka() -> Iterator[Cluster]:
 
 def given(bootstrap: str) -> Cluster:
     """Return a Kafka cluster that is running already."""
-    return Cluster("Kafka", {"bootstrap.servers": bootstrap, **_COMMON},
+    return Cluster("Kafka", {"bootstrap.servers": bootstrap},
                    AdminClient({"bootstrap.servers": bootstrap, "log_level": "0"}))
 
 
 def embedded() -> Cluster:
     """Return the embedded broker: each process has one of its own."""
-    return Cluster("embedded", {"test.mock.num.brokers": "1", **_COMMON})
+    return Cluster("embedded", {"test.mock.num.brokers": "1"})

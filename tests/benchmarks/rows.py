@@ -26,6 +26,8 @@ class Size:
         n_idle_files: files watched by an idle program.
         idle_seconds: how long it is watched.
         n_distant_files: files of 32 MB sent to a broker that is far away.
+        n_flow_bytes: size of the large file that is sent over a slow line.
+        n_flow_files: small files that are sent beside it.
     """
 
     n_rounds: int = 5
@@ -40,13 +42,15 @@ class Size:
     n_idle_files: int = 100_000
     idle_seconds: float = 150.0
     n_distant_files: int = 32
+    n_flow_bytes: int = 2_000_000_000
+    n_flow_files: int = 6
 
 
 #: Seconds for everything, so that no row can rot; its figures mean nothing.
 TINY = Size(n_rounds=1, n_large_bytes=1 << 22, n_small_files=200, rest_seconds=0.0,
             n_latency_files=3, chunk_counts=(1_000, 10_000), uploaded_counts=(1_000,),
             n_waiting_files=2_000, n_sparse_bytes=40_000_000, n_idle_files=200, idle_seconds=2.0,
-            n_distant_files=1)
+            n_distant_files=1, n_flow_bytes=20_000_000, n_flow_files=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks.bare_loop import FAST
 from tests.benchmarks.clusters import Cluster
 from tests.benchmarks.filling import SMALL_BYTES, fill_large, fill_small, new_folder
 from tests.benchmarks.measuring import Figures, Spread, in_process
@@ -86,7 +87,7 @@ def _beside(cluster: Cluster, size: Size, folder: Path, n_files: int, n_bytes: i
 def _bare(cluster: Cluster, folder: Path, topic: str, _n_files: int, _n_bytes: int,
           chunk_size: int) -> Figures:
     return in_process("tests.benchmarks.bare_loop", str(folder), "--config",
-                      json.dumps(cluster.properties), "--topic_name", topic,
+                      json.dumps({**cluster.properties, **FAST}), "--topic_name", topic,
                       "--chunk_size", str(chunk_size))
 
 
