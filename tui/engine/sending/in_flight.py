@@ -162,7 +162,8 @@ class InFlightLimit:
             now, n_before = self._now(), self._n_counted_bytes
             n_counted = self.partitions.left(n_of, now, is_acknowledged=is_acknowledged)
             if n_counted:
-                self.line.left(n_counted, n_counted if is_acknowledged else 0, n_before, now)
+                self.line.left(n_counted, n_counted if is_acknowledged else 0, n_before, now,
+                               is_awaited=self.n_waiting > 0)
             self.n_bytes -= sum(n_bytes for n_bytes, _ in n_of.values())
             self.n_messages -= sum(n_messages for _, n_messages in n_of.values())
             self._n_large_bytes -= n_large_bytes

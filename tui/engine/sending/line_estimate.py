@@ -15,10 +15,8 @@ _FIRST_BYTES = 512 * 1024
 #: Never less, or single chunks would go one by one.
 _LEAST_BYTES = 64 * 1024
 #: What is let through beyond what is under way. An idempotent producer sends what it has for a
-#: partition in five requests at the most, and the next ones only once these are acknowledged: the
-#: line stands idle for a round trip in between, so this is many of them. And no more than what
-#: keeps the fastest line busy: what waits longer than ``linger.ms`` has librdkafka's thread turn
-#: round and round until those requests are acknowledged.
+#: partition, and the next only once that is acknowledged: the line stands idle for a round trip in
+#: between, so this is many of them. And no more than what keeps the fastest line busy.
 _QUEUE_SECONDS, _QUEUE_ROUND_TRIPS, _MOST_QUEUE_BYTES = 0.25, 6.0, 24_000_000
 _ROUND_TRIPS = 2.0
 #: One time in so many, more is let through, to see whether the line carries it.
@@ -99,8 +97,8 @@ class LineEstimate:
         if n_bytes_on_way >= _FULL_SHARE * self.limit_bytes:
             self._was_full = True
 
-    def left(self, n_bytes: int, n_bytes_acknowledged: int, n_bytes_before: int,
-             now: float) -> None:
+    def left(self, n_bytes: int, n_bytes_acknowledged: int, n_bytes_before: int, now: float, *,
+             is_awaited: bool = False) -> None:
         """Note that messages have left.
 
         Args:
@@ -108,8 +106,10 @@ class LineEstimate:
             n_bytes_acknowledged: of those of them that arrived.
             n_bytes_before: that were on their way, with them.
             now: monotonic seconds.
+            is_awaited: whether somebody waits for their room.
         """
         self._look_whether_full(n_bytes_before)
+        self._was_full |= is_awaited
         self._n_left += n_bytes
         self._last_left = now
         if not n_bytes_acknowledged:
@@ -131,7 +131,7 @@ class LineEstimate:
         is_flowing = now - self._batch_began >= wanted  # no batches can be told apart
         if self._n_sampled and seconds >= wanted and (is_new_batch or is_flowing):
             self._take_rate(self._n_sampled / seconds, now)
-            self._sample_began, self._n_sampled, self._was_full = before, 0, False
+            self._sample_began, self._n_sampled, self._was_full = before, 0, is_awaited
         self._n_sampled += n_bytes_acknowledged
 
     def forget(self, n_bytes: int) -> None:
