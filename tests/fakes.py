@@ -151,8 +151,8 @@ LOG = tuple(LogLine(i + 1, NOW - 515 + 60 * i, level, text) for i, (level, text)
      "--upload_existing sends them"),
     (20, "2026-11-23/scan_0418.h5 is resumed: 7,264 of 16,384 chunks were acknowledged before"),
     (30, "cal/flat.tiff: its bytes changed in place near offset 8388608; the version is abandoned "
-     "after 512 of 2560 chunks, the new one follows when it rests"),
-    (40, "cal/locked.raw is held: it cannot be read: Permission denied"),
+     "after 512 of 2560 chunks; the new one is uploaded once it stops changing"),
+    (30, "cal/locked.raw is held: it cannot be read: Permission denied"),
     (20, "2026-11-23/scan_0420.h5 uploaded: 268,435,456 bytes, 16,384 chunks in 1.3 s"))))
 
 
