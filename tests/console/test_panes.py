@@ -94,10 +94,11 @@ def test_totals_of_millions_do_not_touch() -> None:
 
 # In flight.
 
-@pytest.mark.parametrize("words", ["28.4 MB", "1,733 chunks", "of 32.4 MB, at most 500 MB",
-                                   "34.3 GB to send", "2 min 41 s left"])
+@pytest.mark.parametrize("words", ["28.4 MB", "1,733 chunks", "of 32.4 MB", "34.3 GB to send",
+                                   "2 min 41 s left"])
 def test_in_flight_is_shown_against_its_limit_with_the_time_left(words: str) -> None:
     assert words in shown(draw(InFlight, fakes.busy()))
+    assert draw(InFlight, fakes.busy()).subtitle == "at most 500 MB"
 
 
 def test_an_empty_backlog_is_said() -> None:
@@ -386,7 +387,8 @@ def test_what_is_off_says_how_to_switch_it_on() -> None:
     (fakes.idle(), ("connected for 3 h 10 min", "nothing is being sent just now", "4,812",
                     "heartbeats are off", "switch off? yes")),
     (fakes.busy(), ("212 MB/s", "2026-11-23/scan_0424.h5", "57 %", "9,412 / 16,384", "34.3 GB",
-                    "42 % of 500 MB", "lab-heartbeats", "behind 340 MB", "s sort: in line")),
+                    "of 32.4 MB", "at most 500 MB",
+                    "lab-heartbeats", "behind 340 MB", "s sort: in line")),
     (fakes.broker_down(), ("× unreachable for 4 min", "Connection refused",
                            "× Broker unreachable for 4 min")),
     (fakes.paused(), ("‖ paused", "p Resume", "paused: what is begun waits")),

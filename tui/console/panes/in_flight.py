@@ -20,9 +20,6 @@ class InFlight(Pane):
         traffic = view.snapshot.traffic
         limit = max(1, traffic.in_flight_limit_bytes)
         words = f" of {wording.size(limit)}"
-        bound = f", at most {wording.size(traffic.queue_max_bytes)}"
-        if len(words) + len(bound) <= width - 8:
-            words += bound
         left = "" if traffic.seconds_left is None else \
             f", {wording.duration(traffic.seconds_left)} left"
         backlog = f"{wording.size(traffic.n_bytes_waiting)} to send{left}" \
@@ -38,4 +35,5 @@ class InFlight(Pane):
         return Drawing((
             first,
             [*bar(share, max(4, width - len(words)), "$accent"), words],
-            [(shorten(backlog, width, cut_end=True), style)]))
+            [(shorten(backlog, width, cut_end=True), style)]),
+            subtitle=f"at most {wording.size(traffic.queue_max_bytes)}")
