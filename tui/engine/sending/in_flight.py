@@ -14,6 +14,8 @@ _SMALL_SHARE, _LARGE_SHARE = 1 / 8, 1 / 8
 #: Of large chunks, so many are on their way, whatever a slow line needs.
 _LEAST_MESSAGES = 2
 _LOOK_SECONDS = 0.25
+#: From this round trip on it is the distance that an answer takes its time for.
+_FAR_SECONDS = 0.02
 #: Chunks of one version that are let through together: each call takes a lock.
 _TOGETHER_BYTES = 256 * 1024
 
@@ -93,7 +95,7 @@ class InFlightLimit:
                 together = min(_TOGETHER_BYTES, self.limit_bytes // 8,
                                self.max_bytes - self.n_bytes)
                 n_messages = max(1, min(n_messages, together // n_bytes))
-                if is_large and self.partitions.paces(partition):
+                if is_large and self._paces(partition):
                     n_messages = max(1, min(n_messages, self.partitions.n_allowed(
                         partition, n_bytes, self.limit_bytes, self._now())))
             n_entering = n_messages * n_bytes
@@ -105,6 +107,14 @@ class InFlightLimit:
             if is_large:
                 self._n_large_bytes += n_entering
             return n_messages
+
+    def _paces(self, partition: int) -> bool:
+        """Return whether chunks to a partition are handed over request by request.
+
+        Not where an answer takes long because of the distance: then each thread would wait for it,
+        instead of going on with a version that goes to another partition.
+        """
+        return self.partitions.paces(partition) and self.line.round_trip_seconds < _FAR_SECONDS
 
     @property
     def _n_counted_bytes(self) -> int:
@@ -139,7 +149,7 @@ class InFlightLimit:
         is_little = self._n_large_bytes < limit * _LARGE_SHARE
         if self._n_small_waiting and not is_little:
             return False
-        if self.partitions.paces(partition):
+        if self._paces(partition):
             # One request is on its way, and shortly before its answer the next one.
             return (is_little or n_on_way < 2 * limit) and self.partitions.n_allowed(
                 partition, n_bytes, limit, self._now()) > 0
