@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tests.benchmarks.filling import fill_large
-from tests.benchmarks.measuring import Spread
+from tests.benchmarks.measuring import Spread, peak_rss_bytes
 from tests.benchmarks.rows import Row, Size
 from tests.kafka_broker import KafkaBroker, free_port
 from tests.program import Program
@@ -25,7 +25,6 @@ from tests.waiting import wait_until
 
 _LAG_SECONDS = 1.0
 _SMALL_BYTES = 2000
-_PERIOD_SECONDS = 1.5
 
 
 def small_behind_large(size: Size, megabytes_per_second: float) -> list[Row]:
@@ -70,15 +69,12 @@ def _rows(size: Size, broker: KafkaBroker, proxy: Proxy, megabytes_per_second: f
                      "--watchdog_lag_time", str(_LAG_SECONDS), "--logger_file_path",
                      str(state)) as program:
             wait_until(lambda: _n_in_flight(program) > 0, "the large file is being sent", 120)
-            time.sleep(2 * _PERIOD_SECONDS)
+            _send_small(program, folder, "first")  # the line is known by then
             began, n_before = time.monotonic(), _n_acknowledged(program)
             for number in range(size.n_flow_files):
-                (folder / f"small{number}.dat").write_bytes(os.urandom(_SMALL_BYTES))
-                time.sleep(_PERIOD_SECONDS)
-            for number in range(size.n_flow_files):
-                program.wait_for(rf"small{number}\.dat uploaded", 300)
+                _send_small(program, folder, f"small{number}")
             rate = (_n_acknowledged(program) - n_before) / 1e6 / (time.monotonic() - began)
-            memory = _peak_rss_bytes(program.process.pid) / 1e6
+            memory = peak_rss_bytes(program.process.pid) / 1e6
             began = time.monotonic()
             program.type("pause")
             wait_until(lambda: _n_in_flight(program) == 0, "nothing is on its way", 300)
@@ -94,6 +90,11 @@ def _rows(size: Size, broker: KafkaBroker, proxy: Proxy, megabytes_per_second: f
         Row(f"{line}: from pause to silence", "Kafka", Spread.of([silence]), "s", "<= 1.2 s",
             silence <= 1.2),
         Row(f"{line}: memory", "Kafka", Spread.of([memory]), "MB", "<= 150 MB", memory <= 150)]
+
+
+def _send_small(program: Program, folder: Path, name: str) -> None:
+    (folder / f"{name}.dat").write_bytes(os.urandom(_SMALL_BYTES))
+    program.wait_for(rf"{name}\.dat uploaded", 300)
 
 
 def _latencies(state: Path, folder: Path, topic: str, n_files: int) -> list[float]:
@@ -135,8 +136,3 @@ def _n_in_flight(program: Program) -> float:
 def _n_acknowledged(program: Program) -> float:
     number = re.findall(r"([\d,]+) chunks", _answer(program, "sent"))[0]
     return float(number.replace(",", "")) * 16384
-
-
-def _peak_rss_bytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024

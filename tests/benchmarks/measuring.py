@@ -42,13 +42,13 @@ class Figures:
         return self.n_files / self.seconds
 
 
-def peak_rss_bytes() -> int:
-    """Return the most memory that this process has held.
+def peak_rss_bytes(process: int | str = "self") -> int:
+    """Return the most memory that a process has held; of others on Linux only.
 
     Linux counts the memory of the process that started this one as well, but not in its status.
     """
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        for line in Path(f"/proc/{process}/status").read_text("ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     n = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,6 +6,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
@@ -21,20 +23,27 @@ _MESSAGE_SECONDS, _FRAME_SECONDS = 1.5, 0.5
 _FRAME_END = "Log"
 
 
+@contextmanager
+def _words(cluster: Cluster) -> Iterator[list[str]]:
+    """Give the words of a command that has a new folder and a new topic."""
+    with tempfile.TemporaryDirectory() as name, cluster.topic() as topic:
+        folder = Path(name) / "files"
+        folder.mkdir()
+        config = cluster.write_config(Path(name) / "c.config")
+        yield ["-m", "tui", str(folder), "--config", str(config), "--topic_name", topic,
+               "--logger_file_path", str(Path(name) / "state")]
+
+
 def first_message(cluster: Cluster, size: Size) -> Row:
     """Start the command with one small file there, until that file is acknowledged."""
     took = []
     for _ in range(size.n_rounds):
-        with tempfile.TemporaryDirectory() as name, cluster.topic() as topic:
-            folder = Path(name) / "files"
-            folder.mkdir()
-            (folder / "one.dat").write_bytes(os.urandom(4096))
-            config = cluster.write_config(Path(name) / "c.config")
+        with _words(cluster) as words:
+            (Path(words[2]) / "one.dat").write_bytes(os.urandom(4096))
             took.append(command(
-                [sys.executable, "-m", "tui", str(folder), "--config", str(config),
-                 "--topic_name", topic, "--headless", "--upload_existing",
-                 "--watchdog_lag_time", "0", "--logger_file_path", str(Path(name) / "state"),
-                 "--logger_stream_level", "info"], lambda line: "one.dat uploaded" in line).seconds)
+                [sys.executable, *words, "--headless", "--upload_existing", "--watchdog_lag_time",
+                 "0", "--logger_stream_level", "info"],
+                lambda line: "one.dat uploaded" in line).seconds)
     ours = Spread.of(took)
     return Row("start of the command until its first file is acknowledged", cluster.name, ours,
                "s", f"<= {_MESSAGE_SECONDS} s", ours.median <= _MESSAGE_SECONDS)
@@ -44,14 +53,10 @@ def first_frame(cluster: Cluster, size: Size) -> Row:
     """Start the console in a terminal, until its picture is there."""
     took = []
     for _ in range(size.n_rounds):
-        with tempfile.TemporaryDirectory() as name, cluster.topic() as topic:
-            folder = Path(name) / "files"
-            folder.mkdir()
-            config = cluster.write_config(Path(name) / "c.config")
+        with _words(cluster) as words:
             began = time.monotonic()
             child = pexpect.spawn(
-                sys.executable, ["-m", "tui", str(folder), "--config", str(config),
-                                 "--topic_name", topic], dimensions=(_ROWS, _COLUMNS),
+                sys.executable, words, dimensions=(_ROWS, _COLUMNS),
                 env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
             try:
                 child.expect(_FRAME_END, timeout=60)

@@ -119,17 +119,31 @@ def test_chunks_of_one_version_are_let_through_together() -> None:
     assert (in_flight.n_bytes, in_flight.n_messages) == (0, 0)
 
 
-def test_a_partition_that_acknowledges_nothing_takes_no_room_from_others() -> None:
+class Clock:
+    """Monotonic seconds that a test sets."""
+
     now = 100.0
-    in_flight, connection = limit(10**9, lambda: now)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def send_for_20_seconds(in_flight: InFlightLimit, clock: Clock, n_bytes: int) -> None:
+    """Send messages, as far as there is room, to a partition that acknowledges them at once."""
+    for _ in range(200):
+        clock.now += 0.1
+        if in_flight.has_room(n_bytes, is_large=False):
+            in_flight.enter(n_bytes, partition=2)
+            in_flight.leave({2: (n_bytes, 1)})
+        in_flight.tick()
+
+
+def test_a_partition_that_acknowledges_nothing_takes_no_room_from_others() -> None:
+    clock = Clock()
+    in_flight, connection = limit(10**9, clock)
     while in_flight.has_room(16_384, is_large=True):
         in_flight.enter(16_384, is_large=True, partition=1)  # nobody leads it
-    for _ in range(200):
-        now += 0.1
-        if in_flight.has_room(100, is_large=False):
-            in_flight.enter(100, partition=2)
-            in_flight.leave({2: (100, 1)})
-        in_flight.tick()
+    send_for_20_seconds(in_flight, clock, 100)
     assert in_flight.is_stalled(1)
     assert not in_flight.is_stalled(2)
     assert in_flight.has_room(16_384, is_large=True)
@@ -140,14 +154,9 @@ def test_a_partition_that_acknowledges_nothing_takes_no_room_from_others() -> No
 
 
 def test_what_the_user_allows_bounds_stalled_partitions_too() -> None:
-    now = 100.0
-    in_flight, connection = limit(1000, lambda: now)
+    clock = Clock()
+    in_flight, connection = limit(1000, clock)
     in_flight.enter(900, partition=1)
-    for _ in range(200):
-        now += 0.1
-        if in_flight.has_room(50, is_large=False):
-            in_flight.enter(50, partition=2)
-            in_flight.leave({2: (50, 1)})
-        in_flight.tick()
+    send_for_20_seconds(in_flight, clock, 50)
     assert in_flight.is_stalled(1)
     assert not in_flight.has_room(200, is_large=False)

@@ -24,6 +24,7 @@ from tui.engine.sending.kafka_errors import Cure, judge, principal_of
 from tui.engine.sending.messages import MessageMaker
 from tui.engine.sending.producer import ChunkProducer
 from tui.engine.sending.queue import UploadQueue
+from tui.engine.sending.request_sizes import linger_seconds, request_bytes
 from tui.engine.sending.transfer import Transfer
 
 CONTENT = bytes(range(100))
@@ -225,6 +226,16 @@ def test_requests_are_as_large_as_topic_config_and_distance_ask_for(
             if name in clients.config} == found
     assert (clients.first is not first) == (found != config)
     assert len(clients) == (8 if round_trip == FAR else 1)
+
+
+@pytest.mark.parametrize(("config", "n_bytes", "seconds"), [
+    ({}, 1_000_000, 0.0),
+    ({"batch.size": "0x10000", "linger.ms": 10}, 65_536, 0.010),
+    ({"message.max.bytes": "200000", "queue.buffering.max.ms": "0.5"}, 200_000, 0.0005)])
+def test_a_request_is_read_from_the_config_as_librdkafka_reads_it(
+        config: dict[str, int | str], n_bytes: int, seconds: float) -> None:
+    assert request_bytes(config) == n_bytes
+    assert linger_seconds(config) == seconds
 
 
 def test_a_chunk_whose_version_ended_while_it_waited_for_room_is_not_produced(

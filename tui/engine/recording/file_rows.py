@@ -32,6 +32,7 @@ _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, in
 #: The setting of the ledger that holds what :meth:`FileRows.record_covered` records.
 COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
+_MOST_BYTES = (1 << 63) - 1
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _LONGEST_PAUSE_SECONDS = 3600.0
 _AT_PATH = "WHERE directory = ? AND name = ?"
@@ -259,10 +260,7 @@ class FileRows:
 
     def next_in_line(self, after_position: int, n_rows: int) -> list[WaitingFile]:
         """Return waiting files behind a place in the queue, in order."""
-        rows = self._database.query(
-            f"SELECT {_LINE} FROM files WHERE {_IS_WAITING} AND {UNFINISHED} AND position > ? "
-            "ORDER BY position LIMIT ?", (after_position, n_rows))
-        return [_waiting(row) for row in rows]
+        return self.next_of_size(after_position, n_rows, 0, _MOST_BYTES)[0]
 
     def next_of_size(self, after_position: int, n_rows: int, least_bytes: int,
                      most_bytes: int) -> tuple[list[WaitingFile], int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from confluent_kafka.admin import AdminClient
 
@@ -16,6 +16,7 @@ from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.cluster import look_at_replicas
 from tui.engine.sending.diagnosis import diagnose
 from tui.engine.sending.producer import ChunkProducer
+from tui.engine.sending.request_sizes import linger_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class AcknowledgementWatch:
         self._since: float | None = None
         self._asked = 0.0
         self.problem = ""  #: what to say where no reason is known
-        self._patience = _PATIENCE_SECONDS + _linger_seconds(settings.producer_config)
+        self._patience = _PATIENCE_SECONDS + linger_seconds(settings.producer_config)
         self._needs_all = settings.is_acknowledged_by_all
 
     def look(self, admin: AdminClient | None) -> None:
@@ -118,10 +119,3 @@ class AcknowledgementWatch:
 def _brokers(numbers: list[int]) -> str:
     names = " or ".join(map(str, sorted(numbers)))
     return f"broker {names}"
-
-
-def _linger_seconds(config: Mapping[str, object]) -> float:
-    try:
-        return float(str(config.get("queue.buffering.max.ms", config.get("linger.ms", 0)))) / 1000
-    except ValueError:
-        return 0.0

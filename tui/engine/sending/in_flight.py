@@ -15,7 +15,7 @@ _SMALL_SHARE, _LARGE_SHARE = 1 / 8, 1 / 8
 _LEAST_MESSAGES = 2
 _LOOK_SECONDS = 0.25
 #: From this round trip on it is the distance that an answer takes its time for.
-_FAR_SECONDS = 0.02
+FAR_SECONDS = 0.02
 #: Chunks of one version that are let through together: each call takes a lock.
 _TOGETHER_BYTES = 256 * 1024
 
@@ -54,18 +54,12 @@ class InFlightLimit:
         with self._lock:
             self.line.expect(round_trip_seconds)
 
-    def pace(self, properties: Mapping[str, object], *, by_request: bool) -> None:
-        """Set how chunks of large versions are handed over.
-
-        Args:
-            properties: librdkafka's.
-            by_request: whether request by request, see :class:`PartitionFlow`.
-        """
-        linger_ms = properties.get("linger.ms", properties.get("queue.buffering.max.ms", 5))
+    def pace(self, request_bytes: int, linger_seconds: float, *, by_request: bool) -> None:
+        """Set how chunks of large versions are handed over; see :class:`PartitionFlow`."""
         with self._lock:
             self.partitions.by_request = by_request
-            self.partitions.linger_seconds = float(str(linger_ms)) / 1000
-            self.partitions.request_bytes = int(str(properties.get("batch.size", 1_000_000)))
+            self.partitions.linger_seconds = linger_seconds
+            self.partitions.request_bytes = request_bytes
 
     @property
     def limit_bytes(self) -> int:
@@ -114,7 +108,7 @@ class InFlightLimit:
         Not where an answer takes long because of the distance: then each thread would wait for it,
         instead of going on with a version that goes to another partition.
         """
-        return self.partitions.paces(partition) and self.line.round_trip_seconds < _FAR_SECONDS
+        return self.partitions.paces(partition) and self.line.round_trip_seconds < FAR_SECONDS
 
     @property
     def _n_counted_bytes(self) -> int:
@@ -156,7 +150,7 @@ class InFlightLimit:
         return is_little or n_on_way < limit * (1 - _SMALL_SHARE)
 
     def is_stalled(self, partition: int) -> bool:
-        """Return whether a partition acknowledges nothing while others do."""
+        """Return whether a partition has acknowledged nothing for long."""
         return self.partitions.is_stalled(partition)
 
     def leave(self, n_of: Mapping[int, tuple[int, int]], *, n_large_bytes: int = 0,

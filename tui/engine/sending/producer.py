@@ -16,13 +16,18 @@ from tui.config.settings import Settings
 from tui.engine.model.snapshot import BrokerState
 from tui.engine.sending.broker_health import BrokerHealth, parse_statistics
 from tui.engine.sending.connection import Connection
-from tui.engine.sending.in_flight import InFlightLimit
+from tui.engine.sending.in_flight import FAR_SECONDS, InFlightLimit
 from tui.engine.sending.kafka_errors import Cure, Treatment, judge, principal_of
 from tui.engine.sending.outcomes import Outcomes
 from tui.engine.sending.partition_ends import PartitionEnds
 from tui.engine.sending.producer_pool import WITHOUT_IDEMPOTENCE, ProducerPool
 from tui.engine.sending.queue import UploadQueue
-from tui.engine.sending.request_sizes import TopicLimit, fit_requests
+from tui.engine.sending.request_sizes import (
+    TopicLimit,
+    fit_requests,
+    linger_seconds,
+    request_bytes,
+)
 from tui.engine.sending.throughput import ThroughputMeter
 from tui.engine.sending.topic_proof import TopicProof
 from tui.engine.sending.transfer import Transfer
@@ -47,8 +52,7 @@ _LOSSES = frozenset({
     KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE,
     KafkaError._AUTHENTICATION, KafkaError._SSL})
 
-#: From this round trip on, one idempotent producer with its five requests leaves the line idle.
-_FAR_SECONDS = 0.02
+#: From ``FAR_SECONDS`` on, one idempotent producer leaves the line idle.
 _N_CLIENTS_WHEN_FAR = 8
 _REBUILD_SECONDS = 1.0
 
@@ -359,13 +363,12 @@ class ChunkProducer(Worker):
         self._is_tuned = True
         self.in_flight.expect(round_trip_seconds)
         self._limit.learn(max_request_bytes)
-        self._is_far = is_far = round_trip_seconds >= _FAR_SECONDS
+        self._is_far = is_far = round_trip_seconds >= FAR_SECONDS
         config = self.clients.config
         if max_request_bytes and fit_requests(config, max_request_bytes, is_far=is_far):
             self.clients.update(config)
             self._replace()
-        # Several producers to a far cluster have requests of their own.
-        self.in_flight.pace(self.clients.config, by_request=self.is_idempotent and not is_far)
+        self._pace()
         if self.is_idempotent and is_far:
             logger.info("the cluster is %.0f ms away: %d producers share the work",
                         round_trip_seconds * 1000, _N_CLIENTS_WHEN_FAR)
@@ -443,7 +446,6 @@ class ChunkProducer(Worker):
                            "without idempotence and with one request in flight at a time")
             self.clients.update(WITHOUT_IDEMPOTENCE)
             self.is_idempotent = False
-            self.in_flight.pace(self.clients.config, by_request=False)
         else:
             logger.error("the producer has failed (%s): a new one is created, and only what was "
                          "not acknowledged is resent", error.str())
@@ -463,3 +465,12 @@ class ChunkProducer(Worker):
             self.connection.invalidate()
         else:
             self._must_replace = False
+            if self._is_tuned:
+                self._pace()
+
+    def _pace(self) -> None:
+        """Have chunks handed over as the clients in force send them."""
+        config = self.clients.config
+        # Several producers to a far cluster have requests of their own.
+        self.in_flight.pace(request_bytes(config), linger_seconds(config),
+                            by_request=self.is_idempotent and not self._is_far)

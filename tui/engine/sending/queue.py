@@ -138,8 +138,7 @@ class UploadQueue:
     def _choose(self, taker: int, n_files: int,
                 only_small: bool) -> Transfer | list[WaitingFile] | None:
         while self._later and self._later[0][0] <= time.monotonic():
-            transfer = heapq.heappop(self._later)[2]
-            (self._ready if transfer.is_large else self._ready_small).append(transfer)
+            self._make_ready(heapq.heappop(self._later)[2])
         if only_small:
             return self._choose_ready(only_small=True) or self._choose_small(taker, n_files)
         self._large_turn = not self._large_turn
@@ -223,16 +222,20 @@ class UploadQueue:
     def _put_in_line(self, transfer: Transfer) -> None:
         with self._changed:
             if transfer.again:
-                due = time.monotonic() + _BACK_OFF.seconds(transfer.n_failures)
+                self._put_off(transfer, _BACK_OFF.seconds(transfer.n_failures))
                 transfer.n_failures += 1
-                heapq.heappush(self._later, (due, next(self._numbers), transfer))
             elif self._in_flight.is_stalled(transfer.version.partition):
                 self._claims.set_aside(transfer.version.rel_path)
-                due = time.monotonic() + _STALLED_SECONDS
-                heapq.heappush(self._later, (due, next(self._numbers), transfer))
+                self._put_off(transfer, _STALLED_SECONDS)
             else:
-                (self._ready if transfer.is_large else self._ready_small).append(transfer)
+                self._make_ready(transfer)
             self._changed.notify_all()
+
+    def _put_off(self, transfer: Transfer, seconds: float) -> None:
+        heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), transfer))
+
+    def _make_ready(self, transfer: Transfer) -> None:
+        (self._ready if transfer.is_large else self._ready_small).append(transfer)
 
     def end(self, rel_path: str) -> None:
         """Note that a version has nothing left to be sent or acknowledged."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from tui.config.property_rules import number_of
 from tui.engine.sending.producer_pool import Config
 
 #: So long a limit is believed that was asked for because a request was too large.
@@ -37,13 +38,27 @@ def fit_requests(config: Config, topic_max_bytes: int, *, is_far: bool) -> bool:
     before = dict(config)
     if "message.max.bytes" not in config and topic_max_bytes >= _WORTH_IT_FROM_BYTES:
         config["message.max.bytes"] = min(topic_max_bytes, _MOST_BYTES)
-    largest = int(config.get("message.max.bytes", _DEFAULT_BYTES))
+    largest = number_of(config.get("message.max.bytes", _DEFAULT_BYTES))
     of_its_own = min(largest, _LARGEST_BATCH_BYTES) if is_far else _DEFAULT_BYTES
-    wanted = int(config.get("batch.size", of_its_own))
+    wanted = number_of(config.get("batch.size", of_its_own))
     fitting = min(wanted, topic_max_bytes)
-    if fitting != int(config.get("batch.size", _DEFAULT_BYTES)):
+    if fitting != number_of(config.get("batch.size", _DEFAULT_BYTES)):
         config["batch.size"] = fitting
     return config != before
+
+
+def request_bytes(config: Mapping[str, object]) -> int:
+    """Return how much one request holds at the most."""
+    return min(number_of(config.get(name, _DEFAULT_BYTES))
+               for name in ("batch.size", "message.max.bytes"))
+
+
+def linger_seconds(config: Mapping[str, object]) -> float:
+    """Return ``linger.ms``, which has two names; 0 where it cannot be read."""
+    try:
+        return float(str(config.get("queue.buffering.max.ms", config.get("linger.ms", 0)))) / 1000
+    except ValueError:
+        return 0.0
 
 
 class TopicLimit:
