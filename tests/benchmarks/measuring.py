@@ -55,16 +55,28 @@ def peak_rss_bytes(process: int | str = "self") -> int:
     return n if sys.platform == "darwin" else n * 1024
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a command: it may keep its compiled modules, as when installed."""
+    return {name: value for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def in_process(module: str, *words: str, timeout_seconds: float = 1800,
-               environment: Mapping[str, str] | None = None) -> Figures:
+               more: Mapping[str, str] | None = None) -> Figures:
     """Run ``python -m module words`` as a process of its own; return the figures it prints.
+
+    Args:
+        module: which prints its figures with :func:`show`.
+        words: of its command line.
+        timeout_seconds: after which it is given up.
+        more: variables of its environment.
 
     Raises:
         RuntimeError: it failed; with the end of what it printed.
     """
     done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True,
                           timeout=timeout_seconds, check=False,
-                          env={**os.environ, **(environment or {})})
+                          env={**environment(), **(more or {})})
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(words)} failed: {done.stderr[-2000:]}")
     return Figures(**json.loads(done.stdout.splitlines()[-1]))

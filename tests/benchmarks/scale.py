@@ -154,7 +154,7 @@ def idle(cluster: Cluster, size: Size) -> Row:
         found = in_process(
             "tests.benchmarks.scale", "idle", str(folder), "--config", str(config),
             "--topic_name", topic, "--logger_file_path", str(Path(name) / "state"), *_QUIET,
-            environment={"IDLE_SECONDS": str(size.idle_seconds)})
+            more={"IDLE_SECONDS": str(size.idle_seconds)})
     percent = 100 * found.cpu_seconds / found.seconds
     return Row(f"idle with {size.n_idle_files:,} files watched", cluster.name, _one(percent),
                "% of a core", "<= 1 %", percent <= 1.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pexpect
 
 from tests.benchmarks.clusters import Cluster
-from tests.benchmarks.measuring import Spread
+from tests.benchmarks.measuring import Spread, environment
 from tests.benchmarks.rows import Row, Size
 from tests.benchmarks.whole_command import command
 
@@ -57,7 +57,7 @@ def first_frame(cluster: Cluster, size: Size) -> Row:
             began = time.monotonic()
             child = pexpect.spawn(
                 sys.executable, words, dimensions=(_ROWS, _COLUMNS),
-                env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
+                env={**environment(), "TERM": "xterm-256color", "COLORTERM": "truecolor"})
             try:
                 child.expect(_FRAME_END, timeout=60)
                 took.append(time.monotonic() - began)

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.benchmarks.bare_loop import FAST
 from tests.benchmarks.clusters import Cluster
 from tests.benchmarks.filling import SMALL_BYTES, fill_large, fill_small, new_folder
-from tests.benchmarks.measuring import Spread
+from tests.benchmarks.measuring import Spread, environment
 from tests.benchmarks.rows import Row, Size
 
 _UPLOADED = re.compile(r" uploaded: |([\d,]+) files uploaded, ")
@@ -123,7 +123,7 @@ def command(words: list[str], is_done: Callable[[str], bool] | None = None) -> R
     """
     began = time.monotonic()
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)
+                               stderr=subprocess.PIPE, text=True, env=environment())
     assert process.stderr is not None
     assert process.stdin is not None
     lines: list[str] = []
