@@ -9,6 +9,7 @@ from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import (
     BrokerState,
     BrokerStatus,
+    Cause,
     Counts,
     Explanation,
     Freshness,
@@ -45,7 +46,7 @@ def idle() -> Snapshot:
     return Snapshot(
         taken_at=NOW, started_at=NOW - 11520, upload_dir="/data/xrd", topic_name="xrd-raw",
         phase=Phase.RUNNING,
-        counts=Counts(left_alone=312, uploaded=4812, uploaded_this_run=211),
+        counts=Counts(uploaded=4812, uploaded_this_run=211, n_versions_this_run=211),
         traffic=Traffic(n_bytes_sent=56_600_000_000, n_chunks_sent=3_455_000,
                         in_flight_limit_bytes=524_288, queue_max_bytes=500_000_000,
                         peak_bytes_per_second=268e6,
@@ -63,8 +64,10 @@ def busy() -> Snapshot:
     history = tuple(2.1e8 * (0.35 + 0.65 * abs(((i * 7) % 30) / 15 - 1)) for i in range(60))
     return replace(
         idle(),
-        counts=Counts(left_alone=312, settling=2, waiting=128, uploading=3, uploaded=4812, held=1,
-                      uploaded_this_run=211),
+        counts=Counts(not_taken=312, settling=1, growing=1, waiting=128, uploading=3,
+                      uploaded=4812, held=1, uploaded_this_run=211, n_versions_this_run=211,
+                      n_bytes_not_taken=312_000_000, n_bytes_settling=536_870_912,
+                      n_bytes_stuck=268_435_456),
         traffic=replace(idle().traffic, n_bytes_waiting=34_300_000_000,
                         n_bytes_in_flight=28_400_000, n_chunks_in_flight=1_733,
                         in_flight_limit_bytes=32_400_000, line_bytes_per_second=231e6,
@@ -131,7 +134,7 @@ def queue_rows() -> list[FileStatus]:
     rows = [
         FileStatus("2026-11-23/scan_0424.h5", FileState.SETTLING, 268_435_456,
                    settles_in_seconds=1.2),
-        FileStatus("2026-11-23/maxima_run7.nmd", FileState.SETTLING, 268_435_456,
+        FileStatus("2026-11-23/maxima_run7.nmd", FileState.GROWING, 268_435_456,
                    settles_in_seconds=12.0, changing_since=NOW - 240)]
     rows += [FileStatus(f"2026-11-23/scan_{425 + i:04}.h5", FileState.WAITING, 268_435_456,
                         n_bytes_ahead=340_000_000 + i * 268_435_456) for i in range(128)]
@@ -147,8 +150,8 @@ def held_rows() -> list[FileStatus]:
 
 LOG = tuple(LogLine(i + 1, NOW - 515 + 60 * i, level, text) for i, (level, text) in enumerate((
     (20, "uploading /data/xrd to topic xrd-raw on kafka.lab:9093"),
-    (20, "312 files were here already and are left alone, 14 of them new since the last run; "
-     "--upload_existing sends them"),
+    (20, "312 files were here already and are not taken, 14 of them new since the last run; "
+     "the command take uploads them"),
     (20, "2026-11-23/scan_0418.h5 is resumed: 7,264 of 16,384 chunks were acknowledged before"),
     (30, "cal/flat.tiff: its bytes changed in place near offset 8388608; the version is abandoned "
      "after 512 of 2560 chunks; the new one is uploaded once it stops changing"),
@@ -163,13 +166,27 @@ def many(kind: PageKind, offset: int, n_rows: int,
     n_total = 0
     for source in sources:
         n = source if isinstance(source, int) else len(source)
-        state = FileState.HELD if source is sources[0] and kind is not PageKind.WAITING \
-            else FileState.WAITING
+        state = FileState.HELD if kind is PageKind.HELD else FileState.WAITING
         for i in range(max(0, offset - n_total), min(n, offset + n_rows - n_total)):
             rows.append(FileStatus(f"many/file_{i:07}.dat", state, 1000, reason="scripted")
                         if isinstance(source, int) else source[i])
         n_total += n
     return Page(kind, offset, n_total, tuple(rows))
+
+
+def causes(held: list[FileStatus] | int) -> tuple[FileStatus | Cause, ...]:
+    """Return stuck files, those with one reason as one row."""
+    if isinstance(held, int):
+        return (Cause(FileState.HELD, "scripted", held, held * 1000, NOW - 60, NOW - 9, 12.0,
+                      ("many/file_0000000.dat",)),) if held else ()
+    by_reason: dict[tuple[FileState, str], list[FileStatus]] = {}
+    for row in held:
+        by_reason.setdefault((row.state, row.reason), []).append(row)
+    return tuple(
+        rows[0] if len(rows) == 1 else Cause(
+            state, reason, len(rows), sum(r.n_bytes for r in rows), NOW - 60, NOW - 9, None,
+            tuple(r.rel_path for r in rows[:3]))
+        for (state, reason), rows in by_reason.items())
 
 
 class FakeEngine:
@@ -186,6 +203,8 @@ class FakeEngine:
         self.queue = queue_rows() if queue is None else queue
         self.held = held_rows() if held is None else held
         self._n_uploaded = uploaded
+        self.not_taken = [FileStatus(f"before/old_{i:03}.h5", FileState.NOT_TAKEN, 1_000_000)
+                          for i in range(min(snapshot.counts.not_taken, 312))]
         self.log = log
         self.done: list[str] = []
         self.n_rows_asked: list[int] = []
@@ -219,12 +238,15 @@ class FakeEngine:
         return self.shown.phase is Phase.STOPPED
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
-             order: PageOrder = PageOrder.LINE) -> Page:
+             order: PageOrder = PageOrder.LINE, reason: str = "") -> Page:
         self.n_rows_asked.append(n_rows)
         if kind is PageKind.UPLOADED:
-            return self._history_page(offset, n_rows, pattern, order)
-        sources = {PageKind.QUEUE: (self.held, self.queue), PageKind.WAITING: (self.queue,),
-                   PageKind.HELD: (self.held,)}[kind]
+            return self._history_page(offset, n_rows, pattern)
+        if kind is PageKind.HELD and not pattern and not reason:
+            stuck = causes(self.held)
+            return Page(kind, offset, len(stuck), stuck[offset:offset + n_rows])
+        sources = {PageKind.QUEUE: (self.queue,), PageKind.WAITING: (self.queue,),
+                   PageKind.HELD: (self.held,), PageKind.NOT_TAKEN: (self.not_taken,)}[kind]
         if any(isinstance(source, int) for source in sources):
             return many(kind, offset, n_rows, sources)
         rows = [row for source in sources if isinstance(source, list) for row in source]
@@ -237,13 +259,13 @@ class FakeEngine:
             rest.sort(key=keys[order])  # type: ignore[arg-type]
         shown = rest if kind is PageKind.WAITING else [*settling, *rest]
         shown = [r for r in shown if pattern.lower() in r.rel_path.lower()]
-        return Page(kind, offset, len(shown), tuple(shown[offset:offset + n_rows]), order)
+        return Page(kind, offset, len(shown), tuple(shown[offset:offset + n_rows]))
 
-    def _history_page(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> Page:
+    def _history_page(self, offset: int, n_rows: int, pattern: str) -> Page:
         names = [f"2026-11-22/scan_{4812 - i:04}.h5" for i in range(self._n_uploaded)]
         wanted = [(i, name) for i, name in enumerate(names) if pattern.lower() in name]
         return Page(PageKind.UPLOADED, offset, len(wanted), tuple(
-            record(i, name) for i, name in wanted[offset:offset + n_rows]), order)
+            record(i, name) for i, name in wanted[offset:offset + n_rows]))
 
     def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]:
         self.subscribers.append(callback)
@@ -253,7 +275,8 @@ class FakeEngine:
         for status in self.shown.uploading:
             if status.rel_path == rel_path:
                 return Explanation(rel_path, PathState.UPLOADING, status)
-        return Explanation(rel_path, PathState.WAITING, None, None, 3_400_000_000)
+        return Explanation(rel_path, PathState.WAITING, FileStatus(
+            rel_path, FileState.WAITING, 5, n_bytes_ahead=3_400_000_000))
 
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]:
         return (replace(record(0, rel_path), state=VersionState.BEGUN, completed=None,
@@ -267,8 +290,12 @@ class FakeEngine:
             bitmap[gap] = 0
         return ChunkMap(16384, 12_400, bytes(bitmap))
 
-    def retry(self, rel_path: str | None) -> int:
-        self.done.append(f"retry {rel_path or ''}".strip())
+    def retry(self, rel_path: str | None, reason: str = "") -> int:
+        self.done.append(f"retry {rel_path or reason}".strip())
+        return 1
+
+    def take(self, pattern: str) -> int:
+        self.done.append(f"take {pattern}".strip())
         return 1
 
     def pause(self) -> bool:

@@ -15,6 +15,9 @@ from typing import IO
 
 from tests.waiting import wait_until
 
+#: Files, and versions where these are more.
+_THIS_RUN = r"^this run +([\d,]+) files? uploaded(?:, in ([\d,]+) versions)?"
+
 
 class Program:
     """The headless program at work.
@@ -97,8 +100,8 @@ class Program:
         """Wait until `check` counts so many uploads of this run."""
         def look() -> bool:
             self.type("check")
-            counts = [int(m.group(1).replace(",", "")) for line in list(self.lines)
-                      if (m := re.search(r"uploaded \(([\d,]+) now\)", line))]
+            counts = [int((m[2] or m[1]).replace(",", "")) for line in list(self.lines)
+                      if (m := re.search(_THIS_RUN, line))]
             assert self.process.poll() is None, self.text()
             return bool(counts) and counts[-1] >= n_files
 

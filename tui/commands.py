@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tui import wording
+from tui import answers, wording
 from tui.engine.model.snapshot import (
+    Cause,
     Explanation,
     LogLine,
     Notice,
@@ -37,12 +39,13 @@ class Engine(Protocol):
     def exit_status(self) -> int: ...
     def snapshot(self) -> Snapshot: ...
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
-             order: PageOrder = PageOrder.LINE) -> Page: ...
+             order: PageOrder = PageOrder.LINE, reason: str = "") -> Page: ...
     def subscribe(self, callback: Callable[[Notice], None]) -> Callable[[], None]: ...
     def explain(self, rel_path: str) -> Explanation: ...
     def versions(self, rel_path: str) -> tuple[VersionRecord, ...]: ...
     def chunk_map(self, rel_path: str) -> ChunkMap | None: ...
-    def retry(self, rel_path: str | None) -> int: ...
+    def retry(self, rel_path: str | None, reason: str = "") -> int: ...
+    def take(self, pattern: str) -> int: ...
     def pause(self) -> bool: ...
     def resume(self) -> bool: ...
     def reupload(self, rel_path: str) -> None: ...
@@ -78,9 +81,10 @@ class Command:
 
 
 def _check(engine: Engine, _argument: str) -> Answer:
-    held = engine.page(PageKind.HELD, 0, 5)
-    rows = tuple(row for row in held.rows if not isinstance(row, VersionRecord))
-    return Answer(tuple(wording.check_lines(engine.snapshot(), rows)))
+    stuck = engine.page(PageKind.HELD, 0, answers.MOST_NAMED)
+    return Answer(tuple(answers.check_lines(
+        engine.snapshot(), [row for row in stuck.rows if not isinstance(row, VersionRecord)],
+        stuck.n_total)))
 
 
 def _quit(engine: Engine, _argument: str) -> Answer:
@@ -101,15 +105,18 @@ def _help(_engine: Engine, _argument: str) -> Answer:
 
 
 def _files(engine: Engine, pattern: str) -> Answer:
-    uploading = [status for status in engine.snapshot().uploading
+    snapshot = engine.snapshot()
+    uploading = [status for status in snapshot.uploading
                  if not pattern or matches(pattern, status.rel_path)]
     stuck = engine.page(PageKind.HELD, 0, _MOST_ROWS, pattern)
     rest = engine.page(PageKind.QUEUE, 0, _MOST_ROWS, pattern)
-    rows = {row.rel_path: row for row in (*uploading, *stuck.rows, *rest.rows)
-            if not isinstance(row, VersionRecord)}
-    shown = list(rows.values())[:_MOST_ROWS]
-    lines = [_file_line(row.rel_path, wording.status_words(row)) for row in shown]
-    n_more = len(uploading) + rest.n_total - len(shown)
+    now = snapshot.taken_at
+    shown = [row for row in (*uploading, *stuck.rows, *rest.rows)
+             if not isinstance(row, VersionRecord)][:_MOST_ROWS]
+    lines = [_file_line(wording.files(row.n_files), answers.cause_words(row))
+             if isinstance(row, Cause)
+             else _file_line(row.rel_path, wording.status_words(row, now)) for row in shown]
+    n_more = len(uploading) + stuck.n_total + rest.n_total - len(shown)
     if n_more > 0:
         lines.append(f"and {wording.count(n_more)} more")
     if not lines:
@@ -124,16 +131,30 @@ def _file_line(rel_path: str, words: str) -> str:
     return name + padding + shorten(words, 44, cut_end=True)
 
 
+def _short(path: str) -> str:
+    return shorten(visible(path), 40)
+
+
 def _why(engine: Engine, path: str) -> Answer:
-    return Answer(tuple(wording.explanation(engine.explain(path))))
+    return Answer(tuple(answers.explanation(engine.explain(path), time.time())))
 
 
 def _retry(engine: Engine, path: str) -> Answer:
     n_files = engine.retry(path or None)
     if not n_files:
-        return Answer((f"{visible(path)} is neither held nor failed" if path
-                       else "no file is held or failed",), ok=not path)
-    return Answer((f"{wording.files(n_files)} queued again",))
+        return Answer((f"{_short(path)} is not stuck: there is nothing to retry" if path
+                       else "no file is stuck that can be retried",), ok=not path)
+    return Answer((f"{_short(path)} is queued again" if path
+                   else f"{wording.files(n_files)} queued again",))
+
+
+def _take(engine: Engine, pattern: str) -> Answer:
+    n_files = engine.take(pattern)
+    if not n_files:
+        matching = f" matches {_short(pattern)}" if pattern else ""
+        return Answer((f"no file that was here before the first start{matching}",),
+                      ok=not pattern)
+    return Answer((f"{wording.files(n_files)} queued",))
 
 
 def _pause(engine: Engine, _argument: str) -> Answer:
@@ -151,7 +172,7 @@ def _resume(engine: Engine, _argument: str) -> Answer:
 
 def _reupload(engine: Engine, path: str) -> Answer:
     engine.reupload(path)
-    return Answer((f"{visible(path)} is queued",))
+    return Answer((f"{_short(path)} is queued",))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -160,7 +181,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", ("h", "?"), "question_mark", "", "List the commands", _help),
     Command("files", (), "", "[PATTERN]", "List unfinished files", _files),
     Command("why", (), "w", "PATH", "Explain what is happening to a file", _why),
-    Command("retry", (), "r", "[PATH]", "Retry a held or failed file, or all of them", _retry),
+    Command("retry", (), "r", "[PATH]", "Retry a file that is stuck, or all of them", _retry),
+    Command("take", (), "", "[PATTERN]", "Upload files that were here before the first start",
+            _take),
     Command("pause", (), "p", "", "Stop uploading for now; files are still watched", _pause),
     Command("resume", (), "p", "", "Resume uploading", _resume),
     Command("reupload", (), "u", "PATH", "Upload a file again, changed or not", _reupload),

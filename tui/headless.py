@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tui import wording
+from tui import answers, wording
 from tui.commands import execute
 from tui.config.settings import Settings
 from tui.engine.log import Log
@@ -63,7 +63,7 @@ def _show(settings: Settings, uploader: Uploader, printed: LineWriter) -> None:
             snapshot = uploader.snapshot()
             if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
                 next_report = now + _DRAINING_SECONDS
-                printed.put(wording.draining_words(snapshot))
+                printed.put(answers.draining_words(snapshot))
 
 
 def _answer(line: str, uploader: Uploader, say: Callable[[str], object]) -> None:

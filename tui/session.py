@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui import wording
+from tui import answers
 from tui.commands import execute
 from tui.engine.system.signals import stop_signals_handled
 from tui.engine.system.workers import Worker
@@ -64,7 +64,7 @@ class Session:
                 self._finish()
             self._signals.stop()
             self._signals.join()
-        for line in wording.closing_summary(uploader.snapshot()):
+        for line in answers.closing_summary(uploader.snapshot()):
             self._voice.say(line)
         if uploader.failure is not None:
             raise uploader.failure
@@ -74,10 +74,10 @@ class Session:
         """See the upload to its end after the front end has gone."""
         if not self._uploader.is_leaving:
             self._uploader.quit()
-        self._voice.report(wording.draining_words(self._uploader.snapshot())
+        self._voice.report(answers.draining_words(self._uploader.snapshot())
                            + "; Ctrl+C leaves at once")
         while not self._uploader.wait(_DRAINING_SECONDS):
-            self._voice.report(wording.draining_words(self._uploader.snapshot()))
+            self._voice.report(answers.draining_words(self._uploader.snapshot()))
 
 
 class _SignalWorker(Worker):

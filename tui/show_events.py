@@ -44,8 +44,9 @@ class _Events:
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
 
-    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> bool:
         self.queue.put((rel_path, kind.value))
+        return True
 
     def heard_of_directory(self, rel_path: str) -> None:
         """Say nothing of directories, which are not sent."""

@@ -8,12 +8,16 @@ import unicodedata
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _VISIBLE |= {code: f"\\u{code:04x}" for code in (
     0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
+#: Bytes of a name that are not UTF-8, as Python keeps them, and as a shell takes them.
+_VISIBLE |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 _VISIBLE |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
 
 
 def visible(text: str) -> str:
     """Return text whose control and direction characters, and lone surrogates, can be seen."""
     shown = text.translate(_VISIBLE)
+    if shown.isascii():
+        return shown
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

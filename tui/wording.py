@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 
 import humanize
 
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.snapshot import BrokerState, Explanation, PathState, Phase, Snapshot
+from tui.engine.model.snapshot import BrokerState, PathState, Phase, Snapshot
 from tui.engine.model.versions import VersionRecord, VersionState
-from tui.text import shorten, visible, wrapped
+from tui.text import visible
 
 _VERSION_WORDS = {
     VersionState.BEGUN: "begun, not finished",
@@ -18,15 +17,15 @@ _VERSION_WORDS = {
     VersionState.ABANDONED: "abandoned: its bytes changed before all were sent",
     VersionState.REFUSED: "refused by the broker",
 }
-#: What answers to commands keep to: a terminal's width, and never long.
-_COLUMNS, _LABEL_COLUMNS = 80, 9
-_MOST_NAMED, _MOST_BROKER_LINES, _MOST_NAME_CELLS = 5, 6, 400
+#: What is over within this time is told in seconds, and later than that by the clock.
+_SOON_SECONDS = 60.0
 NOTHING_IS_KEPT = "embedded broker: nothing leaves this computer and nothing is kept"
 
 
 def size(n_bytes: float) -> str:
     """Return bytes as ``3.4 GB``."""
-    return humanize.naturalsize(n_bytes, format="%.3g" if n_bytes < 999.5e12 else "%.0f")
+    text = humanize.naturalsize(n_bytes, format="%.3g" if n_bytes < 999.5e12 else "%.0f")
+    return text.replace(" Bytes", " B").replace(" Byte", " B")
 
 
 def rate(bytes_per_second: float) -> str:
@@ -39,9 +38,21 @@ def count(n: int) -> str:
     return humanize.intcomma(n)
 
 
-def files(n: int) -> str:
-    """Return ``1 file`` or ``4,812 files``."""
-    return f"{count(n)} file{'' if n == 1 else 's'}"
+def visible_path(rel_path: str) -> str:
+    """Return a path with every character visible, blanks at its end, too."""
+    shown = visible(rel_path)
+    stripped = shown.rstrip(" ")
+    return stripped + "\\x20" * (len(shown) - len(stripped))
+
+
+def counted(n: int, noun: str) -> str:
+    """Return ``1 chunk`` or ``4,812 chunks``."""
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def files(n: int, n_bytes: int | None = None) -> str:
+    """Return ``1 file`` or ``4,812 files (3.4 GB)``."""
+    return counted(n, "file") + ("" if n_bytes is None else f" ({size(n_bytes)})")
 
 
 def duration(seconds: float) -> str:
@@ -82,16 +93,40 @@ def moment(epoch_seconds: float) -> str:
     return datetime.datetime.fromtimestamp(epoch_seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def since(epoch_seconds: float, now: float) -> str:
+    """Return a local time as ``10:42:07``, with its date where that is another one than today's."""
+    then, today = (datetime.datetime.fromtimestamp(when) for when in (epoch_seconds, now))
+    return then.strftime("%H:%M:%S" if then.date() == today.date() else "%Y-%m-%d %H:%M")
+
+
+def until(seconds: float, now: float) -> str:
+    """Return when something will be over: ``26 s left``, or ``done about 10:45``."""
+    if seconds <= _SOON_SECONDS:
+        return f"{max(1, round(seconds))} s left"
+    return f"done about {_time_of(now + seconds, now)}"
+
+
+def _time_of(then: float, now: float) -> str:
+    """Return a time to come as ``10:45``, ``Tue 10:45`` or ``2026-12-24``."""
+    try:
+        when, today = (datetime.datetime.fromtimestamp(moment) for moment in (then, now))
+    except (OverflowError, ValueError, OSError):
+        return "in many years"
+    if when.date() == today.date():
+        return f"{when:%H:%M}"
+    return f"{when:%a %H:%M}" if then - now < 6 * 86400 else f"{when:%Y-%m-%d}"
+
+
+def zone(epoch_seconds: float) -> str:
+    """Return the name of the local time zone, as ``CET``."""
+    return datetime.datetime.fromtimestamp(epoch_seconds).astimezone().tzname() or ""
+
+
 def percent(part: float, whole: float) -> str:
     """Return a share as ``42 %``; 100 % only where nothing is missing."""
     if whole <= 0:
         return "100 %"
     return f"{100 if part >= whole else min(99, int(100 * part / whole))} %"
-
-
-def is_being_read(status: FileStatus) -> bool:
-    """Return whether a file is read for its hash, before anything of it is sent."""
-    return status.n_bytes_hashed is not None
 
 
 def done(status: FileStatus) -> str:
@@ -114,15 +149,15 @@ def version_word(state: VersionState) -> str:
 def broker_words(snapshot: Snapshot) -> str:
     """Return where the connection stands, in one line."""
     broker = snapshot.broker
-    since = duration(snapshot.taken_at - broker.since)
+    when = since(broker.since, snapshot.taken_at)
     if broker.is_embedded:
         return NOTHING_IS_KEPT
     if broker.state is BrokerState.CONNECTED:
         throttled = f", throttled by broker ({broker.throttle_avg_ms:.0f} ms)" \
             if broker.throttle_avg_ms else ""
-        return f"connected to {broker.address} for {since}{throttled}"
+        return f"connected to {broker.address} since {when}{throttled}"
     if broker.state is BrokerState.UNREACHABLE:
-        return f"{broker.address} unreachable for {since}: {visible(broker.reason)}"
+        return f"{broker.address} unreachable since {when}: {visible(broker.reason)}"
     return f"{broker.state.value} {broker.address} {visible(broker.reason)}".rstrip()
 
 
@@ -133,106 +168,32 @@ def phase_words(snapshot: Snapshot) -> str:
     return snapshot.phase.value
 
 
-def check_lines(snapshot: Snapshot, held: Sequence[FileStatus] = ()) -> list[str]:
-    """Return the answer to `check`: at most 80 columns, and never long."""
-    counts, traffic = snapshot.counts, snapshot.traffic
-    left = f", {duration(traffic.seconds_left)} left" if traffic.seconds_left else ""
-    lines = [
-        *_row("files", f"{count(counts.settling)} settling, {count(counts.waiting)} waiting, "
-              f"{count(counts.uploading)} uploading,"),
-        *_row("", f"{count(counts.uploaded)} uploaded ({count(counts.uploaded_this_run)} now), "
-              f"{count(counts.held)} held, {count(counts.failed)} failed"),
-        *(_row("", f"{files(counts.in_doubt)} to be read again, to see whether the content "
-               "changed") if counts.in_doubt else ()),
-        *_row("sent", f"{count(traffic.n_chunks_sent)} chunks, {size(traffic.n_bytes_sent)} "
-              f"acknowledged"),
-        *_row("in flight", f"{size(traffic.n_bytes_in_flight)} of "
-              f"{size(traffic.in_flight_limit_bytes)}, at most {size(traffic.queue_max_bytes)}"),
-        *_row("rate", f"{rate(traffic.bytes_per_second)} now, "
-              f"{rate(traffic.peak_bytes_per_second)} at most"),
-        *_row("backlog", size(traffic.n_bytes_waiting) + left),
-        *_row("broker", broker_words(snapshot), _MOST_BROKER_LINES),
-        *_row("program", f"{phase_words(snapshot)} for "
-              f"{duration(snapshot.taken_at - snapshot.started_at)}"),
-        *_row("leaving", may_leave(snapshot)),
-    ]
-    for status in snapshot.uploading[:_MOST_NAMED]:
-        lines += _row(f"  {done(status):>5}", f"{shorten(visible(status.rel_path), 46)}, "
-                      f"{size(status.n_bytes)}{', being read' * is_being_read(status)}", 1)
-    lines += _more(len(snapshot.uploading))
-    for status in held[:_MOST_NAMED]:
-        lines += _row(f"{state_word(status.state):>8}",
-                      f"{visible(status.rel_path)}: {visible(status.reason)}")
-    lines += _more(counts.held + counts.failed, ": files")
-    for problem in snapshot.problems[:_MOST_NAMED]:
-        lines += _row("PROBLEM", visible(problem))
-    return lines + _more(len(snapshot.problems))
+def status_words(status: FileStatus, now: float) -> str:
+    """Return where a file stands, in one line without its name.
 
-
-def _row(label: str, text: str, n_most: int = 3) -> list[str]:
-    """Return a text behind its label, in so many lines at most."""
-    lines = wrapped(text, _COLUMNS, " " * _LABEL_COLUMNS)[:n_most]
-    return [f"{label:<{_LABEL_COLUMNS}}{lines[0][_LABEL_COLUMNS:]}", *lines[1:]]
-
-
-def _more(n: int, where: str = "") -> list[str]:
-    return [f"{' ' * _LABEL_COLUMNS}and {count(n - _MOST_NAMED)} more{where}"] \
-        if n > _MOST_NAMED else []
-
-
-def can_leave(snapshot: Snapshot) -> bool:
-    """Return whether nothing is lost by time: leaving now has nothing left to send."""
-    return snapshot.counts.unfinished == 0 and not snapshot.n_unrecorded \
-        and _is_looked_through(snapshot)
-
-
-def _is_looked_through(snapshot: Snapshot) -> bool:
-    """Return whether it is known what is in the upload directory."""
-    return snapshot.freshness.last_scan_age is not None
-
-
-def may_leave(snapshot: Snapshot) -> str:
-    """Return the answer to: may I switch this off?"""
-    counts = snapshot.counts
-    if snapshot.n_unrecorded:
-        return f"{files(snapshot.n_unrecorded)} not recorded, for the ledger cannot be written: " \
-            "the next start has to find them again"
-    if not _is_looked_through(snapshot) and not snapshot.freshness.source_offline:
-        return "not known yet: what is in the upload directory is still being looked at"
-    if counts.unfinished:
-        return f"{files(counts.unfinished)} not sent yet; quit sends what is queued first"
-    if counts.settling:
-        return f"{files(counts.settling)} not at rest yet: remembered for the next start"
-    if counts.held or counts.failed:
-        return "all else is sent; held and failed files are remembered"
-    if snapshot.freshness.source_offline:
-        return "all that was found is sent; the upload directory cannot be seen"
-    if snapshot.freshness.n_unreadable:
-        n = snapshot.freshness.n_unreadable
-        what = "1 file or directory" if n == 1 else f"{count(n)} files or directories"
-        return f"all else is sent; {what} cannot be read"
-    if counts.in_doubt:
-        return f"everything that is known to have changed is sent; {files(counts.in_doubt)} to " \
-            "be read again, now or at the next start, to see whether the content changed"
-    return "everything is sent"
-
-
-def status_words(status: FileStatus) -> str:
-    """Return where a file stands, in one line without its name."""
-    if status.state is FileState.SETTLING:
-        text = f"settling for {duration(status.settles_in_seconds or 0)} more"
-        if status.changing_since is not None:
-            text += f", still changing since {clock(status.changing_since)[:5]}"
-        return f"{text}: {status.reason}" if status.reason else text
-    if is_being_read(status):
-        return f"being read, {done(status)} of {size(status.n_bytes)}; sent once its hash is known"
-    if status.state is FileState.UPLOADING:
-        return (f"uploading, {count(status.n_chunks_delivered)} of {count(status.n_chunks)} "
-                f"chunks, {rate(status.bytes_per_second)}")
-    text = state_word(status.state)
-    if status.state is FileState.WAITING and status.n_bytes_ahead is not None:
-        text += f" behind {size(status.n_bytes_ahead)}" if status.n_bytes_ahead else ", next"
-    if status.state in (FileState.HELD, FileState.FAILED) and status.reason:
+    Args:
+        status: of the file.
+        now: epoch seconds.
+    """
+    state = status.state
+    if state in (FileState.SETTLING, FileState.GROWING):
+        return _unsettled_words(status, now)
+    if state is FileState.READING:
+        left = f", {until(status.seconds_left, now)}" if status.seconds_left else ""
+        return (f"being read before it is uploaded: {done(status)} of {size(status.n_bytes)} at "
+                f"{rate(status.bytes_per_second)}{left}")
+    if state is FileState.STALLED:
+        return (f"stalled: nothing acknowledged for {duration(status.stalled_seconds or 0)}, "
+                f"{count(status.n_chunks_delivered)} of {counted(status.n_chunks, 'chunk')} are")
+    if state is FileState.UPLOADING:
+        if not status.n_chunks:
+            return "about to be uploaded"
+        return (f"uploading: {count(status.n_chunks_delivered)} of "
+                f"{counted(status.n_chunks, 'chunk')}, {rate(status.bytes_per_second)}")
+    text = state_word(state)
+    if state is FileState.WAITING:
+        return f"{text}: {waiting_words(status, now)}"
+    if state in (FileState.HELD, FileState.FAILED) and status.reason:
         text += f": {visible(status.reason)}"
     if status.next_attempt_seconds is not None:
         tried = f"tried {count(status.n_attempts)} times, " if status.n_attempts > 1 else ""
@@ -240,72 +201,34 @@ def status_words(status: FileStatus) -> str:
     return text
 
 
+def waiting_words(status: FileStatus, now: float) -> str:
+    """Return when it is a waiting file's turn, as far as that is known."""
+    if status.n_bytes_ahead is None:
+        return "in line"
+    if not status.n_bytes_ahead:
+        return "next"
+    if status.seconds_left is None:
+        return f"in line behind {size(status.n_bytes_ahead)}"
+    if status.seconds_left <= _SOON_SECONDS:
+        return f"starts in about {max(1, round(status.seconds_left))} s"
+    return f"starts about {_time_of(now + status.seconds_left, now)}"
+
+
+def _unsettled_words(status: FileStatus, now: float) -> str:
+    seconds = duration(status.settles_in_seconds or 0)
+    if status.state is FileState.GROWING and status.changing_since is not None:
+        text = (f"growing since {since(status.changing_since, now)[:16]} "
+                f"({coarse(now - status.changing_since)}); uploads once it stops")
+    else:
+        text = f"still being written? Uploads in {seconds} if unchanged"
+    return f"{text}: {status.reason}" if status.reason else text
+
+
 def version_line(record: VersionRecord) -> str:
     """Return one version in one line."""
     when = moment(record.completed or record.started)
     text = (f"{version_word(record.state)} {when}, {size(record.n_bytes)} in "
-            f"{count(record.n_chunks)} chunks")
+            f"{counted(record.n_chunks, 'chunk')}")
     if record.rebuild_uncertain:
         text += ", may not rebuild"
-    return text
-
-
-def explanation(found: Explanation) -> list[str]:
-    """Return the answer to `why`."""
-    name = shorten(visible(found.rel_path), _MOST_NAME_CELLS)
-    status = found.status
-    if found.verdict is PathState.UNKNOWN:
-        text = f"unknown: {visible(found.reason)}"
-    elif found.verdict is PathState.EXCLUDED:
-        text = f"never uploaded: {visible(found.reason)}"
-    elif found.verdict is PathState.LEFT_ALONE:
-        text = found.reason or "left alone: it was here before the program was first started, " \
-            "and has not changed since; reupload sends it"
-    elif found.verdict is PathState.WAITING:
-        text = f"waiting behind {size(found.n_bytes_ahead)}"
-    elif found.verdict is PathState.UPLOADED and found.version is not None \
-            and found.version.completed:
-        text = f"uploaded at {moment(found.version.completed)}"
-        if found.version.rebuild_uncertain:
-            text += "; a consumer that holds part of an older version may not rebuild it"
-        if found.reason:
-            text += f"; {found.reason}"
-    else:
-        text = status_words(status) if status is not None else found.verdict
-    lines = wrapped(f"{name}: {text}", 80)
-    if found.version is not None and found.verdict is not PathState.UPLOADED:
-        lines += wrapped(f"last version: {version_line(found.version)}", 80, "  ")
-    return lines
-
-
-def closing_summary(snapshot: Snapshot) -> list[str]:
-    """Return what is said at the end."""
-    counts, traffic = snapshot.counts, snapshot.traffic
-    spent = max(0.001, snapshot.taken_at - snapshot.started_at)
-    lines = [f"{files(counts.uploaded_this_run)} uploaded, {size(traffic.n_bytes_sent)} in "
-             f"{count(traffic.n_chunks_sent)} chunks, in {duration(spent)}"]
-    if snapshot.broker.is_embedded:
-        if counts.unfinished:
-            lines.append(f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}")
-        return [*lines, NOTHING_IS_KEPT]
-    if counts.unfinished:
-        lines.append(f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}: sent at "
-                     "the next start")
-    if counts.settling:
-        lines.append(f"{files(counts.settling)} had not come to rest: looked at again at the next "
-                     "start")
-    if counts.held or counts.failed:
-        lines.append(f"{count(counts.held)} held and {count(counts.failed)} failed: see the log, "
-                     "or files and why at the next start")
-    return lines
-
-
-def draining_words(snapshot: Snapshot) -> str:
-    """Return how far the draining has come, in one line."""
-    counts, traffic = snapshot.counts, snapshot.traffic
-    text = f"{files(counts.unfinished)} left, {size(traffic.n_bytes_waiting)}"
-    if traffic.seconds_left:
-        text += f", {duration(traffic.seconds_left)} at {rate(traffic.bytes_per_second)}"
-    if snapshot.broker.state is not BrokerState.CONNECTED:
-        text += f"; {broker_words(snapshot)}"
     return text

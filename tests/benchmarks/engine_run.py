@@ -42,7 +42,7 @@ def started(words: Sequence[str]) -> Iterator[Uploader]:
 
 def wait_for_uploads(uploader: Uploader, n_files: int) -> None:
     """Return once so many uploads of this run are recorded."""
-    while uploader.snapshot().counts.uploaded_this_run < n_files:
+    while uploader.snapshot().counts.n_versions_this_run < n_files:
         if uploader.wait(_LOOK_SECONDS):
             raise SystemExit("the program ended too early")
 

@@ -10,6 +10,8 @@ from textual.pilot import Pilot
 from tests.fakes import FakeEngine
 from tui.config.settings import ConsoleSettings
 from tui.console.app import ConsoleApp
+from tui.console.view import Row
+from tui.engine.model.snapshot import Cause
 
 
 @asynccontextmanager
@@ -37,6 +39,13 @@ async def painted(pilot: Pilot[int], n_pictures: int = 3) -> None:
         if app.n_pictures >= wanted or not app.is_running:
             break
     assert app.n_pictures >= wanted or not app.is_running
+
+
+def path_of(row: Row | None) -> str:
+    """Return the path of a row that is a file."""
+    assert row is not None
+    assert not isinstance(row, Cause)
+    return row.rel_path
 
 
 def screen_text(pilot: Pilot[int]) -> str:

@@ -16,6 +16,7 @@ from tests.console.conftest import (
     click_text,
     console,
     painted,
+    path_of,
     screen_text,
     wait_done,
     wait_for,
@@ -70,7 +71,7 @@ async def test_check_opens_the_same_text_as_headless() -> None:
         await wait_screen(pilot, TextScreen)
         await wait_for(pilot, *(line.rstrip() for line in execute("check", engine).lines))
         await pilot.press("escape")
-        await wait_for(pilot, "Queue 131")
+        await wait_for(pilot, "Queue 130")
         assert not isinstance(pilot.app.screen, TextScreen)
 
 
@@ -85,25 +86,53 @@ async def test_p_pauses_and_resumes_and_says_which() -> None:
         await wait_gone(pilot, "‖ paused")
 
 
-async def test_retry_puts_everything_back_in_line() -> None:
+async def test_r_retries_the_selected_file_and_a_capital_r_everything() -> None:
     engine = FakeEngine(fakes.busy())
     async with console(engine) as pilot:
+        await pilot.press("3")
+        await wait_for(pilot, "Permission denied")
         await pilot.press("r")
+        await wait_done(pilot, engine, "retry cal/locked.raw")
+        await wait_for(pilot, "cal/locked.raw is queued again")
+        await pilot.press("R")
         await wait_done(pilot, engine, "retry")
         await wait_for(pilot, "1 file queued again")
+
+
+async def test_r_on_a_cause_retries_its_files() -> None:
+    engine = FakeEngine(fakes.busy(), held=300)
+    async with console(engine) as pilot:
+        await pilot.press("3")
+        await wait_for(pilot, "300 files: many/file")
+        await pilot.press("r")
+        await wait_done(pilot, engine, "retry scripted")
+        await pilot.press("w")
+        await wait_for(pilot, "300 files: enter lists them")
+
+
+async def test_t_takes_the_selected_file_that_was_here_before() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        await pilot.press("t")
+        await wait_for(pilot, "press 5, and select a file")
+        await pilot.press("5")
+        await wait_for(pilot, "before/old_000.h5", "5 Not taken 312")
+        await pilot.press("down", "t")
+        await wait_done(pilot, engine, "take before/old_001.h5")
+        await wait_for(pilot, "before/old_001.h5 is queued")
 
 
 async def test_reupload_is_of_the_selected_file() -> None:
     engine = FakeEngine(fakes.busy())
     async with console(engine) as pilot:
         await pilot.press("down", "down", "u")
-        await wait_done(pilot, engine, "reupload cal/locked.raw")
+        await wait_done(pilot, engine, "reupload 2026-11-23/scan_0425.h5")
 
 
 async def test_why_is_of_the_selected_file() -> None:
     async with console(FakeEngine(fakes.busy())) as pilot:
         await pilot.press("w")
-        await wait_for(pilot, "2026-11-23/scan_0424.h5: waiting behind 3.4 GB")
+        await wait_for(pilot, "2026-11-23/scan_0424.h5: waiting: in line behind 3.4 GB")
 
 
 async def test_keys_that_need_a_file_ask_for_one() -> None:
@@ -124,7 +153,7 @@ async def test_detail_shows_all_that_the_ledger_knows() -> None:
         await pilot.press("enter")
         await wait_for(
             pilot, "Version 2: begun, not finished", "Version 1: uploaded",
-            "9,412 of 16,384 acknowledged, each of 16,384 bytes, acks=all",
+            "9,412 of 16,384 acknowledged, each of 16.4 kB, acks=all",
             "268 MB (268,435,456 bytes)", "modified", "begun", "0, offsets 81920 to 98303",
             bytes(range(16)).hex(), bytes(range(48, 64)).hex())
 
@@ -152,8 +181,8 @@ async def test_the_history_is_searched_and_is_a_page_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("key", "title", "text"), [
-    ("1", "Queue 131", "2026-11-23/scan_0424.h5"), ("2", "Waiting 128", "behind 340 MB"),
-    ("3", "Held 1", "it cannot be read: Permission denied"),
+    ("1", "Queue 130", "2026-11-23/scan_0424.h5"), ("2", "Waiting 128", "behind 340 MB"),
+    ("3", "Retrying 1", "it cannot be read: Permission denied"),
     ("4", "Uploaded 4,812", "2026-11-22/scan_4812.h5")])
 async def test_number_keys_and_clicks_on_titles_show_the_lists(key: str, title: str,
                                                                text: str) -> None:
@@ -249,7 +278,7 @@ async def test_help_names_every_key_and_every_command() -> None:
             assert binding.tooltip in text
         for command in COMMANDS:
             assert command.help in text
-        for word in ("settling", "waiting", "uploading", "uploaded", "held", "failed"):
+        for word in ("settling", "waiting", "uploading", "uploaded", "retrying", "needs you"):
             assert f"  {word}" in text
 
 
@@ -296,12 +325,10 @@ async def test_no_key_in_the_footer_is_cut(width: int) -> None:
 async def test_a_click_selects_a_row_and_a_double_click_opens_it() -> None:
     async with console(FakeEngine(fakes.busy())) as pilot:
         await click_text(pilot, "2026-11-23/scan_0427.h5")
-        row = pilot.app.query_one(Queue).selected()
-        assert row is not None
-        assert row.rel_path == "2026-11-23/scan_0427.h5"
+        assert path_of(pilot.app.query_one(Queue).selected()) == "2026-11-23/scan_0427.h5"
         await click_text(pilot, "2026-11-23/scan_0428.h5", times=2)
         await wait_screen(pilot, TextScreen)
-        await wait_for(pilot, "2026-11-23/scan_0428.h5: waiting behind 3.4 GB")
+        await wait_for(pilot, "2026-11-23/scan_0428.h5: waiting: in line behind 3.4 GB")
         await click_text(pilot, "esc closes")
         await wait_gone(pilot, "esc closes")
 
@@ -324,9 +351,7 @@ async def test_the_wheel_scrolls_the_list_and_not_the_cursor() -> None:
         await painted(pilot)
         assert queue.first_in_sight() == 5
         assert queue.cursor == 0
-        row = queue.selected()
-        assert row is not None
-        assert row.rel_path == "2026-11-23/scan_0424.h5"
+        assert path_of(queue.selected()) == "2026-11-23/scan_0424.h5"
 
 
 # The command line.
@@ -336,4 +361,4 @@ def test_the_state_words_of_the_help_are_those_of_the_program() -> None:
     from tui.engine.model.files import FileState
 
     known = {wording.state_word(state) for state in FileState}
-    assert {word for word, _ in STATES} == known - {"left alone"}
+    assert {word for word, _ in STATES} == known

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests import fakes
-from tests.console.conftest import app_of, console, painted, screen_text, wait_for
+from tests.console.conftest import app_of, console, painted, path_of, screen_text, wait_for
 from tests.fakes import FakeEngine
 from tui.console.app import ConsoleApp
 from tui.console.bridge import MOST_LOG_LINES, Bridge
@@ -52,7 +52,7 @@ async def test_a_list_scrolled_by_the_wheel_stays_where_it_is() -> None:
         queue = app_of(pilot).widgets.queue
         queue.scroll_to(y=40, animate=False, immediate=True)
         await painted(pilot)
-        first = engine.page(PageKind.QUEUE, 40, 1).rows[0].rel_path
+        first = path_of(engine.page(PageKind.QUEUE, 40, 1).rows[0])
         assert first in screen_text(pilot)
         engine.queue = fakes.queue_rows()[5:]
         await painted(pilot)
@@ -67,7 +67,7 @@ async def test_the_cursor_of_a_list_that_was_emptied_is_harmless() -> None:
         await pilot.press("end")
         await painted(pilot)
         engine.queue, engine.held = [], []
-        await wait_for(pilot, "nothing settles, waits or is stuck")
+        await wait_for(pilot, "the queue is empty")
         await pilot.press("up", "down", "home", "end", "pageup", "pagedown")
         await painted(pilot)
         assert app_of(pilot).widgets.queue.selected() is None
@@ -79,9 +79,8 @@ async def test_moving_in_a_million_rows_asks_for_those_in_sight(keys: tuple[str,
     async with console(engine) as pilot:
         await pilot.press(*keys)
         await painted(pilot)
-        row = app_of(pilot).widgets.queue.selected()
-        assert row is not None
-        assert row.rel_path[-11:-4] in screen_text(pilot)
+        path = path_of(app_of(pilot).widgets.queue.selected())
+        assert path[-11:-4] in screen_text(pilot)
         assert max(engine.n_rows_asked) <= max(50, 3 * app_of(pilot).widgets.queue.size.height)
 
 
@@ -152,9 +151,9 @@ def test_a_costly_page_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyP
 
     class SlowEngine(FakeEngine):
         def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
-                 order: PageOrder = PageOrder.LINE) -> Page:
+                 order: PageOrder = PageOrder.LINE, reason: str = "") -> Page:
             now[0] += 1.0
-            return super().page(kind, offset, n_rows, pattern, order)
+            return super().page(kind, offset, n_rows, pattern, order, reason)
 
     engine = SlowEngine(fakes.busy())
     bridge = Bridge(engine, None, 4)  # type: ignore[arg-type]
@@ -163,7 +162,7 @@ def test_a_costly_page_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyP
         now[0] += 0.25
     assert 4 <= len(engine.n_rows_asked) <= 7
     bridge.wish = Wish(pattern="scan")
-    assert all("scan" in row.rel_path for row in bridge.look().page.rows)  # other rows: at once
+    assert all("scan" in path_of(row) for row in bridge.look().page.rows)  # other rows: at once
 
 
 def test_a_cheap_page_is_asked_for_with_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:

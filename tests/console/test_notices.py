@@ -62,7 +62,8 @@ def test_the_end_of_a_big_backlog_is_news() -> None:
     notices = Notices()
     notices.due(backlog(131), 0.0)
     notices.due(backlog(7), 5.0)
-    assert notices.due(backlog(0), 9.0) == [Announcement("backlog done", "everything is sent")]
+    assert notices.due(backlog(0), 9.0) == [
+        Announcement("caught up", "everything found so far is uploaded")]
     assert notices.due(backlog(0), 10.0) == []
 
 
@@ -70,7 +71,7 @@ def test_the_end_of_a_long_wait_is_news() -> None:
     notices = Notices()
     notices.due(backlog(1), 0.0)
     assert notices.due(backlog(0, failed=2), 90.0) == [Announcement(
-        "backlog done", "all but 2 files held or failed are sent", "warning")]
+        "caught up", "everything is uploaded, except 2 files that could not be", "warning")]
 
 
 def test_the_end_of_a_small_backlog_is_none() -> None:
@@ -95,9 +96,10 @@ async def test_of_uploads_only_what_the_operator_asked_for_is_news() -> None:
     engine = FakeEngine(fakes.busy())
     async with console(engine) as pilot:
         await pilot.press("down", "down", "u")
-        await wait_done(pilot, engine, "reupload cal/locked.raw")
+        await wait_done(pilot, engine, "reupload 2026-11-23/scan_0425.h5")
         engine.subscribers[0](Notice(NoticeKind.FILE_UPLOADED, "uploaded", "other.raw"))
-        engine.subscribers[0](Notice(NoticeKind.FILE_UPLOADED, "uploaded", "cal/locked.raw"))
-        await wait_for(pilot, "cal/locked.raw: uploaded")
+        engine.subscribers[0](
+            Notice(NoticeKind.FILE_UPLOADED, "uploaded", "2026-11-23/scan_0425.h5"))
+        await wait_for(pilot, "2026-11-23/scan_0425.h5: uploaded")
         texts = [n.message for n in app_of(pilot)._notifications]
         assert "other.raw: uploaded" not in texts

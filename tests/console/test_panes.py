@@ -74,14 +74,18 @@ def draw(pane: type[Pane], snapshot: Snapshot, width: int = 34, height: int = 3,
 
 # Totals.
 
-@pytest.mark.parametrize("words", ["3 uploading", "128 waiting", "4,812 uploaded", "1 held",
-                                   "2 settling", "0 failed"])
+@pytest.mark.parametrize("words", ["3 uploading", "128 waiting", "4,812 uploaded", "1 stuck",
+                                   "2 settling", "0 reading"])
 def test_totals_count_files_in_each_state(words: str) -> None:
     assert words in shown(draw(Totals, fakes.busy()))
 
 
-def test_totals_say_bytes_and_chunks_sent() -> None:
-    assert "sent 56.6 GB in 3.46M chunks" in shown(draw(Totals, fakes.busy()))
+def test_totals_say_bytes_and_chunks_sent_or_what_is_no_rule() -> None:
+    assert "sent 56.6 GB in 3.46M chunks" in shown(draw(Totals, fakes.idle()))
+    assert "1 retrying, 312 not taken" in shown(draw(Totals, fakes.busy()))
+    counts = Counts(failed=1, stalled=2, reading=3, gone=4)
+    assert "1 needs you, 2 stalled, 4 gone" in shown(
+        draw(Totals, replace(fakes.busy(), counts=counts)))
 
 
 def test_totals_of_millions_do_not_touch() -> None:
@@ -95,14 +99,14 @@ def test_totals_of_millions_do_not_touch() -> None:
 # In flight.
 
 @pytest.mark.parametrize("words", ["28.4 MB", "1,733 chunks", "of 32.4 MB", "34.3 GB to send",
-                                   "2 min 41 s left"])
+                                   "done about"])
 def test_in_flight_is_shown_against_its_limit_with_the_time_left(words: str) -> None:
     assert words in shown(draw(InFlight, fakes.busy()))
     assert draw(InFlight, fakes.busy()).subtitle == "at most 500 MB"
 
 
 def test_an_empty_backlog_is_said() -> None:
-    assert "nothing left to send" in shown(draw(InFlight, fakes.idle()))
+    assert "nothing waits to be sent" in shown(draw(InFlight, fakes.idle()))
 
 
 # Throughput.
@@ -158,19 +162,20 @@ def test_what_is_not_well_with_the_broker_is_in_a_warning_colour(
 # Freshness.
 
 def test_fresh_ages_are_all_there() -> None:
-    text = shown(draw(FreshnessLine, fakes.idle(), 140))
-    for words in ("last event 1 min", "last scan 10 s", "last acknowledgement 1 min",
-                  "oldest unsent file none", "observer native"):
+    text = shown(draw(FreshnessLine, fakes.idle(), 220))
+    for words in ("may I empty the disk? not answered yet: 4,812 files uploaded",
+                  "last change 1 min", "last check 10 s", "last acknowledgement 1 min",
+                  "longest wait none", "observer native"):
         assert words in text
     assert "!" not in text
 
 
 @pytest.mark.parametrize(("fresh", "words"), [
-    (Freshness(last_scan_age=400, last_scan_seconds=1, next_scan_seconds=9), "last scan"),
+    (Freshness(last_scan_age=400, last_scan_seconds=1, next_scan_seconds=9), "last check"),
     (Freshness(last_acknowledgement_age=40), "last acknowledgement"),
-    (Freshness(oldest_unsent_age=130), "oldest unsent file")])
+    (Freshness(oldest_unsent_age=130), "longest wait")])
 def test_what_is_too_old_is_marked_and_in_the_warning_colour(fresh: Freshness, words: str) -> None:
-    drawing = draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 140)
+    drawing = draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 220)
     assert f"! {words}" in shown(drawing)
     assert "$warning" in style_of(drawing, "! ")
 
@@ -180,7 +185,7 @@ def test_what_is_too_old_is_marked_and_in_the_warning_colour(fresh: Freshness, w
     Freshness(last_scan_age=900, last_scan_seconds=400, next_scan_seconds=9),
     Freshness(last_acknowledgement_age=20), Freshness(oldest_unsent_age=110)])
 def test_what_is_not_too_old_is_not_marked(fresh: Freshness) -> None:
-    text = shown(draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 140))
+    text = shown(draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 220))
     assert "!" not in text
 
 
@@ -190,29 +195,43 @@ def test_what_is_not_too_old_is_not_marked(fresh: Freshness) -> None:
     (Freshness(last_scan_age=1, n_overflows=2, next_scan_seconds=9), "events lost 2 times"),
     (Freshness(), "scans are off")])
 def test_what_events_missed_is_told(fresh: Freshness, words: str) -> None:
-    drawing = draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 160)
+    drawing = draw(FreshnessLine, replace(fakes.busy(), freshness=fresh), 220)
     assert "$warning" in style_of(drawing, words)
 
 
 # Verdict.
 
 @pytest.mark.parametrize(("snapshot", "sentence", "answer"), [
-    (fakes.idle(), "Everything is sent", "switch off? yes"),
-    (fakes.busy(), "Sending 131 files, 34.3 GB, 2 min 41 s left", "not yet, quit sends the rest"),
-    (fakes.busy(), "1 held: why tells more, retry tries again", "not yet"),
-    (fakes.paused(), "Paused: 131 files wait, nothing is sent until resume", "not yet"),
-    (fakes.broker_down(), "Broker unreachable for 4 min: nothing is lost", "not yet"),
-    (fakes.draining(), "Leaving when all is acknowledged: 42 files left", ""),
-    (replace(fakes.idle(), counts=Counts(settling=2)), "2 files changed just now", "yes"),
-    (replace(fakes.idle(), counts=Counts(failed=7)), "7 failed: why tells more", "yes"),
+    (fakes.idle(), "Everything found so far is uploaded", "may I close this? yes"),
+    (fakes.busy(), "Uploading 131 files, 34.3 GB, done about", "not yet, q uploads the rest"),
+    (replace(fakes.idle(), counts=Counts(held=1)), "Everything else is uploaded   ~ 1 retrying",
+     "not yet"),
+    (fakes.paused(), "Pausing: 28.4 MB still on their way", "not yet"),
+    (replace(fakes.paused(), traffic=fakes.idle().traffic), "Paused: 131 files waiting", "not yet"),
+    (fakes.broker_down(), "Broker unreachable since", "not yet"),
+    (fakes.broker_down(), "your files are safe on this disk", ""),
+    (fakes.draining(), "Quitting when all is uploaded: 42 files left", ""),
+    (replace(fakes.idle(), counts=Counts(settling=2)), "2 files are still being written",
+     "not yet"),
+    (replace(fakes.idle(), counts=Counts(failed=7)), "! 7 files need you: press 3", "not yet"),
+    (replace(fakes.idle(), counts=Counts(reading=1), uploading=(
+        FileStatus("big", FileState.READING, 3_150_000_000, n_bytes_hashed=5),)),
+     "Reading 1 file, 3.15 GB, before the upload", "not yet"),
+    (replace(fakes.idle(), counts=Counts(not_taken=20_001, uploaded=1,
+                                         n_bytes_not_taken=3_200_000_000)),
+     "20,001 files (3.2 GB) here before, not taken: press 5", "yes"),
+    (replace(fakes.idle(), freshness=Freshness()), "Looking through the upload directory",
+     "not yet"),
+    (replace(fakes.idle(), counts=Counts()), "Nothing found yet", "yes"),
+    (replace(fakes.busy(), counts=Counts(stalled=2)), "Nothing acknowledged for", "not yet"),
     (replace(fakes.idle(), phase=Phase.STOPPED), "Stopped", ""),
     (replace(fakes.idle(), freshness=Freshness(
         source_offline="it is gone", last_scan_age=9.0)),
-     "The source is offline: it is gone", "yes"),
+     "It is gone. Uploading resumes when it is back", "not yet"),
     (replace(fakes.idle(), problems=("the thread scanning ended", "b", "c")),
      "the thread scanning ended (and 2 more: check)", "yes"),
     (replace(fakes.busy(), freshness=Freshness(last_acknowledgement_age=90)),
-     "Nothing was acknowledged for 1 min, though files wait", "not yet"),
+     "Nothing acknowledged for 1 min, though files wait", "not yet"),
     (replace(fakes.busy(), broker=replace(fakes.busy().broker, state=BrokerState.REFUSED,
                                           reason="wrong password")),
      "The broker refuses: wrong password", "not yet"),
@@ -230,20 +249,21 @@ def test_what_is_stuck_is_in_its_own_colour_at_any_width(width: int) -> None:
     drawing = draw(Verdict, replace(fakes.busy(), counts=counts), width, 1)
     assert len(shown(drawing).split("\n")[1]) <= width
     if width >= 70:
-        assert style_of(drawing, "! 12 held, 7,000 failed") == "bold $error"
+        assert style_of(drawing, "! 7,000 files need you") == "bold $error"
 
 
 def test_what_is_wrong_is_not_said_by_colour_alone() -> None:
-    for snapshot in (fakes.broker_down(), fakes.paused(), fakes.busy()):
-        assert any(sign in shown(draw(Verdict, snapshot, 146, 1)) for sign in "×!‖")
+    for snapshot in (fakes.broker_down(), fakes.paused(), replace(
+            fakes.idle(), counts=Counts(held=1))):
+        assert any(sign in shown(draw(Verdict, snapshot, 146, 1)) for sign in "×!‖~")
 
 
 # Title.
 
 @pytest.mark.parametrize(("snapshot", "words"), [
     (fakes.idle(), "/data/xrd → xrd-raw  on kafka.lab:9093"),
-    (fakes.idle(), "connected for 3 h 10 min"), (fakes.paused(), "‖ paused"),
-    (fakes.broker_down(), "× unreachable for 4 min"), (fakes.draining(), "draining"),
+    (fakes.idle(), "● connected since"), (fakes.paused(), "‖ paused"),
+    (fakes.broker_down(), "× unreachable since"), (fakes.draining(), "draining"),
     (fakes.embedded(), "embedded broker: nothing is kept")])
 def test_the_title_says_what_goes_where(snapshot: Snapshot, words: str) -> None:
     assert words in shown(draw(Title, snapshot, 138, 1))
@@ -270,28 +290,39 @@ def test_a_row_of_uploading_says_everything() -> None:
 
 def test_a_file_that_is_hashed_says_so() -> None:
     file = fakes.busy().uploading[0]
-    status = replace(file, n_bytes_hashed=file.n_bytes // 4, n_chunks=0, n_chunks_delivered=0)
+    status = replace(file, state=FileState.READING, n_bytes_hashed=file.n_bytes // 4, n_chunks=0,
+                     n_chunks_delivered=0)
     cells = row_cells(status)
     assert cells[2] == Bar(0.25)
-    assert [cell[0] for cell in cells[3:6] if not isinstance(cell, Bar)] == ["25 %", "", "reading"]
+    assert [cell[0] for cell in cells[3:6] if not isinstance(cell, Bar)] == [
+        "25 %", "reading", "121 MB/s"]
+
+
+def test_a_file_that_has_stalled_says_so_and_no_time() -> None:
+    status = replace(fakes.busy().uploading[0], state=FileState.STALLED, seconds_left=None,
+                     bytes_per_second=0.0, stalled_seconds=40.0)
+    assert row_cells(status)[5:] == [("stalled", "listing--plain"), ("", "listing--quiet")]
 
 
 # Queue and history.
 
 @pytest.mark.parametrize(("status", "state", "words"), [
-    (FileStatus("a", FileState.SETTLING, 1, settles_in_seconds=1.2), "settling", "for 1.2 s more"),
-    (FileStatus("a", FileState.SETTLING, 1, settles_in_seconds=12, changing_since=NOW),
-     "settling", "for 12 s more, still changing since"),
+    (FileStatus("a", FileState.SETTLING, 1, settles_in_seconds=1.2), "settling",
+     "uploads in 1.2 s if unchanged"),
+    (FileStatus("a", FileState.GROWING, 1, settles_in_seconds=12, changing_since=NOW - 240),
+     "growing", "since 10:38:07 (4 min); uploads once it stops"),
     (FileStatus("a", FileState.WAITING, 1, n_bytes_ahead=3_400_000_000), "waiting",
      "behind 3.4 GB"),
     (FileStatus("a", FileState.WAITING, 1, n_bytes_ahead=0), "waiting", "next"),
     (FileStatus("a", FileState.HELD, 1, reason="Permission denied", next_attempt_seconds=40),
-     "held", "Permission denied (next attempt in 40 s)"),
-    (FileStatus("a", FileState.FAILED, 1, reason="the name is not UTF-8"), "failed",
+     "retrying", "next attempt in 40 s; Permission denied"),
+    (FileStatus("a", FileState.FAILED, 1, reason="the name is not UTF-8"), "needs you",
      "the name is not UTF-8")])
 def test_a_row_of_the_queue_says_what_happens_next(status: FileStatus, state: str,
                                                    words: str) -> None:
-    cells = [cell[0] for cell in Queue().row_cells(status) if not isinstance(cell, Bar)]
+    queue = Queue()
+    queue.now = NOW
+    cells = [cell[0] for cell in queue.row_cells(status) if not isinstance(cell, Bar)]
     assert cells[2] == state
     assert words in cells[3]
 
@@ -342,8 +373,8 @@ async def test_the_map_is_of_the_selected_file_or_else_of_one_that_is_being_sent
 
 def test_the_file_pane_tells_version_and_offsets() -> None:
     text = shown(draw(Detail, fakes.busy(), 60, 8, "2026-11-23/scan_0421.h5"))
-    for words in ("uploading, 57 % acknowledged", "268 MB, 16,384 chunks of 16,384",
-                  bytes(range(16)).hex(), "0, offsets 81920-98303", "2, uploaded 2026-"):
+    for words in ("uploading, 57 % acknowledged", "268 MB, 16,384 chunks of 16.4 kB",
+                  bytes(range(16)).hex(), "0, offsets 81920 to 98303", "2, uploaded 2026-"):
         assert words in text
 
 
@@ -384,13 +415,13 @@ def test_what_is_off_says_how_to_switch_it_on() -> None:
 # The whole screen.
 
 @pytest.mark.parametrize(("snapshot", "texts"), [
-    (fakes.idle(), ("connected for 3 h 10 min", "nothing is being sent just now", "4,812",
-                    "heartbeats are off", "switch off? yes")),
+    (fakes.idle(), ("● connected since", "nothing is being sent just now", "4,812",
+                    "heartbeats are off", "may I close this? yes")),
     (fakes.busy(), ("212 MB/s", "2026-11-23/scan_0424.h5", "57 %", "9,412 / 16,384", "34.3 GB",
                     "of 32.4 MB", "at most 500 MB",
-                    "lab-heartbeats", "behind 340 MB", "s sort: in line")),
-    (fakes.broker_down(), ("× unreachable for 4 min", "Connection refused",
-                           "× Broker unreachable for 4 min")),
+                    "lab-heartbeats", "in line behind 340 MB", "s sort: in line")),
+    (fakes.broker_down(), ("× unreachable since", "Connection refused",
+                           "× Broker unreachable since")),
     (fakes.paused(), ("‖ paused", "p Resume", "paused: what is begun waits")),
     (fakes.embedded(), ("embedded broker: nothing is kept",)),
 ])
@@ -403,10 +434,14 @@ async def test_states_can_be_read_from_the_screen(snapshot: Snapshot,
 async def test_thousands_of_failures_are_counted_and_listed() -> None:
     snapshot = replace(fakes.busy(), counts=Counts(failed=7000, uploaded=3))
     async with console(FakeEngine(snapshot, held=7000, queue=[])) as pilot:
-        await wait_for(pilot, "7,000 failed: why tells more", "3 Held 7,000")
-        await pilot.press("3", "end")
+        await wait_for(pilot, "7,000 files need you: press 3", "3 Needs you 7,000")
+        await pilot.press("3")
+        await wait_for(pilot, "7,000 files: many/file_0000000.dat")
+        assert "retrying next attempt in 12 s; scripted" in squeezed(pilot)
+        await pilot.press("enter", "end")
         await wait_for(pilot, "many/file_0006999.dat")
-        assert "held scripted" in squeezed(pilot)
+        await pilot.press("escape")
+        await wait_for(pilot, "7,000 files: many/file_0000000.dat")
 
 
 def test_the_bridge_looks_for_no_more_rows_than_are_wished() -> None:

@@ -54,8 +54,8 @@ async def test_the_footer_tells_the_keys_of_the_command_line() -> None:
 
 async def test_paths_in_sight_are_completed() -> None:
     async with console(FakeEngine(fakes.busy())) as pilot:
-        await pilot.press("colon", *"why cal/lo")
-        await wait_for(pilot, "why cal/locked.raw")
+        await pilot.press("colon", *"why cal/da")
+        await wait_for(pilot, "why cal/dark_frames.tiff")
 
 
 @pytest.mark.parametrize(("line", "text"), [

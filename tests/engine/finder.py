@@ -121,7 +121,7 @@ class RunningFinder:
 
     def wait_settled(self) -> None:
         """Wait until nothing settles any more."""
-        self.wait(lambda: self.finder.n_settling == 0
+        self.wait(lambda: not self.finder.n_heard and not self.finder.settling_page(0, 0, "")[0]
                   and "settling" not in self.states().values(), "all is settled")
 
 

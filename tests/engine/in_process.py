@@ -61,8 +61,8 @@ class RunningEngine:
         wait_until(lambda: text in self.log, f"{text!r} in\n{self.log}", 60)
 
     def wait_uploaded(self, n_files: int) -> None:
-        """Wait until so many files were uploaded in this run."""
-        wait_until(lambda: self.uploader.snapshot().counts.uploaded_this_run >= n_files,
+        """Wait until so many versions were uploaded in this run."""
+        wait_until(lambda: self.uploader.snapshot().counts.n_versions_this_run >= n_files,
                    f"{n_files} files uploaded", 60)
 
     def ended(self) -> int:

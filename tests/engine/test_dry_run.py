@@ -70,7 +70,7 @@ def test_every_reason_is_told(upload_dir: Path, config: Path, tmp_path: Path,
             "b.log": "names ending in .log", ".hidden": "begins with a dot",
             ".git/d": "directories beginning with a dot", "old": "holds ledgers",
             "LOGS": "directory LOGS", "link": "symbolic link", "out": "symbolic link",
-            "pipe": "it is a FIFO", "sock": "it is a socket", "broken\\udcff": "not valid UTF-8",
+            "pipe": "it is a FIFO", "sock": "it is a socket", "broken\\xff": "not valid UTF-8",
             }.items():
         assert why in found[path]
 

@@ -27,8 +27,7 @@ def test_a_close_after_writing_that_changed_nothing_else_makes_a_doubt(upload_di
         os.close(os.open(upload_dir / "a", os.O_RDWR))
         finder.wait(lambda: in_doubt(finder) == {"a"}, "a is in doubt")
         assert finder.states() == {"a": "uploaded"}
-        finder.ledger.files.refresh_counts()
-        assert finder.ledger.files.counts()[0].in_doubt == 1
+        assert finder.ledger.census.take().counts.in_doubt == 1
 
 
 def test_a_close_while_it_waits_is_remembered_until_it_was_sent(upload_dir: Path) -> None:
@@ -42,10 +41,10 @@ def test_a_close_while_it_waits_is_remembered_until_it_was_sent(upload_dir: Path
         assert in_doubt(finder) == {"a"}
 
 
-def test_a_file_left_alone_is_never_in_doubt(upload_dir: Path) -> None:
+def test_a_file_not_taken_is_never_in_doubt(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"content")
     with RunningFinder(upload_dir) as finder:
-        finder.wait(lambda: finder.states() == {"a": "left_alone"}, "left alone")
+        finder.wait(lambda: finder.states() == {"a": "not_taken"}, "not taken")
         os.close(os.open(upload_dir / "a", os.O_RDWR))
         (upload_dir / "a").chmod(0o600)
         finder.scan()

@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 from tui.engine.finding.changes import Comparison
 from tui.engine.finding.finder import Finder
 from tui.engine.model.files import FileState, Observation
-from tui.engine.model.snapshot import Notice, NoticeKind, Phase
+from tui.engine.model.snapshot import Notice, NoticeKind, PathState, Phase
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import FileRows
 from tui.engine.recording.ledger import Ledger
@@ -127,7 +127,7 @@ def test_a_file_that_kills_an_uploading_thread_stops_no_other(
         (upload_dir / "good").write_bytes(b"good")
         engine.wait_uploaded(1)
         explanation = engine.uploader.explain("bad")
-        assert explanation.verdict == "held"
+        assert explanation.verdict is PathState.HELD
         assert "injected" in explanation.reason
         assert engine.quit() == 1
 

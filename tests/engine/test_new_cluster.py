@@ -56,7 +56,7 @@ def test_a_new_cluster_keeps_the_old_ledger_and_tables_under_dated_names(
             "uploaded_to_t.csv.kept"])
 
 
-def test_what_was_uploaded_is_left_alone_at_a_new_cluster_unless_asked_for(
+def test_what_was_uploaded_is_not_taken_at_a_new_cluster_unless_asked_for(
         tmp_path: Path, upload_dir: Path) -> None:
     state_dir = tmp_path / "state"
     (upload_dir / "a").write_bytes(b"a")
@@ -68,6 +68,6 @@ def test_what_was_uploaded_is_left_alone_at_a_new_cluster_unless_asked_for(
         engine.wait_log("a new one is begun")
         (upload_dir / "b").write_bytes(b"b")
         engine.wait_uploaded(1)
-        assert engine.uploader.explain("a").verdict == "left alone"
+        assert engine.uploader.explain("a").verdict == "not taken"
         assert engine.quit() == 0
     assert names_in(state_dir / "uploaded_to_t.csv") == ["b"]

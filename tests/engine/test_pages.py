@@ -10,7 +10,8 @@ import pytest
 from tests.engine.in_process import RunningEngine, settings_for
 from tests.waiting import wait_until
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.snapshot import Page, PageKind, PageOrder
+from tui.engine.model.snapshot import Cause, Page, PageKind, PageOrder
+from tui.engine.model.versions import VersionRecord
 from tui.engine.recording import pages
 
 
@@ -23,7 +24,8 @@ def engine(tmp_path: Path) -> RunningEngine:
 
 
 def paths(page: Page) -> list[str]:
-    return [row.rel_path for row in page.rows]
+    return [", ".join(row.examples) if isinstance(row, Cause) else row.rel_path
+            for row in page.rows]
 
 
 def put_in_line(engine: RunningEngine) -> list[str]:
@@ -58,21 +60,28 @@ def test_lists_are_sorted(engine: RunningEngine, order: PageOrder, expected: lis
         put_in_line(engine)
         page = engine.uploader.page(PageKind.QUEUE, 0, 9, order=order)
         assert paths(page) == expected
-        assert page.order is order
+        for offset in range(5):
+            part = engine.uploader.page(PageKind.WAITING, offset, 2, order=order)
+            assert paths(part) == expected[offset:offset + 2]
 
 
-def test_too_many_are_not_sorted_and_that_is_said(engine: RunningEngine,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MOST_SORTED", 3)
+@pytest.mark.parametrize(("order", "expected"), [
+    (PageOrder.NAME, ["a", "c", "z", "m/b"]), (PageOrder.SIZE, ["m/b", "c", "a", "z"])])
+def test_lists_of_any_length_are_sorted_by_an_index(
+        engine: RunningEngine, monkeypatch: pytest.MonkeyPatch, order: PageOrder,
+        expected: list[str]) -> None:
+    monkeypatch.setattr(pages, "_MOST_SORTED", 3)
     with engine:
         line = put_in_line(engine)
-        page = engine.uploader.page(PageKind.WAITING, 0, 9, order=PageOrder.NAME)
-        assert paths(page) == line
-        assert page.order is PageOrder.LINE
+        if order is PageOrder.SIZE:  # of the same size, the one that was found later comes first
+            expected = ["m/b", *sorted(["a", "c"], key=line.index, reverse=True), "z"]
+        for offset in range(5):
+            page = engine.uploader.page(PageKind.WAITING, offset, 9, order=order)
+            assert paths(page) == expected[offset:]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
-def test_the_queue_holds_all_that_is_unfinished_a_page_at_a_time(engine: RunningEngine) -> None:
+def test_each_list_holds_its_own_a_page_at_a_time(engine: RunningEngine) -> None:
     with engine:
         line = put_in_line(engine)
         uploader = engine.uploader
@@ -80,15 +89,68 @@ def test_the_queue_holds_all_that_is_unfinished_a_page_at_a_time(engine: Running
         bad.write_bytes(b"x")
         wait_until(lambda: uploader.snapshot().counts.failed == 1, "the odd name is refused")
         whole = uploader.page(PageKind.QUEUE, 0, 99)
-        assert whole.n_total == 5
-        assert paths(whole) == [os.fsdecode(b"bad\xff"), *line]
-        assert [row.state for row in whole.rows] == [FileState.FAILED, *[FileState.WAITING] * 4]
-        for offset in range(6):
+        assert whole.n_total == 4
+        assert paths(whole) == line
+        for offset in range(5):
             part = uploader.page(PageKind.QUEUE, offset, 2)
-            assert part.n_total == 5
+            assert part.n_total == 4
             assert paths(part) == paths(whole)[offset:offset + 2]
         assert paths(uploader.page(PageKind.HELD, 0, 9)) == [os.fsdecode(b"bad\xff")]
         assert paths(uploader.page(PageKind.QUEUE, 0, 9, "m/")) == ["m/b"]
+
+
+def test_files_with_one_cause_are_one_row(engine: RunningEngine) -> None:
+    with engine:
+        uploader = engine.uploader
+        for number in range(3):
+            (uploader.settings.upload_dir / os.fsdecode(b"bad%d\xff" % number)).write_bytes(b"xy")
+        wait_until(lambda: uploader.snapshot().counts.failed == 3, "the odd names are refused")
+        cause, = uploader.page(PageKind.HELD, 0, 9).rows
+        assert isinstance(cause, Cause)
+        assert (cause.n_files, cause.state, cause.next_attempt_seconds) == (
+            3, FileState.FAILED, None)
+        assert cause.reason.startswith("its name is not valid UTF-8")
+        single = uploader.page(PageKind.HELD, 0, 9, reason=cause.reason)
+        assert single.n_total == 3
+        assert {row.state for row in single.rows if isinstance(row, FileStatus)} == {
+            FileState.FAILED}
+
+
+def test_a_file_that_was_uploaded_twice_is_one_row(engine: RunningEngine) -> None:
+    with engine:
+        uploader = engine.uploader
+        path = uploader.settings.upload_dir / "a"
+        for number in (1, 2):
+            path.write_bytes(b"x" * number)
+            engine.wait_uploaded(number)
+        page = uploader.page(PageKind.UPLOADED, 0, 9)
+        row, = page.rows
+        assert isinstance(row, VersionRecord)
+        assert (page.n_total, row.n_bytes, row.n_versions) == (1, 2, 2)
+        counts = uploader.snapshot().counts
+        assert (counts.uploaded, counts.uploaded_this_run, counts.n_versions) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(("which", "taken"), [
+    ("", {"a", "d/b", "d/e/c", "d*"}), ("d", {"d/b", "d/e/c"}), ("a", {"a"}), ("d*", {"d*"}),
+    ("*c", {"d/e/c"}), ("nothing", set())])
+@pytest.mark.skipif(os.name == "nt", reason="no name holds a star on Windows")
+def test_files_that_were_here_before_can_be_taken(
+        tmp_path: Path, which: str, taken: set[str]) -> None:
+    upload_dir = tmp_path / "upload"
+    for name in ("a", "d/b", "d/e/c", "d*"):
+        (upload_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (upload_dir / name).write_bytes(b"12345")
+    with RunningEngine(settings_for(upload_dir, tmp_path / "state", upload_existing=False)) \
+            as engine:
+        uploader = engine.uploader
+        wait_until(lambda: uploader.snapshot().counts.not_taken == 4, "they are found")
+        assert uploader.snapshot().counts.n_bytes_not_taken == 20
+        assert set(paths(uploader.page(PageKind.NOT_TAKEN, 0, 9))) == {"a", "d/b", "d/e/c", "d*"}
+        assert uploader.take(which) == len(taken)
+        wait_until(lambda: uploader.snapshot().counts.uploaded == len(taken), "they are uploaded")
+        assert set(paths(uploader.page(PageKind.UPLOADED, 0, 9))) == taken
+        assert uploader.snapshot().counts.not_taken == 4 - len(taken)
 
 
 def test_uploaded_versions_are_sorted_and_found(engine: RunningEngine) -> None:

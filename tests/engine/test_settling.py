@@ -175,7 +175,7 @@ def test_a_move_inside_sends_the_file_under_its_new_path(upload_dir: Path) -> No
         finder.wait_queued("new", "e/f")
 
 
-def test_s23_a_left_alone_file_that_was_moved_out_and_in_again_is_a_new_one(
+def test_s23_a_not_taken_file_that_was_moved_out_and_in_again_is_a_new_one(
         upload_dir: Path, tmp_path: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
     with RunningFinder(upload_dir) as finder:

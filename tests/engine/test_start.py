@@ -25,19 +25,19 @@ def put_with_time(path: Path, mtime_ns: int) -> None:
         pytest.skip(f"this file system cannot hold such a time: {error}")
 
 
-def test_what_is_there_is_left_alone_and_counted_once(upload_dir: Path) -> None:
+def test_what_is_there_is_not_taken_and_counted_once(upload_dir: Path) -> None:
     for i in range(12):
         (upload_dir / f"f{i}").write_bytes(b"x")
     with RunningFinder(upload_dir) as finder:
-        finder.wait_log("^12 files were here already and are left alone; "
-                        "--upload_existing sends them$")
+        finder.wait_log("^12 files were here already and are not taken; "
+                        "the command take uploads them$")
         finder.scan()
-        assert len([x for x in finder.log if "left alone" in x]) == 1
+        assert len([x for x in finder.log if "not taken" in x]) == 1
     (upload_dir / "later").write_bytes(b"x")
     with RunningFinder(upload_dir) as finder:
-        finder.wait_log("^13 files were here already and are left alone, 1 of them new since the "
-                        "last run; --upload_existing sends them$")
-        assert set(finder.states().values()) == {"left_alone"}
+        finder.wait_log("^13 files were here already and are not taken, 1 of them new since the "
+                        "last run; the command take uploads them$")
+        assert set(finder.states().values()) == {"not_taken"}
 
 
 @pytest.mark.parametrize("mtime_ns", [
@@ -48,11 +48,11 @@ def test_s31_an_odd_mtime_makes_no_file_new(upload_dir: Path, mtime_ns: int) -> 
     with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         finder.scan()
-        assert finder.states() == {"a": "left_alone"}
+        assert finder.states() == {"a": "not_taken"}
     with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         finder.wait_settled()
-        assert finder.states() == {"a": "left_alone"}
+        assert finder.states() == {"a": "not_taken"}
 
 
 @pytest.mark.parametrize("mtime_ns", [NOW_NS + HOUR_NS, 0, -HOUR_NS, 2 ** 63 + 5],
@@ -83,10 +83,10 @@ def test_what_changed_between_start_and_the_first_look_is_sent(upload_dir: Path,
         os.utime(upload_dir / "a", ns=(0, 0))
     with finder:
         finder.wait_queued("a")
-        assert finder.states() == {"a": "waiting", "there": "left_alone"}
+        assert finder.states() == {"a": "waiting", "there": "not_taken"}
 
 
-def test_a_left_alone_file_that_changes_is_sent_also_when_it_changed_in_downtime(
+def test_a_not_taken_file_that_changes_is_sent_also_when_it_changed_in_downtime(
         upload_dir: Path) -> None:
     for name in ("now", "down", "same size", "only time", "never"):
         (upload_dir / name).write_bytes(b"old")
@@ -183,7 +183,7 @@ def test_files_newer_than_the_tables_of_a_lost_ledger_are_new(upload_dir: Path) 
         finder.settings, finder.ledger.files, finder, new_since_ns=since)
     with finder:
         finder.wait_queued("new")
-        assert finder.states()["old"] == "left_alone"
+        assert finder.states()["old"] == "not_taken"
 
 
 @pytest.mark.parametrize("has_one_clock", [True, False])
@@ -218,22 +218,22 @@ def test_the_clock_of_the_file_system_is_later_than_everything_there(upload_dir:
     finder.stop()
 
 
-def test_what_is_left_alone_is_named_by_why(upload_dir: Path) -> None:
+def test_what_is_not_taken_is_named_by_why(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
     with RunningFinder(upload_dir) as finder:
         finder.wait_scanned()
         status = finder.ledger.files.status("a")
         assert status is not None
-        assert re.fullmatch("LEFT_ALONE", status.state.name)
+        assert re.fullmatch("NOT_TAKEN", status.state.name)
 
 
-def test_what_was_heard_of_before_the_scan_looked_is_not_left_alone(upload_dir: Path) -> None:
+def test_what_was_heard_of_before_the_scan_looked_is_not_not_taken(upload_dir: Path) -> None:
     (upload_dir / "a").write_bytes(b"x")
     finder = RunningFinder(upload_dir)
     observation = finder.finder.observe("a")
     assert observation is not None
     finder.ledger.files.record_settling([observation], is_new=True)
-    finder.ledger.files.record_left_alone([observation])
+    finder.ledger.files.record_not_taken([observation])
     assert finder.states() == {"a": "settling"}
     with finder:
         finder.wait_queued("a")

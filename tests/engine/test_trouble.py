@@ -157,7 +157,7 @@ def test_s28_a_directory_that_hangs_keeps_no_other_from_being_scanned(
         finder.wait_queued("a/f", "z/f", "hang/f")
 
 
-def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_it_opens(
+def test_s28_an_unreadable_directory_is_named_and_its_files_are_not_taken_when_it_opens(
         upload_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (upload_dir / "locked" / "sub").mkdir(parents=True)
     (upload_dir / "locked" / "old").write_bytes(b"x")
@@ -177,8 +177,8 @@ def test_s28_an_unreadable_directory_is_named_and_its_files_are_left_alone_when_
         (upload_dir / "locked" / "new").write_bytes(b"x")
     finder.scan()
     finder.wait_queued("locked/new")
-    assert finder.states() == {"locked/new": "waiting", "locked/old": "left_alone",
-                               "locked/sub/old": "left_alone"}
+    assert finder.states() == {"locked/new": "waiting", "locked/old": "not_taken",
+                               "locked/sub/old": "not_taken"}
     assert finder.finder.problems() == []
     finder.stop()
 

@@ -136,7 +136,7 @@ def test_silent_file_systems_are_polled_without_being_asked(
         assert finder.finder.freshness().observer == "polling"
 
 
-def test_a_polled_share_that_comes_back_makes_no_left_alone_file_new(upload_dir: Path,
+def test_a_polled_share_that_comes_back_makes_no_not_taken_file_new(upload_dir: Path,
                                                                      tmp_path: Path) -> None:
     """To a polling observer, all that comes back has been created."""
     (upload_dir / "d").mkdir()
@@ -147,7 +147,7 @@ def test_a_polled_share_that_comes_back_makes_no_left_alone_file_new(upload_dir:
         (upload_dir / "new").write_bytes(b"x")
         finder.wait_queued("new")
         finder.wait_settled()
-        assert finder.states() == {"d/old": "left_alone", "new": "waiting"}
+        assert finder.states() == {"d/old": "not_taken", "new": "waiting"}
 
 
 @pytest.mark.parametrize(("platform", "polling", "kind", "is_sure"), [
@@ -161,8 +161,9 @@ def test_which_events_mean_what_they_say(
     heard: list[tuple[EventKind, bool]] = []
 
     class Listening:
-        def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
+        def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> bool:
             heard.append((kind, is_sure))
+            return True
 
         def heard_of_directory(self, rel_path: str) -> None:
             raise NotImplementedError

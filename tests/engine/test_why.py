@@ -67,19 +67,20 @@ def test_a_file_on_its_way(tmp_path: Path, upload_dir: Path) -> None:
     with RunningEngine(settings) as engine:
         engine.uploader.pause()
         (upload_dir / "first").write_bytes(b"x" * 4_000_000)
-        wait_why(engine, "first", "settling for")
+        wait_why(engine, "first", "still being written?")
         (upload_dir / "second").write_bytes(b"x")
-        wait_why(engine, "second", "waiting behind 4 MB")
-        assert why(engine, "first") == "first: waiting behind 0 Bytes"
+        wait_why(engine, "second", "waiting: in line behind 4 MB")
+        assert why(engine, "first") == (
+            "first: waiting: next. Uploading is paused: resume goes on")
         engine.uploader.resume()
         wait_why(engine, "second", "uploaded at 20")
 
 
-def test_a_file_that_was_left_alone(tmp_path: Path, upload_dir: Path) -> None:
+def test_a_file_that_was_not_taken(tmp_path: Path, upload_dir: Path) -> None:
     (upload_dir / "old").write_bytes(b"x")
     settings = settings_for(upload_dir, tmp_path / "state", upload_existing=False)
     with RunningEngine(settings) as engine:
-        wait_why(engine, "old", "left alone: it was here before the program")
+        wait_why(engine, "old", "not taken: it was here before the program")
         assert execute("reupload old", engine.uploader).ok
         wait_why(engine, "old", "uploaded at 20")
 
@@ -97,13 +98,13 @@ def test_a_file_that_is_held_says_why_and_retry_tries_it_again(
     monkeypatch.setattr(files.Below, "open", closed)
     (upload_dir / "closed").write_bytes(b"x")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state")) as engine:
-        wait_why(engine, "closed", "held: ")
+        wait_why(engine, "closed", "retrying: ")
         assert "Permission denied" in why(engine, "closed")
         assert "next attempt in" in why(engine, "closed")
-        assert any("closed" in line and "held" in line
+        assert any("closed" in line and "retrying" in line
                    for line in execute("files", engine.uploader).lines)
         is_closed[0] = False
-        assert execute("retry closed", engine.uploader).lines == ("1 file queued again",)
+        assert execute("retry closed", engine.uploader).lines == ("closed is queued again",)
         wait_why(engine, "closed", "uploaded at 20")
         assert not execute("retry closed", engine.uploader).ok
 
@@ -159,5 +160,6 @@ def test_files_are_selected_by_a_part_or_an_end_of_their_path(tmp_path: Path,
                 "scan_2.csv"}, "*.tif": {"Scan_1.tif"}, "scan_?.*": {"Scan_1.tif", "scan_2.csv"},
                 "nothing": set()}.items():
             lines = execute(f"files {pattern}", engine.uploader).lines
-            assert {line.split()[0] for line in lines if "settling" in line} == expected
+            assert {line.split()[0] for line in lines
+                    if "still being written" in line} == expected
         assert lines == ("no unfinished files match nothing",)

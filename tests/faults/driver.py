@@ -400,9 +400,9 @@ class Driver:
         latest = dict(read_uploaded(self._state_dir, self._topic))
         return [name for name, (status, sha512) in self._tree.wanted().items()
                 if latest.get(name) not in self._tree.indistinguishable(name, status, sha512)
-                and not self._may_be_left_alone(name)]
+                and not self._may_be_not_taken(name)]
 
-    def _may_be_left_alone(self, name: str) -> bool:
+    def _may_be_not_taken(self, name: str) -> bool:
         """Return whether a path came while the program was away, and such are not wanted."""
         when = self._tree.changed_at.get(name, 0.0)
         return not self._round.is_existing_wanted and any(
@@ -417,7 +417,7 @@ class Driver:
             rows=read_uploaded(state_dir, self._topic),
             unfinished=read_unfinished(state_dir, self._topic),
             tree=self._tree, n_kills=self._n_kills,
-            may_be_left_alone=frozenset(filter(self._may_be_left_alone, self._tree.wanted())),
+            may_be_not_taken=frozenset(filter(self._may_be_not_taken, self._tree.wanted())),
             is_ledger_lost=self._round.loses_ledgers or self._round.remakes_topics,
             is_spread="chunk" in self._round.options)
         self._note(f"{len(evidence.messages)} messages, {len(evidence.versions)} versions, "

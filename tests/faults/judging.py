@@ -47,7 +47,7 @@ class Evidence:
         unfinished: rows of the table of unfinished files.
         tree: what the directory holds, and held.
         n_kills: how often the program had no chance to record what it knew.
-        may_be_left_alone: paths that came while the program was away, where such are not wanted.
+        may_be_not_taken: paths that came while the program was away, where such are not wanted.
         is_ledger_lost: whether the ledger was damaged on the way: what it knew and the tables did
             not is gone, and sending again, or more to consumers than they bear, may follow.
         is_spread: whether the chunks of a file go to several partitions, as they may.
@@ -59,7 +59,7 @@ class Evidence:
     unfinished: Sequence[str]
     tree: Tree
     n_kills: int
-    may_be_left_alone: frozenset[str] = frozenset()
+    may_be_not_taken: frozenset[str] = frozenset()
     is_ledger_lost: bool = False
     is_spread: bool = False
 
@@ -225,7 +225,7 @@ def _not_uploaded(evidence: Evidence) -> Iterator[str]:
     last = _last_complete(evidence.versions)
     newest = {v.rel_path: v for v in evidence.versions if v.state != _REFUSED}
     for name, (status, sha512) in evidence.tree.wanted().items():
-        if name in evidence.may_be_left_alone:
+        if name in evidence.may_be_not_taken:
             continue
         if name in last and newest[name] is not last[name]:
             yield f"{name!r}: its newest version was given up, and none followed"

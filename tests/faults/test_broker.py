@@ -236,7 +236,7 @@ def test_s09_a_frozen_broker_counts_as_unreachable_and_does_not_keep_quit(
         try:
             program.wait_for("has answered nothing for")
             program.type("check")
-            program.wait_for("unreachable for .*: it answers nothing")
+            program.wait_for("unreachable since .*: it answers nothing")
             assert program.quit() == 1
         finally:
             own_kafka.thaw()

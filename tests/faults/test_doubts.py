@@ -108,6 +108,6 @@ def test_other_permissions_cost_reading_and_no_upload(kafka: KafkaBroker, config
     with Program(upload_dir, *options(config, topic)) as program:
         program.wait_for("connected to")
         program.type("check")
-        program.wait_for("everything is sent")
+        program.wait_for("yes: everything found so far is uploaded")
         assert program.quit() == 0
     assert not re.search("changed since", program.text())

@@ -24,7 +24,9 @@ from tests.kafka_broker import KafkaBroker
 from tests.program import Program, write_config
 from tests.waiting import wait_until
 from tui.config.state_files import StateFiles
+from tui.engine.model.versions import VersionState
 from tui.engine.recording.ledger import Ledger
+from tui.engine.recording.schema import join
 
 pytestmark = [pytest.mark.xdist_group("process")]
 
@@ -43,8 +45,10 @@ def recorded(upload_dir: Path, topic: str, copy: Path) -> Recorded:
     ledger = Ledger(copy, topic, upload_dir, "all")
     assert not ledger.damage
     found: Recorded = set()
-    for record in ledger.versions.page(0, 1_000_000)[1]:
-        found |= {(record.rel_path, record.sha512, i + 1) for i in range(record.n_chunks)}
+    for directory, name, sha512, n_chunks in ledger.database.query(
+            "SELECT f.directory, f.name, v.sha512, v.n_chunks FROM versions v "
+            f"JOIN files f USING (file_id) WHERE v.state = {VersionState.COMPLETE:d}"):
+        found |= {(join(directory, name), sha512, i + 1) for i in range(n_chunks)}
     for past in ledger.versions.all_begun():
         bits = int.from_bytes(past.delivered, "little")
         found |= {(past.version.rel_path, past.version.sha512, i + 1)

@@ -23,6 +23,6 @@ def test_it_is_not_stopped_in_the_background_of_a_terminal(upload_dir: Path,
         shell.sendline("check")
         shell.expect("1 uploaded")
         shell.sendline("quit")
-        shell.expect("1 file uploaded, 1 Byte")
+        shell.expect("1 file uploaded, 1 B")
     finally:
         shell.close(force=True)

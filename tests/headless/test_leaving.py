@@ -29,7 +29,7 @@ def test_a_signal_does_what_quit_does(upload_dir: Path, embedded: Path,
         assert program.wait() == 0
         assert "a.dat uploaded" in program.text()
         assert "what is queued is uploaded although uploading is paused" in program.text()
-        assert "1 file uploaded, 1 Byte in 1 chunk" in program.text()
+        assert "1 file uploaded, 1 B in 1 chunk" in program.text()
 
 
 def test_signals_that_were_ignored_stay_so(upload_dir: Path, embedded: Path) -> None:
@@ -57,10 +57,10 @@ def test_a_second_signal_leaves_at_once(upload_dir: Path, nowhere: Path,
     with Program(upload_dir, "--config", str(nowhere), *QUICK) as program:
         wait_until(lambda: _check(program, "1 waiting"), "a queued file")
         program.process.send_signal(number)
-        program.wait_for("^1 file left, 1 Byte; .*127.0.0.1:1")  # the progress of the draining
+        program.wait_for("^1 file left, 1 B; .*127.0.0.1:1")  # the progress of the draining
         program.process.send_signal(number)
         assert program.wait() == 130
-        assert "1 file left, 1 Byte: sent at the next start" in program.lines
+        assert "1 file left, 1 B: uploaded at the next start" in program.lines
 
 
 def test_two_quits_leave_at_once_and_the_next_start_sends(upload_dir: Path, nowhere: Path) -> None:

@@ -64,6 +64,6 @@ def test_a_terminal_in_latin_1_gets_the_plain_program_and_is_understood(
     with Terminal(str(upload_dir), "--config", "demo", environment=latin1) as terminal:
         terminal.wait_for("cannot show the console", "connected to")
         terminal.child.send("why größe\r".encode("latin-1"))
-        terminal.wait_for("left alone: it was here before")
+        terminal.wait_for("not taken: it was here before")
         terminal.press("quit\r")
         assert terminal.wait() == 0

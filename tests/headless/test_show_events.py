@@ -49,13 +49,13 @@ def test_each_event_is_read_as_the_program_reads_it(events: Events, upload_dir: 
     # It comes whole: between its creation and its content it could be seen with 0 bytes.
     (whole := upload_dir.parent / "whole").write_bytes(b"1234")
     os.link(whole, upload_dir / "a.dat")
-    events.wait_for("created", "a.dat: 4 Bytes, queued if unchanged for 3.0 s")
+    events.wait_for("created", "a.dat: 4 B, queued if unchanged for 3.0 s")
     (upload_dir / "a.log").write_bytes(b"1")
     events.wait_for("a.log: ignored: names ending in .log")
     (upload_dir / "a.dat").rename(upload_dir / "two\nlines.dat")
-    events.wait_for("moved", r"two\nlines.dat: 4 Bytes")
+    events.wait_for("moved", r"two\nlines.dat: 4 B")
     (upload_dir / os.fsdecode(b"broken\xff")).write_bytes(b"1")
-    events.wait_for(r"broken\udcff: ignored: its name is not valid UTF-8")
+    events.wait_for(r"broken\xff: ignored: its name is not valid UTF-8")
     events.process.send_signal(signal.SIGINT)
     assert events.process.wait(60) == 0
     assert "Traceback" not in events.text()

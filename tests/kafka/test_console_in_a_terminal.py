@@ -38,18 +38,20 @@ def test_files_that_are_dropped_in_complete_on_the_screen(
     topic = make_topic(kafka.bootstrap, 2)
     with Terminal(str(upload_dir), "--config", str(config), "--topic_name", topic,
                   *QUICK) as terminal:
-        terminal.wait_for("connected", "Everything is sent", "switch off? yes")
+        terminal.wait_for("connected", "watching for new files", "may I close this? yes")
         files = fill(upload_dir)
-        terminal.wait_for("5 uploaded", "4 Uploaded 5", "Everything is sent")
+        terminal.wait_for("5 uploaded", "4 Uploaded 5", "watching for new files")
         terminal.press("4")
         terminal.wait_for("run 0/scan.dat", "large [red].raw")
         terminal.press("c")
-        terminal.wait_for("5 uploaded (5 now)", "esc closes")
+        terminal.wait_for("5 files uploaded;", "esc closes")
         terminal.press("\x1b")
         terminal.wait_for("4 Uploaded 5")
         terminal.resize(80, 24)
-        terminal.wait_for("5 uploaded", "switch off? yes")
+        terminal.wait_for("5 uploaded", "may I close this? yes")
         terminal.press("q")
+        terminal.wait_for("Everything found so far is uploaded. New files")
+        terminal.press("\r")
         assert terminal.wait() == 0
         terminal.assert_restored()
         assert "5 files uploaded" in last_lines(terminal)
@@ -62,7 +64,7 @@ def test_a_signal_drains_and_restores_the_terminal(
     topic = make_topic(kafka.bootstrap)
     with Terminal(str(upload_dir), "--config", str(config), "--topic_name", topic,
                   "--upload_existing", "--logger_file_level", "info", *QUICK) as terminal:
-        terminal.wait_for("Everything is sent")
+        terminal.wait_for("watching for new files")
         terminal.press("p")
         terminal.wait_for("paused")
         files = fill(upload_dir, 40)
@@ -79,13 +81,13 @@ def test_ctrl_c_asks_drains_and_restores_the_terminal(
     topic = make_topic(kafka.bootstrap)
     with Terminal(str(upload_dir), "--config", str(config), "--topic_name", topic,
                   *QUICK) as terminal:
-        terminal.wait_for("Everything is sent")
+        terminal.wait_for("watching for new files")
         terminal.press("p")
         terminal.wait_for("paused")
         files = fill(upload_dir)
         terminal.wait_for("5 waiting")
         terminal.press("\x03")
-        terminal.wait_for("5 files not sent yet", "Uploading is paused")
+        terminal.wait_for("5 files not uploaded yet", "Uploading is paused")
         terminal.press("\x03")
         assert terminal.wait() == 0
         terminal.assert_restored()
@@ -97,7 +99,7 @@ def test_a_lost_terminal_loses_no_data(kafka: KafkaBroker, config: Path,
     topic = make_topic(kafka.bootstrap)
     with Terminal(str(upload_dir), "--config", str(config), "--topic_name", topic,
                   *QUICK) as terminal:
-        terminal.wait_for("Everything is sent")
+        terminal.wait_for("watching for new files")
         terminal.press("p")
         terminal.wait_for("paused")
         files = fill(upload_dir)

@@ -62,16 +62,16 @@ def test_a_mixed_tree_is_rebuilt_identical(kafka: KafkaBroker, config: Path,
         assert chunk.mtime == (upload_dir / chunk.rel_path).stat().st_mtime
 
 
-def test_existing_files_are_left_alone_and_new_ones_are_sent(
+def test_existing_files_are_not_taken_and_new_ones_are_sent(
         kafka: KafkaBroker, config: Path, upload_dir: Path) -> None:
     fill(upload_dir, {"old.txt": b"old"})
     topic = make_topic(kafka.bootstrap)
     with Program(upload_dir, "--config", str(config), "--topic_name", topic, *QUICK) as program:
-        program.wait_for("1 file was here already and is left alone")
+        program.wait_for("1 file was here already and is not taken")
         fill(upload_dir, {"new.txt": b"new", "sub/also.txt": b"also"})
         program.wait_uploaded(2)
         program.type("why old.txt")
-        program.wait_for("old.txt: left alone")
+        program.wait_for("old.txt: not taken")
         assert program.quit() == 0
     assert newest(kafka, topic) == {"new.txt": b"new", "sub/also.txt": b"also"}
 

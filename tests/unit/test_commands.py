@@ -17,8 +17,9 @@ from tui.text import cell_width
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
 def test_check_says_how_it_is_going(word: str) -> None:
     text = "\n".join(execute(word, FakeEngine(fakes.busy())).lines)
-    for part in ("2 settling", "128 waiting", "3 uploading", "4,812 uploaded", "1 held",
-                 "0 failed", "212 MB/s", "connected to kafka.lab:9093", "cal/locked.raw"):
+    for part in ("1 settling", "1 growing", "128 waiting", "3 uploading", "4,812 uploaded",
+                 "1 retrying", "0 need you", "312 files (312 MB) not taken", "212 MB/s",
+                 "connected to kafka.lab:9093", "cal/locked.raw"):
         assert part in text
 
 
@@ -67,7 +68,8 @@ def test_quit_while_paused_says_that_it_sends_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(("line", "done"), [
-    ("retry", "retry"), ("retry a b.txt", "retry a b.txt"), ("pause", "pause"),
+    ("retry", "retry"), ("take", "take"), ("take run 7", "take run 7"),
+    ("retry a b.txt", "retry a b.txt"), ("pause", "pause"),
     ("resume", "resume"), ("reupload d/x y", "reupload d/x y"), ('reupload "q u"', "reupload q u")])
 def test_commands_do_what_they_say(line: str, done: str) -> None:
     engine = FakeEngine(fakes.busy())

@@ -23,7 +23,7 @@ from tui.engine.model.files import FileState
 from tui.engine.model.versions import Delivery, OffsetRange, VersionState
 from tui.engine.recording import database_copy
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.pages import file_page, n_bytes_of_first
+from tui.engine.recording.pages import Chosen, causes, file_page, n_bytes_of_first, uploaded_page
 from tui.engine.recording.tables.take_over import take_over_tables
 from tui.engine.recording.tables.writer import Tables
 from tui.errors import AlreadyRunningError, LedgerError, StateDirectoryError
@@ -47,9 +47,8 @@ def test_a_file_goes_from_settling_to_uploaded_and_is_remembered(tmp_path: Path)
     record, = again.versions.records_of("d/a")
     assert (record.state, record.n_chunks_delivered, record.offsets) == (
         VersionState.COMPLETE, 4, (OffsetRange(0, 7, 10),))
-    again.files.refresh_counts()
-    counts, n_bytes = again.files.counts()
-    assert (counts.uploaded, counts.waiting, n_bytes) == (1, 0, 0)
+    count = again.census.take()
+    assert (count.counts.uploaded, count.counts.waiting, count.n_bytes_waiting) == (1, 0, 0)
     again.close()
 
 
@@ -100,7 +99,7 @@ def test_the_lock_holds_whatever_is_done_with_the_ledger_and_its_tables(tmp_path
     ledger.versions.begin([version], 1.0)
     ledger.versions.record([Delivery(version, 1.0, 2.0, 4, b"\x0f", ())])
     ledger.database.commit()
-    assert len(ledger.versions.page(0, 10)[1]) == 1
+    uploaded_page(ledger.database, Chosen((FileState.UPLOADED,)), 0, 10)
     assert is_ledger_refused(tmp_path / "state"), "after a page of History"
     tables = Tables(ledger, settings)
     tables.write()
@@ -232,7 +231,7 @@ def test_what_is_kept_for_a_full_disk_does_not_grow_without_end(tmp_path: Path) 
 
     def scan() -> None:
         for number in range(100):
-            ledger.files.record_left_alone(
+            ledger.files.record_not_taken(
                 [seen(f"{number}/{i}{'x' * 50}") for i in range(1000)])
             n_recorded.append(1000)
 
@@ -323,13 +322,13 @@ def test_an_observation_after_queueing_is_not_overwritten(tmp_path: Path) -> Non
 
 def test_unchanged_and_gone_files_go_back_to_what_they_were(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
-    ledger.files.record_left_alone([seen("old")])
+    ledger.files.record_not_taken([seen("old")])
     ledger.files.record_settling([seen("old", 41), seen("new")])
     ledger.files.record_unchanged(["old"])
     ledger.files.forget(["new"])
     old = ledger.files.known("old")
     assert old is not None
-    assert (old.state, old.n_bytes) == (FileState.LEFT_ALONE, 64)
+    assert (old.state, old.n_bytes) == (FileState.NOT_TAKEN, 64)
     assert ledger.files.known("new") is None
     ledger.close()
 
@@ -354,8 +353,8 @@ def test_pages_are_searched_by_parts_of_the_path(tmp_path: Path) -> None:
 
     for pattern, expected in (("a_b", ["a_b/x%"]), ("%", ["a_b/x%"]), ("*b/*", ["a_b/x%", "aXb/y"]),
                               ("z", ["Z"]), ("", ["a_b/x%", "aXb/y", "Z"])):
-        n_total, rows, _ = file_page(ledger.database, (FileState.WAITING,), 0, 10,
-                                     like=as_like(pattern))
+        n_total, rows = file_page(
+            ledger.database, Chosen((FileState.WAITING,), as_like(pattern)), 0, 10)
         assert [r.rel_path for r in rows] == expected
         assert n_total == len(expected)
     ledger.close()
@@ -395,7 +394,7 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
     assert all(w.partition is None for w in ledger.files.next_in_line(0, 9))
     known = ledger.files.known("done")
     assert known is not None
-    assert known.state is FileState.LEFT_ALONE
+    assert known.state is FileState.NOT_TAKEN
     ledger.close()
     old = sqlite3.connect(kept)
     assert old.execute("SELECT count(*) FROM versions").fetchone() == (2,)
@@ -404,10 +403,10 @@ def test_beginning_anew_keeps_the_old_ledger_and_the_unfinished_files(tmp_path: 
 
 def test_beginning_anew_sends_what_is_there_where_that_is_asked_for(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
-    ledger.files.record_left_alone([seen("left alone")])
+    ledger.files.record_not_taken([seen("not taken")])
     ledger.start_over("OLD", upload_existing=True)
     assert ledger.files.put_back_due() == 1
-    assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["left alone"]
+    assert [w.rel_path for w in ledger.files.next_in_line(0, 9)] == ["not taken"]
     ledger.close()
 
 
@@ -425,12 +424,14 @@ def test_no_question_about_unfinished_files_reads_those_that_were_uploaded(
     ledger.files.next_in_line(0, 10)
     ledger.files.put_back_due()
     ledger.files.put_back(None)
-    ledger.files.refresh_counts()
-    ledger.files.n_bytes_ahead("a")
+    ledger.census.take([1, 2])
+    ledger.files.n_bytes_ahead("a", 100)
     list(ledger.files.settling_paths())
     list(ledger.files.in_line(FileState.WAITING))
-    file_page(ledger.database, (FileState.HELD, FileState.FAILED), 0, 10)
-    n_bytes_of_first(ledger.database, 10)
+    file_page(ledger.database, Chosen((FileState.HELD, FileState.FAILED)), 0, 10)
+    causes(ledger.database)
+    ledger.files.take("")
+    n_bytes_of_first(ledger.database, 10, 100)
     plans = {sql: query(f"EXPLAIN QUERY PLAN {sql}", (0,) * sql.count("?")) for sql in asked}
     # The index of the files in doubt holds only those.
     scans = [sql for sql, plan in plans.items() if any(

@@ -73,15 +73,14 @@ def test_a_ledger_of_1_0_0_goes_on(upload_dir: Path) -> None:
         "before.dat", "run 1/scan.raw", "held.dat", "failed.dat", "run 2/detector.raw",
         "run 2/growing.dat")}
     assert [status and status.state for status in states.values()] == [
-        FileState.LEFT_ALONE, FileState.UPLOADED, FileState.HELD, FileState.FAILED,
+        FileState.NOT_TAKEN, FileState.UPLOADED, FileState.HELD, FileState.FAILED,
         FileState.WAITING, FileState.SETTLING]
     past, = ledger.versions.all_begun()
     assert past.version.rel_path == "run 2/detector.raw"
     assert (past.version.n_chunks, past.n_delivered) == (24415, 2606)
     assert [v.state for v in ledger.versions.records_of("gone/abandoned.dat")] == [
         VersionState.ABANDONED]
-    ledger.files.refresh_counts()
-    assert ledger.files.counts()[0].uploaded == 3
+    assert ledger.census.take().counts.n_versions == 3
     ledger.close()
 
 
@@ -122,9 +121,12 @@ def test_a_copy_is_kept_until_a_clean_end(upload_dir: Path, caplog: pytest.LogCa
     assert not list((upload_dir / "LOGS").glob("*.part"))
 
 
-def test_a_conversion_that_is_killed_anywhere_is_done_at_the_next_start(upload_dir: Path,
-                                                                        tmp_path: Path) -> None:
-    n_statements = sum(map(len, MIGRATIONS.values())) + 4 * len(MIGRATIONS)
+def test_a_conversion_that_is_killed_anywhere_is_done_at_the_next_start(
+        upload_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["upload_dir"]
+    first = int(name.removeprefix("format-")) if name.startswith("format-") else 1
+    needed = [statements for number, statements in MIGRATIONS.items() if number > first]
+    n_statements = sum(map(len, needed)) + 4 * len(needed)
     for n_run in range(n_statements):
         victim = tmp_path / f"killed {n_run}"
         shutil.copytree(upload_dir, victim)

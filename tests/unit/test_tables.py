@@ -127,7 +127,7 @@ def test_files_joined_by_hand_are_understood(tmp_path: Path) -> None:
     assert list(read_uploaded(tables.path, "t")) == [row_of("a"), row_of("b")]
 
 
-def test_parts_of_a_topic_with_a_similar_name_are_left_alone(tmp_path: Path) -> None:
+def test_parts_of_a_topic_with_a_similar_name_are_not_taken(tmp_path: Path) -> None:
     for topic in ("a", "a.b", "aXb"):
         tables = UploadedTables(tmp_path, topic)
         tables.add([row_of("f", topic=topic)])

@@ -25,7 +25,8 @@ from tui.console.screens.draining import DrainingScreen
 from tui.console.screens.leaving import LeavingScreen
 from tui.console.screens.text import TextScreen
 from tui.console.texts import help_contents
-from tui.engine.model.snapshot import PageKind, Phase, Snapshot
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Cause, PageKind, Phase, Snapshot
 from tui.text import visible
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ class Actions(_Base):
         uploading, shown = self.widgets.uploading, self.shown_list()
         order = (shown, uploading) if shown.has_focus else (uploading, shown)
         row = order[0].selected() or order[1].selected()
-        return "" if row is None else row.rel_path
+        return "" if row is None or isinstance(row, Cause) else row.rel_path
+
+    def selected_cause(self) -> Cause | None:
+        """Return the cause that keys act on, where several files are stuck alike."""
+        shown = self.shown_list()
+        row = shown.selected() if not self.widgets.uploading.has_focus else None
+        return row if isinstance(row, Cause) else None
 
     # Commands.
 
@@ -111,18 +118,44 @@ class Actions(_Base):
     def action_command(self, name: str) -> None:
         """Run a command of the registry, on the selected file where it needs one."""
         command = self._command(name)
-        if name == "quit":
+        if name == "retry":
+            self._retry()
+        elif name == "quit":
             self.leave()
         elif name == "help":
             self._help()
         elif command.argument != "PATH":
             self.bridge.command(command.name)
+        elif (cause := self.selected_cause()) is not None:
+            self.notify(f"{wording.files(cause.n_files)}: enter lists them", severity="warning")
         elif path := self.selected_path():
             if name == "reupload":
                 self.bridge.awaited.add(path)
             self.bridge.command(f"{name} {path}")
         else:
             self.notify("select a file first", severity="warning")
+
+    def _retry(self) -> None:
+        """Retry the selected file, or all files of the selected cause."""
+        cause = self.selected_cause()
+        if cause is not None:
+            self.bridge.retry_cause(cause.reason)
+        elif path := self.selected_path():
+            self.bridge.command(f"retry {path}")
+        else:
+            self.notify("select a file first", severity="warning")
+
+    def action_take(self) -> None:
+        """Upload a file that was here before the first start."""
+        row = self.shown_list().selected()
+        if isinstance(row, FileStatus) and row.state is FileState.NOT_TAKEN:
+            self.bridge.take(row.rel_path)
+        else:
+            self.notify("press 5, and select a file that is not taken", severity="warning")
+
+    def action_retry_all(self) -> None:
+        """Retry everything that is stuck."""
+        self.bridge.command("retry")
 
     def _help(self) -> None:
         palette = Binding(self.COMMAND_PALETTE_BINDING, "command_palette", "palette",
@@ -146,9 +179,9 @@ class Actions(_Base):
             self.leave()
 
     def leave(self) -> None:
-        """Quit; ask first while something is unfinished."""
+        """Quit; ask once before."""
         snapshot = self.snapshot
-        if snapshot is None or snapshot.phase is not Phase.RUNNING or wording.can_leave(snapshot):
+        if snapshot is None or snapshot.phase is not Phase.RUNNING:
             self.bridge.command("quit", show=False)
         elif not isinstance(self.screen, LeavingScreen):
             self.push_screen(LeavingScreen(snapshot), self.leaving_answered)
@@ -167,7 +200,11 @@ class Actions(_Base):
     # What is shown.
 
     def action_detail(self) -> None:
-        """Show all that is known of the selected file."""
+        """Show all that is known of the selected file, or list the files of a cause."""
+        cause = self.selected_cause()
+        if cause is not None:
+            self.shown_list().open_cause(cause.reason)
+            return
         path = self.selected_path()
         if path:
             self.bridge.ask_detail(path)
@@ -239,6 +276,16 @@ class Actions(_Base):
         if path:
             self.copy_to_clipboard(path)
             self.notify(f"copied {visible(path)}", markup=False)
+
+    def action_leave_filter(self) -> None:
+        """Leave a filter, or the files of one cause."""
+        shown, log = self.shown_list(), self.widgets.log
+        if log.has_focus and log.pattern:
+            log.search("")
+        elif shown.pattern:
+            shown.filter("")
+        elif shown.reason:
+            shown.open_cause("")
 
     # What is typed.
 

@@ -20,6 +20,7 @@ from textual.theme import Theme
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui import wording
 from tui.commands import COMMANDS, Engine
 from tui.config.settings import ConsoleSettings
 from tui.console import theme as themes
@@ -51,7 +52,7 @@ from tui.console.screens.text import TextScreen
 from tui.console.terminal import lasting_driver
 from tui.console.texts import detail_lines
 from tui.console.view import View, Wish
-from tui.engine.model.snapshot import NoticeKind, Phase, Snapshot
+from tui.engine.model.snapshot import Cause, NoticeKind, Phase, Snapshot
 from tui.text import cell_width, shorten, visible
 
 logger = logging.getLogger("tui.console")
@@ -208,7 +209,8 @@ class ConsoleApp(Actions, App[int]):
 
     def _offer_paths(self, view: View) -> None:
         rows = [*view.snapshot.uploading[:200], *view.page.rows]
-        self.widgets.prompt.paths = tuple(row.rel_path for row in rows)
+        self.widgets.prompt.paths = tuple(row.rel_path for row in rows
+                                          if not isinstance(row, Cause))
 
     def _show_leaving(self, snapshot: Snapshot) -> None:
         if snapshot.phase is Phase.STOPPED:
@@ -230,7 +232,7 @@ class ConsoleApp(Actions, App[int]):
         n_rows = shown.n_in_sight()
         self.bridge.wish = Wish(
             shown.kind, max(0, shown.first_in_sight() - n_rows), 3 * n_rows, shown.pattern,
-            shown.order, self.selected_path(), self.widgets.log.last_number)
+            shown.order, shown.reason, self.selected_path(), self.widgets.log.last_number)
 
     def on_listing_moved(self, _message: Listing.Moved) -> None:
         """Ask for what is in sight now."""
@@ -279,9 +281,9 @@ class ConsoleApp(Actions, App[int]):
     def on_detailed(self, detailed: Detailed) -> None:
         """Show all that is known of a file."""
         if self.screen is self.main_screen:
-            path = visible(detailed.explanation.rel_path)
+            path = wording.visible_path(detailed.explanation.rel_path)
             self.push_screen(TextScreen(shorten(path, 70), detail_lines(
-                detailed.explanation, detailed.versions)))
+                detailed.explanation, detailed.versions, time.time())))
 
     def on_taken_back(self, taken: TakenBack) -> None:
         """Say so when it was too late."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from textual.app import App
 from textual.message import Message
 
+from tui import wording
 from tui.commands import Answer, Engine, execute
 from tui.console.view import View, Wish
 from tui.engine.model.files import FileStatus
@@ -108,6 +109,17 @@ class Bridge(Worker):
         """Run a command soon; its answer comes as a message."""
         self._jobs.put(lambda engine: Answered(line, execute(line, engine), show))
 
+    def retry_cause(self, reason: str) -> None:
+        """Retry all files that are stuck for one reason."""
+        self._jobs.put(lambda engine: Answered("retry", Answer(
+            (f"{wording.files(engine.retry(None, reason))} queued again",))))
+
+    def take(self, path: str) -> None:
+        """Queue a file that was here before the first start; no character of it means more."""
+        self._jobs.put(lambda engine: Answered(f"take {path}", Answer(
+            (f"{wording.visible_path(path)} is queued" if engine.take(path) else
+             f"{wording.visible_path(path)} is not there to be taken",))))
+
     def ask_detail(self, path: str) -> None:
         """Ask for all that is known of a file."""
         self._jobs.put(lambda engine: _detail(engine, path))
@@ -195,7 +207,8 @@ class Bridge(Worker):
         engine, wish = self._engine, bare.wish
         page = self._page(wish)
         in_hand = {status.rel_path: status for status in bare.snapshot.uploading}
-        chunk_path = wish.path if wish.path in in_hand else next(iter(in_hand), "")
+        chunk_path = wish.path if wish.path in in_hand else next(
+            (status.rel_path for status in bare.snapshot.uploading if status.n_chunks), "")
         return replace(
             bare, page=page, status=in_hand.get(wish.path) or _found(page, wish.path),
             versions=engine.versions(wish.path) if wish.path else (), chunk_path=chunk_path,
@@ -206,7 +219,7 @@ class Bridge(Worker):
 
         A filter over a million files takes a second of the ledger, which uploads need, too.
         """
-        asked = (wish.kind, wish.offset, wish.n_rows, wish.pattern, wish.order)
+        asked = (wish.kind, wish.offset, wish.n_rows, wish.pattern, wish.order, wish.reason)
         begun = time.monotonic()
         if self._last_page is None or asked != self._asked or begun >= self._ask_again_at:
             self._last_page, self._asked = self._engine.page(*asked), asked

@@ -85,11 +85,10 @@ class Notices:
                 n_most < _BIG_BACKLOG_FILES and now - since < _LONG_BACKLOG_SECONDS):
             return None
         counts = snapshot.counts
-        left = counts.held + counts.failed
-        if left:
-            return Announcement("backlog done", f"all but {wording.files(left)} "
-                                "held or failed are sent", "warning")
-        return Announcement("backlog done", "everything is sent")
+        if counts.stuck:
+            return Announcement("caught up", f"everything is uploaded, except "
+                                f"{wording.files(counts.stuck)} that could not be", "warning")
+        return Announcement("caught up", "everything found so far is uploaded")
 
     @staticmethod
     def _announcement(kind: NoticeKind, text: str) -> Announcement:

@@ -8,19 +8,24 @@ from dataclasses import replace
 from textual.binding import Binding
 from textual.content import Content
 
-from tui import wording
+from tui import answers, wording
 from tui.commands import help_lines
+from tui.console.panes.detail import offset_words
 from tui.engine.model.snapshot import Explanation
 from tui.engine.model.versions import VersionRecord
 
 #: The states of files and what they mean, for the help.
 STATES = (
     ("settling", "it changed a moment ago, and is queued once it stops changing"),
+    ("growing", "it keeps changing, and is queued once it stops"),
     ("waiting", "unchanged long enough, and in the queue"),
+    ("reading", "read for its SHA-512, before anything of it is sent"),
     ("uploading", "its chunks are being sent"),
+    ("stalled", "being sent, and nothing acknowledged for longer than the line explains"),
     ("uploaded", "every chunk is acknowledged by the broker"),
-    ("held", "cannot be uploaded at the moment; retried automatically"),
-    ("failed", "cannot be uploaded; retry it, or change it"),
+    ("retrying", "cannot be uploaded at the moment; retried automatically"),
+    ("needs you", "cannot be uploaded: do what `why` says, then retry it"),
+    ("not taken", "here before the first start; `take` uploads it"),
     ("gone", "deleted before it was completely uploaded"))
 _MOST_VERSIONS = 50
 _KEY_CELLS = 11
@@ -60,10 +65,16 @@ def _entry(word: str, text: str) -> Content:
     return Content.assemble((f"  {word:<{_KEY_CELLS}}", "bold"), text)
 
 
-def detail_lines(explanation: Explanation, versions: Sequence[VersionRecord]) \
-        -> list[str | Content]:
-    """Return all that is known of a file and its versions, newest first."""
-    lines: list[str | Content] = list(wording.explanation(explanation))
+def detail_lines(explanation: Explanation, versions: Sequence[VersionRecord],
+                 now: float) -> list[str | Content]:
+    """Return all that is known of a file and its versions, newest first.
+
+    Args:
+        explanation: of its path.
+        versions: of it.
+        now: epoch seconds.
+    """
+    lines: list[str | Content] = list(answers.explanation(explanation, now))
     status = explanation.status
     if status is not None:
         rows = [("size", _size(status.n_bytes))]
@@ -88,10 +99,11 @@ def _version_rows(record: VersionRecord) -> list[tuple[str, str]]:
         ("begun", wording.moment(record.started)),
         ("uploaded", wording.moment(record.completed) if record.completed else "not yet"),
         ("chunks", f"{wording.count(record.n_chunks_delivered)} of "
-         f"{wording.count(record.n_chunks)} acknowledged, each of "
-         f"{wording.count(record.chunk_size)} bytes, acks={record.acks}")]
-    rows += [("partition", f"{r.partition}, offsets {r.first} to {r.last}")
-             for r in record.offsets] or [("partition", str(record.partition))]
+         f"{wording.count(record.n_chunks)} acknowledged"
+         + (f", each of {wording.size(record.chunk_size)}" if record.n_chunks > 1 else "")
+         + f", acks={record.acks}")]
+    rows += [("partition", f"{r.partition}, {offset_words(r)}") for r in record.offsets] \
+        or [("partition", str(record.partition))]
     digest = record.sha512.hex()
     rows += [("" if start else "sha512", digest[start:start + 32])
              for start in range(0, len(digest), 32)]

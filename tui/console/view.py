@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.engine.model.files import FileStatus
-from tui.engine.model.snapshot import LogLine, Page, PageKind, PageOrder, Snapshot
+from tui.engine.model.snapshot import Cause, LogLine, Page, PageKind, PageOrder, Snapshot
 from tui.engine.model.versions import ChunkMap, VersionRecord
 
 #: A row of a long list.
-Row = FileStatus | VersionRecord
+Row = FileStatus | VersionRecord | Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Wish:
     """What the screen shows just now, and so what has to be asked.
 
     Attributes:
-        kind, offset, n_rows, pattern, order: the part of the long list that is visible.
+        kind, offset, n_rows, pattern, order, reason: the part of the long list that is visible.
         path: the selected file; empty for none.
         after_log_line: number of the last log line that is known.
     """
@@ -27,6 +27,7 @@ class Wish:
     n_rows: int = 50
     pattern: str = ""
     order: PageOrder = PageOrder.LINE
+    reason: str = ""
     path: str = ""
     after_log_line: int = 0
 

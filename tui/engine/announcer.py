@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tui.engine.model.files import FileState
 from tui.engine.model.snapshot import NoticeKind
@@ -17,6 +17,22 @@ _MOST_SINGLE_LINES = 5
 Notify = Callable[[NoticeKind, str, str], None]
 
 
+class _Numbers:
+    """A set of numbers without gaps worth speaking of: a bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+        self.n = 0
+
+    def add(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            place, bit = number >> 3, 1 << (number & 7)
+            if place >= len(self._bits):
+                self._bits.extend(bytes(place + 1 - len(self._bits)))
+            self.n += not self._bits[place] & bit
+            self._bits[place] |= bit
+
+
 class Announcer:
     """Says what was uploaded, and what is stuck.
 
@@ -26,8 +42,14 @@ class Announcer:
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
-        self.n_uploaded = 0
+        self.n_versions = 0  #: uploaded in this run
+        self._uploaded = _Numbers()  #: of the rows of their files
         self.n_rebuild_uncertain = 0  #: uploaded, and consumers may be unable to rebuild them
+
+    @property
+    def n_files(self) -> int:
+        """Number of different files uploaded in this run."""
+        return self._uploaded.n
 
     def stuck(self, rel_path: str, state: FileState, reason: str) -> None:
         """Say that a file is held or has failed: the one way in which it is said of any file."""
@@ -45,7 +67,8 @@ class Announcer:
         if len(held) > _MOST_SINGLE_LINES:
             logger.warning("and %s more files are held: %s",
                            f"{len(held) - _MOST_SINGLE_LINES:,}", held[-1].reason)
-        self.n_uploaded += len(complete)
+        self.n_versions += len(complete)
+        self._uploaded.add(outcome.file.file_id for outcome in complete)
         if complete:
             self._say_uploaded(complete)
         for outcome in complete:

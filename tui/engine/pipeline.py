@@ -192,7 +192,7 @@ class Pipeline:
                          self.ledger.database.problem or "the ledger cannot be written")
         n_left = self.n_left()
         self._tables.finish(consolidate=consolidate)
-        self.ledger.files.refresh_counts()
+        self.ledger.census.take()
         try:
             self.ledger.close(is_covered=self.ledger.files.is_covered and self.finder.can_see_all)
         except LedgerError as error:

@@ -124,7 +124,7 @@ class Preview:
         known = self._ledger.files.known(rel_path)
         if rel_path in self._settled and rel_path not in self._touched and known is not None \
                 and is_as_settled(known, found):
-            return "it is as it was uploaded, or left alone"
+            return "it is as it was when it was uploaded, or not taken"
         if rel_path in self._touched or rel_path in self._settled or rel_path in self._held \
                 or rel_path in self._waiting:
             if not os.access(self._settings.upload_dir / rel_path, os.R_OK):

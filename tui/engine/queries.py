@@ -9,9 +9,10 @@ from dataclasses import replace
 from tui.engine.announcer import Announcer
 from tui.engine.finding.finder import Finder
 from tui.engine.finding.selection import NOT_UTF8
-from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.files import FileState, FileStatus, WaitingFile
 from tui.engine.model.snapshot import (
     BrokerState,
+    Cause,
     Counts,
     Explanation,
     Freshness,
@@ -23,21 +24,32 @@ from tui.engine.model.snapshot import (
     Traffic,
 )
 from tui.engine.model.versions import ChunkMap, VersionState
+from tui.engine.recording.census import Count
 from tui.engine.recording.ledger import Ledger
-from tui.engine.recording.pages import file_page, n_bytes_of_first, sorted_as
+from tui.engine.recording.pages import (
+    Chosen,
+    causes,
+    file_page,
+    n_bytes_of_first,
+    uploaded_page,
+)
 from tui.engine.sending.connection import Obstacle
 from tui.engine.sending.producer import ChunkProducer
-from tui.engine.sending.source import Source
+from tui.engine.sending.source import SLICE_BYTES, Source
 from tui.engine.sending.throughput import TransferRates
 from tui.engine.sending.transfer import Transfer
 from tui.engine.system.paths import as_like, is_utf8, matches
 
 #: Versions on their way that a snapshot lists; more are only counted.
 _MOST_LISTED = 1000
-#: Files on their way are few where they are large, and shown elsewhere.
-_MOST_LEFT_OUT = 500
+#: A version that is not acknowledged for so long has stalled: at least so many seconds, and so many
+#: times what the line explains.
+_LEAST_STALL_SECONDS, _STALL_FACTOR = 5.0, 4.0
 
-_Part = tuple[int, Sequence[FileStatus], PageOrder]
+_MOST_EXAMPLES = 3
+
+_Claimed = tuple[WaitingFile, Transfer | None]
+_Part = tuple[int, tuple[FileStatus, ...]]
 
 
 class Queries:
@@ -57,6 +69,7 @@ class Queries:
         self._announcer = announcer
         self._hashing = hashing
         self._rates = TransferRates()
+        self._shown = Count()  #: of the last snapshot: lists say the same
 
     # Of the whole.
 
@@ -67,35 +80,62 @@ class Queries:
             base: knows the program's life, heartbeats and log messages.
             unacknowledged: why nothing is acknowledged, where no state of the broker says it.
         """
-        transfers = self._queue.transfers(_MOST_LISTED)
-        self._rates.note(transfers)
-        counts, n_bytes_waiting = self._ledger.files.counts()
+        claimed = self._queue.claimed()
+        count = self._ledger.census.take([file.file_id for file, _ in claimed])
+        on_their_way = [(file, transfer) for file, transfer in claimed
+                        if file.file_id in count.on_their_way]
+        self._rates.note(transfer for _, transfer in on_their_way if transfer is not None)
+        shown = [self._status_of(*one) for one in on_their_way]
+        self._shown = count
         return replace(
             base, is_paused=self._connection.is_blocked_by(Obstacle.PAUSED),
-            counts=self._counts(counts), traffic=self._traffic(transfers, n_bytes_waiting),
-            broker=self._producer.health.status(), freshness=self._freshness(),
-            uploading=(*(s.status() for s in list(self._hashing.values())),
-                       *(self._status(t) for t in transfers if not t.is_ended)),
-            n_unrecorded=self._ledger.files.last_n_unrecorded,
+            counts=self._counts(count.counts, shown),
+            traffic=self._traffic(count, on_their_way),
+            broker=self._producer.health.status(), freshness=self._freshness(count),
+            uploading=tuple(shown[:_MOST_LISTED]),
+            n_unrecorded=self._ledger.files.last_n_unrecorded, n_heard=self._finder.n_heard,
+            n_rebuild_uncertain=self._announcer.n_rebuild_uncertain
+            + self._producer.outcomes.n_trimmed,
             problems=tuple(self._problems(base, unacknowledged)))
 
+    def _status_of(self, file: WaitingFile, transfer: Transfer | None) -> FileStatus:
+        """Return where a claimed file stands."""
+        if transfer is not None:
+            return self._status(transfer)
+        source = self._hashing.get(file.rel_path)
+        return FileStatus(file.rel_path, FileState.UPLOADING, file.n_bytes) if source is None \
+            else source.status()
+
     def _status(self, transfer: Transfer) -> FileStatus:
-        return transfer.status(self._rates.of(transfer))
+        still = self._rates.still_seconds(transfer)
+        return transfer.status(self._rates.of(transfer),
+                               still if still > self._patience_seconds() else None)
 
-    def _counts(self, counts: Counts) -> Counts:
+    def _patience_seconds(self) -> float:
+        """Return how long the line may take for an acknowledgement before it counts as stalled."""
+        in_flight = self._producer.in_flight
+        line = in_flight.line
+        on_the_line = in_flight.n_bytes / line.bytes_per_second if line.bytes_per_second else 0.0
+        return max(_LEAST_STALL_SECONDS, _STALL_FACTOR * (line.round_trip_seconds + on_the_line))
+
+    def _counts(self, counts: Counts, on_their_way: Sequence[FileStatus]) -> Counts:
+        n_reading, n_stalled = (sum(status.state is state for status in on_their_way)
+                                for state in (FileState.READING, FileState.STALLED))
+        growing = min(self._finder.n_growing(), counts.settling)
         return replace(
-            counts, uploading=self._queue.n_claimed,  # until it is recorded
-            waiting=max(0, counts.waiting - self._queue.n_claimed),
-            settling=max(counts.settling, self._finder.n_settling),
+            counts, reading=n_reading, stalled=n_stalled,
+            uploading=counts.uploading - n_reading - n_stalled,
+            settling=counts.settling - growing, growing=growing,
             failed=counts.failed + len(self._finder.stuck.unsendable()),
-            uploaded_this_run=self._announcer.n_uploaded)
+            uploaded_this_run=self._announcer.n_files,
+            n_versions_this_run=self._announcer.n_versions)
 
-    def _traffic(self, transfers: Sequence[Transfer], n_bytes_waiting: int) -> Traffic:
+    def _traffic(self, count: Count, on_their_way: Sequence[_Claimed]) -> Traffic:
         meter, in_flight = self._producer.traffic, self._producer.in_flight
         rate, files_per_second, history = meter.rates()
         n_done = sum(min(t.n_delivered * t.version.chunk_size, t.version.n_bytes)
-                     for t in transfers)
-        n_left = max(0, n_bytes_waiting - n_done)
+                     for _, t in on_their_way if t is not None)
+        n_left = max(0, count.n_bytes_waiting - n_done)
         return Traffic(
             n_bytes_sent=meter.n_bytes, n_chunks_sent=meter.n_chunks, n_bytes_waiting=n_left,
             n_bytes_in_flight=in_flight.n_bytes, n_chunks_in_flight=in_flight.n_messages,
@@ -104,15 +144,22 @@ class Queries:
             round_trip_seconds=in_flight.line.round_trip_seconds, bytes_per_second=rate,
             peak_bytes_per_second=meter.peak_bytes_per_second,
             files_per_second=files_per_second, history=history,
-            seconds_left=n_left / rate if rate > 0 and n_left else None)
+            seconds_left=self._seconds_left(n_left))
 
-    def _freshness(self) -> Freshness:
-        acknowledged = self._producer.traffic.last_acknowledgement
-        since = self._ledger.files.oldest_unsent
+    def _seconds_left(self, n_bytes: int) -> float | None:
+        """Return how long a backlog takes; None while that is not known."""
+        meter = self._producer.traffic
+        age = meter.age()
+        if not n_bytes or age is None or age > self._patience_seconds() \
+                or not self._connection.may_send:
+            return None
+        rate = meter.steady_rate()
+        return None if rate is None else n_bytes / rate
+
+    def _freshness(self, count: Count) -> Freshness:
+        since = count.oldest_unsent
         return replace(
-            self._finder.freshness(),
-            last_acknowledgement_age=None if acknowledged is None
-            else time.monotonic() - acknowledged,
+            self._finder.freshness(), last_acknowledgement_age=self._producer.traffic.age(),
             oldest_unsent_age=None if since is None else max(0.0, time.time() - since))
 
     def _problems(self, base: Snapshot, unacknowledged: str) -> Iterator[str]:
@@ -135,64 +182,91 @@ class Queries:
     # Of long lists.
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
-             order: PageOrder = PageOrder.LINE) -> Page:
+             order: PageOrder = PageOrder.LINE, reason: str = "") -> Page:
         """Return some rows of a long list.
 
         Args:
             kind: which list.
             offset, n_rows: which rows.
             pattern: part of the path, or a glob; empty for all.
-            order: how to sort; files that settle or are refused always come in the queue's order.
+            order: how to sort; files that settle always come in the order in which they are due.
+            reason: of the stuck files, those that are stuck for this, one by one; without it, and
+                without a pattern, those with one cause are one row.
         """
+        chosen = Chosen((), as_like(pattern), reason, order=order)
+        database = self._ledger.database
         if kind is PageKind.UPLOADED:
-            order = sorted_as(order, self._ledger.files.counts()[0].uploaded)
-            n_total, records = self._ledger.versions.page(offset, n_rows, as_like(pattern), order)
-            return Page(kind, offset, n_total, records, order)
-        parts = {
-            PageKind.QUEUE: (self._settling_part, self._stuck_part, self._waiting_part),
-            PageKind.WAITING: (self._waiting_part,),
-            PageKind.HELD: (self._stuck_part,)}[kind]
-        rows: list[FileStatus] = []
-        n_total, shown_as = 0, order
-        for part in parts:
-            n, found, shown_as = part(max(0, offset - n_total), n_rows - len(rows), pattern, order)
-            n_total += n
-            rows += found
-        return Page(kind, offset, n_total, tuple(rows), shown_as)
+            return Page(kind, offset, *uploaded_page(
+                database, replace(chosen, states=(FileState.UPLOADED,)), offset, n_rows))
+        if kind is PageKind.NOT_TAKEN:
+            return Page(kind, offset, *file_page(
+                database, replace(chosen, states=(FileState.NOT_TAKEN,)), offset, n_rows))
+        if kind is PageKind.HELD and (pattern or reason):
+            return Page(kind, offset, *self._stuck_part(offset, n_rows, pattern, chosen))
+        if kind is PageKind.HELD:
+            found = self.causes()
+            return Page(kind, offset, len(found), tuple(
+                self._cause_or_file(cause) for cause in found[offset:offset + n_rows]))
+        n_total, rows = (0, ()) if kind is PageKind.WAITING \
+            else self._finder.settling_page(offset, n_rows, pattern)
+        n_waiting, waiting = self._waiting_part(max(0, offset - n_total), n_rows - len(rows),
+                                                chosen)
+        return Page(kind, offset, n_total + n_waiting, (*rows, *waiting))
 
-    def _settling_part(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> _Part:
-        n_total, rows = self._finder.settling_page(offset, n_rows, pattern)
-        return n_total, rows, order
+    def causes(self) -> tuple[Cause, ...]:
+        """Return why files are stuck, those that need a person first."""
+        unsendable: dict[str, list[FileStatus]] = {}
+        for status in self._finder.stuck.unsendable():
+            unsendable.setdefault(status.reason, []).append(status)
+        names = (Cause(FileState.FAILED, reason, len(found), sum(s.n_bytes for s in found),
+                       min(s.since or 0.0 for s in found), max(s.since or 0.0 for s in found),
+                       None, tuple(s.rel_path for s in found[:_MOST_EXAMPLES]))
+                 for reason, found in unsendable.items())
+        return (*names, *causes(self._ledger.database))
 
-    def _stuck_part(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> _Part:
-        n_total, rows, order = file_page(
-            self._ledger.database, (FileState.HELD, FileState.FAILED), offset, n_rows,
-            like=as_like(pattern), order=order)
+    def _cause_or_file(self, cause: Cause) -> Cause | FileStatus:
+        """Return the one file of a cause, or the cause where there are several."""
+        if cause.n_files > 1:
+            return cause
+        _, rows = self._stuck_part(0, 1, "", Chosen((), reason=cause.reason))
+        return rows[0] if rows else cause
+
+    def _stuck_part(self, offset: int, n_rows: int, pattern: str, chosen: Chosen) -> _Part:
+        n_total, rows = file_page(
+            self._ledger.database, replace(chosen, states=(FileState.HELD, FileState.FAILED)),
+            offset, n_rows)
         unsendable = [r for r in self._finder.stuck.unsendable()
-                      if not pattern or matches(pattern, r.rel_path)]
+                      if (not pattern or matches(pattern, r.rel_path))
+                      and chosen.reason in ("", r.reason)]
         start = max(0, offset - n_total)
         more = unsendable[start:start + n_rows - len(rows)]
-        return n_total + len(unsendable), [*rows, *more], order
+        return n_total + len(unsendable), (*rows, *more)
 
-    def _waiting_part(self, offset: int, n_rows: int, pattern: str, order: PageOrder) -> _Part:
-        """Return what is queued and not claimed, and the payload that goes before each."""
-        database, transfers = self._ledger.database, self._queue.transfers(_MOST_LEFT_OUT)
-        claimed = [transfer.file.file_id for transfer in transfers]
-        n_total, rows, order = file_page(
-            database, (FileState.WAITING,), offset, n_rows, like=as_like(pattern), order=order,
-            without=claimed)
-        if pattern or order is not PageOrder.LINE or not rows:
-            return n_total, rows, order
-        ahead = n_bytes_of_first(database, offset, claimed)
+    def _waiting_part(self, offset: int, n_rows: int, chosen: Chosen) -> _Part:
+        """Return what is queued and not claimed, and what goes before each."""
+        database, claimed = self._ledger.database, self._shown.on_their_way
+        n_total, rows = file_page(
+            database, replace(chosen, states=(FileState.WAITING,), without=claimed), offset,
+            n_rows)
+        if chosen.like or chosen.order is not PageOrder.LINE or not rows:
+            return n_total, rows
+        ahead = n_bytes_of_first(database, offset, SLICE_BYTES, claimed)
         if ahead is None:
-            return n_total, rows, order
-        ahead += sum(max(0, t.version.n_bytes - t.n_delivered * t.version.chunk_size)
-                     for t in transfers)
+            return n_total, rows
+        small, large = ahead
+        for transfer in self._queue.transfers():
+            n_left = max(0, transfer.version.n_bytes
+                         - transfer.n_delivered * transfer.version.chunk_size)
+            small, large = small + n_left * (not transfer.is_large), \
+                large + n_left * transfer.is_large
         shown = []
         for row in rows:
-            shown.append(replace(row, n_bytes_ahead=ahead))
-            ahead += row.n_bytes
-        return n_total, shown, order
+            is_small = row.n_bytes <= SLICE_BYTES
+            before = small if is_small else small + large  # small files go before large ones
+            shown.append(replace(row, n_bytes_ahead=before,
+                                 seconds_left=self._seconds_left(before)))
+            small, large = small + row.n_bytes * is_small, large + row.n_bytes * (not is_small)
+        return n_total, tuple(shown)
 
     # Of single paths.
 
@@ -203,7 +277,8 @@ class Queries:
             if not excluded and self._finder.observe(rel_path) is None:
                 return Explanation(rel_path, PathState.UNKNOWN,
                                    reason=self._finder.why_unknown(rel_path))
-            return Explanation(rel_path, PathState.EXCLUDED, reason=excluded or NOT_UTF8)
+            return Explanation(rel_path, PathState.EXCLUDED,
+                               reason=excluded or f"{NOT_UTF8}. Rename it")
         records = self._ledger.versions.records_of(rel_path)
         version = records[0] if records else None
         if excluded:
@@ -214,7 +289,8 @@ class Queries:
                                    reason=unsendable.reason)
         status = self._status_on_its_way(rel_path)
         if status is not None:
-            return Explanation(rel_path, PathState.UPLOADING, status, version)
+            return Explanation(rel_path, PathState.of(status.state), status, version,
+                               obstacle=self._obstacle())
         status = self._finder.settling_status(rel_path) or self._ledger.files.status(rel_path)
         if status is None:
             return Explanation(rel_path, PathState.UNKNOWN,
@@ -222,11 +298,27 @@ class Queries:
         if status.state is FileState.UPLOADED and version is not None \
                 and version.state is not VersionState.COMPLETE:
             version = next((r for r in records if r.state is VersionState.COMPLETE), version)
-        ahead = 0
+        obstacle = ""
         if status.state is FileState.WAITING:
-            ahead = self._ledger.files.n_bytes_ahead(rel_path)
-        return Explanation(rel_path, PathState.of(status.state), status, version, ahead,
-                           status.reason or self._doubt(rel_path, status))
+            ahead = self._ledger.files.n_bytes_ahead(rel_path, SLICE_BYTES)
+            status = replace(status, n_bytes_ahead=ahead, seconds_left=self._seconds_left(ahead))
+            obstacle = self._obstacle()
+        return Explanation(rel_path, PathState.of(status.state), status, version,
+                           status.reason or self._doubt(rel_path, status), obstacle)
+
+    def _obstacle(self) -> str:
+        """Return what keeps everything from being uploaded just now; empty where nothing does."""
+        broker = self._producer.health.status()
+        if self._connection.is_blocked_by(Obstacle.PAUSED):
+            return "Uploading is paused: resume goes on"
+        if self._ledger.database.problem:
+            return f"Nothing is sent just now: {self._ledger.database.problem}"
+        if broker.state is BrokerState.CONNECTED:
+            return ""
+        why = f": {broker.reason}" if broker.reason else ""
+        what = {BrokerState.CONNECTING: "is not connected yet",
+                BrokerState.REFUSED: "refuses"}.get(broker.state, "is unreachable")
+        return f"The broker {what}{why}. Your files are safe on this disk; retried automatically"
 
     def _status_on_its_way(self, rel_path: str) -> FileStatus | None:
         source = self._hashing.get(rel_path)

@@ -29,7 +29,7 @@ from tui.engine.recording.tables.take_over import files_new_since_ns, take_over_
 from tui.engine.sending.connection import Obstacle
 from tui.engine.sending.queue import UploadQueue
 from tui.engine.supervisor import Supervisor
-from tui.engine.system.paths import is_utf8, relative
+from tui.engine.system.paths import is_glob, is_utf8, relative
 from tui.errors import (
     EXIT_FAILED,
     EXIT_FORCED,
@@ -185,7 +185,7 @@ class Uploader:
         if self._n_left or self._is_broken:
             return EXIT_UNFINISHED
         if self._was_started:
-            counts = self.ledger.files.counts()[0]
+            counts = self.ledger.census.last.counts
             finder = self.finder
             if counts.held or counts.failed or finder.stuck.unsendable() or finder.n_unreadable \
                     or self.pipeline.n_rebuild_uncertain:
@@ -316,9 +316,9 @@ class Uploader:
             dead_threads=tuple(dict.fromkeys(self._dead_threads))))
 
     def page(self, kind: PageKind, offset: int, n_rows: int, pattern: str = "",
-             order: PageOrder = PageOrder.LINE) -> Page:
-        """Return some rows of a long list; ``pattern`` is a part of the path, or a glob."""
-        return self.pipeline.queries.page(kind, offset, n_rows, pattern, order)
+             order: PageOrder = PageOrder.LINE, reason: str = "") -> Page:
+        """Return some rows of a long list; see :meth:`Queries.page`."""
+        return self.pipeline.queries.page(kind, offset, n_rows, pattern, order, reason)
 
     def explain(self, rel_path: str) -> Explanation:
         """Return what is happening to a path, and why."""
@@ -339,13 +339,33 @@ class Uploader:
 
     # What commands do.
 
-    def retry(self, rel_path: str | None) -> int:
-        """Put a held or failed file, or all of them, back in the queue; return how many."""
+    def retry(self, rel_path: str | None, reason: str = "") -> int:
+        """Put stuck files back in the queue; return how many.
+
+        Args:
+            rel_path: one of them; None for all.
+            reason: only those that are stuck for this; empty for all.
+        """
         path = None if rel_path is None else self._clean(rel_path)
         if path is not None and not is_utf8(path):
             return 0
-        n_files = self.ledger.files.put_back(path)
+        n_files = self.ledger.files.put_back(path, reason)
         self.queue.wake()
+        return n_files
+
+    def take(self, pattern: str) -> int:
+        """Queue files that were there before the first start; return how many.
+
+        Args:
+            pattern: a path, a folder or a glob; empty for all.
+        """
+        n_files = self.ledger.files.take(
+            pattern if is_glob(pattern) or not pattern else self._clean(pattern).rstrip("/"))
+        self.queue.wake()
+        if n_files:
+            logger.info("%s that %s here before the first start: queued now",
+                        "1 file" if n_files == 1 else f"{n_files:,} files",
+                        "was" if n_files == 1 else "were")
         return n_files
 
     def pause(self) -> bool:

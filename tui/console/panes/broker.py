@@ -52,15 +52,24 @@ def _cluster(broker: BrokerStatus, width: int) -> Line:
 def _round_trip(broker: BrokerStatus) -> Line:
     if broker.round_trip_avg_ms is None:
         return [("round trip not measured yet", "$quiet")]
-    return [f"round trip {broker.round_trip_avg_ms:.1f} ms",
-            (f"  p99 {broker.round_trip_p99_ms or 0:.1f} ms", "$quiet")]
+    line: list[Part] = [f"round trip {_milliseconds(broker.round_trip_avg_ms)}"]
+    if broker.round_trip_p99_ms is not None:
+        line.append((f"  p99 {_milliseconds(broker.round_trip_p99_ms)}", "$quiet"))
+    return line
+
+
+def _milliseconds(value: float) -> str:
+    """Return ``1.8 ms``, ``399 ms`` or ``6.8 s``."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
 
 
 def _trouble(broker: BrokerStatus, width: int) -> Line:
     line: list[Part] = [
-        (f"{wording.count(broker.n_retries)} retries",
+        (f"{wording.count(broker.n_retries)} retr{'y' if broker.n_retries == 1 else 'ies'}",
          "$warning" if broker.n_retries else "$quiet"), "  ",
-        (f"{wording.count(broker.n_errors)} errors", "$error" if broker.n_errors else "$quiet")]
+        (wording.counted(broker.n_errors, "error"), "$error" if broker.n_errors else "$quiet")]
     throttled: Part = ("  unthrottled", "$quiet")
     if broker.throttle_avg_ms:
         throttled = (f"  throttled {broker.throttle_avg_ms:.0f} ms", "bold $warning")

@@ -22,7 +22,10 @@ class Chunks(Pane):
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show the chunks of a file that is being sent."""
         if view.chunk_map is None:
-            return Drawing(([("nothing is being sent just now", "$quiet")],))
+            reading = view.snapshot.counts.reading
+            text = f"{wording.files(reading)} being read before the upload" if reading \
+                else "nothing is being sent just now"
+            return Drawing(([(text, "$quiet")],))
         name = shorten(visible(view.chunk_path), max(8, width - 12))
         map_cells, per_cell = chunk_cells(view.chunk_map, width * max(1, height - 1))
         lines_of_map: list[Line] = [_runs(map_cells[start:start + width])

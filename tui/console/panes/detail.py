@@ -6,10 +6,11 @@ from tui import wording
 from tui.console.panes.pane import Drawing, Pane, Part, table
 from tui.console.view import View
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.versions import VersionRecord, VersionState
+from tui.engine.model.versions import OffsetRange, VersionRecord, VersionState
 
 _STYLES = {FileState.HELD: "$error", FileState.FAILED: "$error", FileState.UPLOADED: "$success",
-           FileState.SETTLING: "$warning"}
+           FileState.SETTLING: "$warning", FileState.GROWING: "$warning",
+           FileState.STALLED: "$warning"}
 
 
 class Detail(Pane):
@@ -23,7 +24,8 @@ class Detail(Pane):
         """Show a file and its last version."""
         if not view.wish.path:
             return Drawing(([("select a file with the arrow keys", "$quiet")],))
-        rows = _status_rows(view.status, bool(view.versions))
+        now = view.snapshot.taken_at
+        rows = _status_rows(view.status, bool(view.versions), now)
         if view.versions:
             rows += _version_rows(view.versions)
         if not rows:
@@ -31,11 +33,12 @@ class Detail(Pane):
         return Drawing(tuple(table(rows, width, height)), subtitle="enter shows all of it")
 
 
-def _status_rows(status: FileStatus | None, has_versions: bool) -> list[tuple[str, Part]]:
+def _status_rows(status: FileStatus | None, has_versions: bool,
+                 now: float) -> list[tuple[str, Part]]:
     if status is None:
         return []
-    words = wording.status_words(status)
-    if status.state is FileState.UPLOADING and not wording.is_being_read(status):
+    words = wording.status_words(status, now)
+    if status.state is FileState.UPLOADING and status.n_chunks:
         words = f"uploading, {wording.done(status)} acknowledged"
     rows: list[tuple[str, Part]] = [("state", (words, _STYLES.get(status.state, "")))]
     if not status.n_chunks and not has_versions:
@@ -45,14 +48,27 @@ def _status_rows(status: FileStatus | None, has_versions: bool) -> list[tuple[st
     return rows
 
 
+def offset_words(offsets: OffsetRange) -> str:
+    """Return ``offset 286`` or ``offsets 286 to 301``."""
+    if offsets.first == offsets.last:
+        return f"offset {offsets.first}"
+    return f"offsets {offsets.first} to {offsets.last}"
+
+
+def _cut_words(version: VersionRecord) -> str:
+    """Return a version's size and how it was cut."""
+    chunks = wording.counted(version.n_chunks, "chunk")
+    return f"{wording.size(version.n_bytes)}, {chunks}" + (
+        f" of {wording.size(version.chunk_size)}" if version.n_chunks > 1 else "")
+
+
 def _version_rows(versions: tuple[VersionRecord, ...]) -> list[tuple[str, Part]]:
     last = versions[0]
     partition = str(last.partition)
     if last.offsets:
-        partition = ", ".join(f"{r.partition}, offsets {r.first}-{r.last}" for r in last.offsets)
+        partition = ", ".join(f"{r.partition}, {offset_words(r)}" for r in last.offsets)
     rows: list[tuple[str, Part]] = [
-        ("size", f"{wording.size(last.n_bytes)}, {wording.count(last.n_chunks)} chunks of "
-         f"{wording.count(last.chunk_size)}"),
+        ("size", _cut_words(last)),
         ("sha512", last.sha512.hex()),
         ("partition", partition)]
     before = [r for r in versions if r.state is VersionState.COMPLETE and r.completed]

@@ -1,8 +1,8 @@
-"""A line that cannot lie: when something was last heard, looked at, and acknowledged."""
+"""May the disk be emptied; when something was last heard, looked at, and acknowledged."""
 
 from __future__ import annotations
 
-from tui import wording
+from tui import answers, wording
 from tui.console.panes.pane import Drawing, Pane, Part, cells
 from tui.console.view import View
 from tui.engine.model.snapshot import Freshness, Snapshot
@@ -11,10 +11,12 @@ from tui.engine.model.snapshot import Freshness, Snapshot
 OLD_SCAN_SECONDS = 300.0
 OLD_UNSENT_SECONDS = 120.0
 OLD_ACKNOWLEDGEMENT_SECONDS = 30.0
+#: Room that is kept for one of them.
+_AGE_CELLS = 30
 
 
 class FreshnessLine(Pane):
-    """Ages, each in the warning colour and with a mark where it is too high."""
+    """May the disk be emptied, and the ages: each marked where it is too high."""
 
     HAS_FRAME = False
 
@@ -24,36 +26,42 @@ class FreshnessLine(Pane):
     @staticmethod
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show as many of the ages as there is room for."""
-        line: list[Part] = []
+        question = ("may I empty the disk? ", "$quiet")
+        line: list[Part] = [question, answers.disk_words(view.snapshot)]
+        if cells(line) + _AGE_CELLS > width:
+            line = [question, answers.disk_words(view.snapshot, is_brief=True)]
         for item in items(view.snapshot):
-            more = [("  ·  ", "$quiet"), *item] if line else item
+            more: list[Part] = [("  ·  ", "$quiet"), *item]
             if cells(line) + cells(more) <= width:
                 line += more
         return Drawing((line,))
 
 
 def items(snapshot: Snapshot) -> list[list[Part]]:
-    """Return the ages of a snapshot, the most telling ones first."""
+    """Return the ages of a snapshot, what is wrong first."""
     fresh = snapshot.freshness
-    scan = _aged("last scan", fresh.last_scan_age,
+    scan = _aged("last check", fresh.last_scan_age,
                  fresh.next_scan_seconds is not None and is_scan_old(fresh))
     if fresh.last_scan_n_missed:
         scan.append((f" found {wording.count(fresh.last_scan_n_missed)} that events had missed",
                      "$warning"))
-    found = [
-        _aged("last event", fresh.last_event_age, False), scan,
-        _aged("last acknowledgement", fresh.last_acknowledgement_age,
-              is_acknowledgement_old(snapshot)),
-        _aged("oldest unsent file", fresh.oldest_unsent_age,
-              (fresh.oldest_unsent_age or 0) > OLD_UNSENT_SECONDS, "none")]
+    longest = (fresh.oldest_unsent_age or 0) > OLD_UNSENT_SECONDS
+    found = [(longest, _aged("longest wait", fresh.oldest_unsent_age, longest, "none")),
+             (False, _aged("last change", fresh.last_event_age, False)),
+             (is_scan_old(fresh) or bool(fresh.last_scan_n_missed), scan),
+             (is_acknowledgement_old(snapshot),
+              _aged("last acknowledgement", fresh.last_acknowledgement_age,
+                    is_acknowledgement_old(snapshot)))]
     if fresh.next_scan_seconds is None:
-        found.append([("scans are off", "$warning")])
+        found.append((True, [("scans are off", "$warning")]))
     if fresh.n_overflows:
-        found.append([(f"events lost {wording.count(fresh.n_overflows)} times, scanned again",
-                       "$warning")])
+        found.append((True, [(f"events lost {wording.counted(fresh.n_overflows, 'time')}, scanned "
+                              "again", "$warning")]))
+    found.sort(key=lambda item: not item[0])
+    parts = [item for _, item in found]
     if fresh.observer:
-        found.append([("observer ", "$quiet"), (fresh.observer, "$quiet")])
-    return found
+        parts.append([("observer ", "$quiet"), (fresh.observer, "$quiet")])
+    return parts
 
 
 def is_scan_old(fresh: Freshness) -> bool:

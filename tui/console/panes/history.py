@@ -6,28 +6,33 @@ from tui import wording
 from tui.console.panes.listing import Cell, Column
 from tui.console.panes.paged import PagedList
 from tui.console.view import Row
-from tui.engine.model.snapshot import PageKind, PageOrder
-from tui.engine.model.versions import VersionRecord
-from tui.text import visible
+from tui.engine.model.files import FileStatus
+from tui.engine.model.snapshot import Cause, PageKind, PageOrder
 
 
 class History(PagedList):
-    """A row a version: a file that was sent twice stands there twice."""
+    """A row a file whose content is uploaded as it is now; older versions are in its detail."""
 
     def __init__(self) -> None:
         super().__init__("history", (
-            Column("file", 0), Column("size", 9, right=True), Column("state", 8),
+            Column("file", 0), Column("size", 9, right=True), Column("state", 11),
             Column("uploaded", 19), Column("took", 11, right=True, wide_only=70),
             Column("chunks", 10, right=True, wide_only=84)), PageKind.UPLOADED)
 
     def row_cells(self, row: Row) -> list[Cell]:
         """Return path, size, when it was uploaded, and how long that took."""
-        assert isinstance(row, VersionRecord)
+        assert not isinstance(row, Cause)
+        if isinstance(row, FileStatus):  # another program uploaded it
+            return [(wording.visible_path(row.rel_path), "listing--plain"),
+                    (wording.size(row.n_bytes), "listing--quiet"), ("uploaded", "listing--good"),
+                    (wording.moment(row.since) if row.since else "", "listing--quiet"),
+                    ("", "listing--quiet"), ("", "listing--quiet")]
         took = max(0.0, (row.completed or row.started) - row.started)
-        state: Cell = ("uploaded", "listing--good")
+        state: Cell = ("uploaded" if row.n_versions == 1
+                       else f"version {wording.count(row.n_versions)}", "listing--good")
         if row.rebuild_uncertain:
             state = ("unsure", "listing--warn")
-        return [(visible(row.rel_path), "listing--plain"),
+        return [(wording.visible_path(row.rel_path), "listing--plain"),
                 (wording.size(row.n_bytes), "listing--quiet"), state,
                 (wording.moment(row.completed) if row.completed else "", "listing--quiet"),
                 (wording.duration(took), "listing--quiet"),

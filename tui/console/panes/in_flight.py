@@ -21,15 +21,17 @@ class InFlight(Pane):
         limit = max(1, traffic.in_flight_limit_bytes)
         words = f" of {wording.size(limit)}"
         left = "" if traffic.seconds_left is None else \
-            f", {wording.duration(traffic.seconds_left)} left"
+            f", {wording.until(traffic.seconds_left, view.snapshot.taken_at)}"
         backlog = f"{wording.size(traffic.n_bytes_waiting)} to send{left}" \
-            if traffic.n_bytes_waiting else "nothing left to send"
+            if traffic.n_bytes_waiting else "nothing waits to be sent"
         in_flight = wording.size(traffic.n_bytes_in_flight)
-        chunks = f"{wording.count(traffic.n_chunks_in_flight)} chunks"
+        chunks = wording.counted(traffic.n_chunks_in_flight, "chunk")
         gap = " " * min(2, max(1, width - len(in_flight) - len(chunks)))
         first: Line = [(in_flight, "bold"), (gap + chunks, "$quiet")]
         if cells([backlog]) > width:
-            backlog = backlog.replace(" to send", "").replace(" left", "")
+            backlog = backlog.replace(" to send", "")
+        if cells([backlog]) > width and left:
+            backlog = left.removeprefix(", ")
         share = min(1.0, traffic.n_bytes_in_flight / limit)
         style = "" if traffic.n_bytes_waiting else "$quiet"
         return Drawing((

@@ -10,12 +10,12 @@ from tui import wording
 from tui.console.bindings import key_word
 from tui.console.panes.listing import Cell, Column, Listing
 from tui.console.view import Row, View
-from tui.engine.model.snapshot import Counts, PageKind, PageOrder, Snapshot
+from tui.engine.model.snapshot import Cause, Counts, PageKind, PageOrder, Snapshot
 from tui.engine.model.versions import VersionRecord
 from tui.text import shorten, visible
 
 #: The lists in the order of their keys.
-KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED)
+KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED, PageKind.NOT_TAKEN)
 _ORDERS = tuple(PageOrder)
 
 
@@ -30,7 +30,9 @@ class PagedList(Listing):
         self.kind = kind
         self.pattern = ""
         self.order = PageOrder.LINE
+        self.reason = ""  #: of the stuck files that are listed one by one
         self.rows_in_sight: tuple[Row, ...] = ()
+        self.now = 0.0  #: epoch seconds of the picture
         self._page_offset = 0
         self._cursor_row: Row | None = None
 
@@ -48,7 +50,12 @@ class PagedList(Listing):
 
     def switch(self, kind: PageKind) -> None:
         """Show another list, from its beginning."""
-        self.kind = kind
+        self.kind, self.reason = kind, ""
+        self._start_over()
+
+    def open_cause(self, reason: str) -> None:
+        """List the files that are stuck for one reason, or the reasons again."""
+        self.reason = reason
         self._start_over()
 
     def filter(self, pattern: str) -> None:
@@ -71,10 +78,12 @@ class PagedList(Listing):
 
     def show(self, view: View) -> None:
         """Show a page, and the lengths of all lists."""
+        self.now = view.snapshot.taken_at
         keys = [key_word(self.app, kind.value) for kind in KINDS]
         self.title("border_title", tabs(view.snapshot, self.kind, keys))
         wish, page = view.wish, view.page
-        if (wish.kind, wish.pattern, wish.order) != (self.kind, self.pattern, self.order):
+        if (wish.kind, wish.pattern, wish.order, wish.reason) != (
+                self.kind, self.pattern, self.order, self.reason):
             return
         self._subtitle(view)
         self.empty_text = "no path matches the filter" if self.pattern else self.empty_words()
@@ -88,9 +97,7 @@ class PagedList(Listing):
             self._cursor_row = None
 
     def _subtitle(self, view: View) -> None:
-        order = self.order_words(view.page.order)
-        if view.page.order is not self.order:
-            order += ", too many to sort"
+        order = self.order_words(self.order)
         key = key_word(self.app, "sort")
         words = f"[@click=app.sort]{escape(key)} sort: {order}[/]"
         key = escape(key_word(self.app, "filter"))
@@ -112,6 +119,8 @@ class PagedList(Listing):
 
 def key_of(row: Row) -> str:
     """Return what tells a row from all others."""
+    if isinstance(row, Cause):
+        return f"{row.state}/{row.reason}"
     return f"{row.version_id}" if isinstance(row, VersionRecord) else row.rel_path
 
 
@@ -120,6 +129,8 @@ def tabs(snapshot: Snapshot, shown: PageKind, keys: Sequence[str]) -> str:
     words = []
     for number, (kind, key) in enumerate(zip(KINDS, keys, strict=True), 1):
         title, n = _title(kind, snapshot.counts)
+        if kind is PageKind.NOT_TAKEN and not n and kind is not shown:
+            continue  # after the first days there are none
         style = "b $accent" if kind is shown else "$quiet not bold"
         words.append(f"[@click=app.list({number})]{escape(key)} [{style}]{title} "
                      f"{wording.count(n)}[/][/]")
@@ -127,9 +138,10 @@ def tabs(snapshot: Snapshot, shown: PageKind, keys: Sequence[str]) -> str:
 
 
 def _title(kind: PageKind, counts: Counts) -> tuple[str, int]:
-    stuck = counts.held + counts.failed
     return {
-        PageKind.QUEUE: ("Queue", counts.settling + counts.waiting + stuck),
+        PageKind.QUEUE: ("Queue", counts.unsettled + counts.waiting),
         PageKind.WAITING: ("Waiting", counts.waiting),
-        PageKind.HELD: ("Held", stuck),
-        PageKind.UPLOADED: ("Uploaded", counts.uploaded)}[kind]
+        PageKind.HELD: ("Needs you" if counts.failed or not counts.held else "Retrying",
+                        counts.stuck),
+        PageKind.UPLOADED: ("Uploaded", counts.uploaded),
+        PageKind.NOT_TAKEN: ("Not taken", counts.not_taken)}[kind]

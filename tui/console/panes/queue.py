@@ -6,20 +6,42 @@ from tui import wording
 from tui.console.panes.listing import Cell, Column
 from tui.console.panes.paged import PagedList
 from tui.console.view import Row
-from tui.engine.model.files import FileState
-from tui.engine.model.snapshot import PageKind
+from tui.engine.model.files import FileState, FileStatus
+from tui.engine.model.snapshot import Cause, PageKind
 from tui.engine.model.versions import VersionRecord
 from tui.text import visible
 
 _STYLES = {
-    FileState.SETTLING: "listing--accent", FileState.WAITING: "listing--plain",
-    FileState.UPLOADING: "listing--good", FileState.HELD: "listing--bad",
-    FileState.FAILED: "listing--bad"}
+    FileState.SETTLING: "listing--accent", FileState.GROWING: "listing--warn",
+    FileState.HELD: "listing--warn", FileState.FAILED: "listing--bad"}
 _STUCK = (FileState.HELD, FileState.FAILED)
 _EMPTY = {
-    PageKind.QUEUE: "nothing settles, waits or is stuck",
+    PageKind.QUEUE: "the queue is empty",
     PageKind.WAITING: "nothing waits",
-    PageKind.HELD: "nothing is held or failed"}
+    PageKind.HELD: "nothing needs you, and nothing is retried",
+    PageKind.NOT_TAKEN: "nothing was here before the first start that is not taken"}
+
+
+def _next_words(row: FileStatus, now: float) -> str:
+    """Return what happens next to a file of the queue; when it is tried again comes first."""
+    if row.state is FileState.NOT_TAKEN:
+        return "here before the first start; t takes it, :take takes all"
+    if row.state is FileState.HELD and row.next_attempt_seconds is not None:
+        return f"next attempt in {wording.duration(row.next_attempt_seconds)}; " \
+            f"{visible(row.reason)}"
+    if row.state is FileState.SETTLING:
+        return wording.status_words(row, now).replace("still being written? Uploads", "uploads", 1)
+    return wording.status_words(row, now)
+
+
+def _examples(cause: Cause) -> str:
+    return f"{wording.files(cause.n_files)}: {visible(', '.join(cause.examples))}"
+
+
+def _cause_words(cause: Cause) -> str:
+    again = "" if cause.next_attempt_seconds is None \
+        else f"next attempt in {wording.duration(cause.next_attempt_seconds)}; "
+    return f"{again}{visible(cause.reason)}"
 
 
 class Queue(PagedList):
@@ -32,15 +54,18 @@ class Queue(PagedList):
             PageKind.QUEUE)
 
     def row_cells(self, row: Row) -> list[Cell]:
-        """Return path, size, state, and what it waits for or why it is stuck."""
+        """Return path, size, state, and what happens next or why it is stuck."""
         assert not isinstance(row, VersionRecord)
+        if isinstance(row, Cause):
+            return [(_examples(row), "listing--plain"),
+                    (wording.size(row.n_bytes), "listing--quiet"),
+                    (wording.state_word(row.state), _STYLES[row.state]),
+                    (_cause_words(row), "listing--plain")]
         state = wording.state_word(row.state)
-        words = wording.status_words(row).removeprefix(state).lstrip(":, ")
-        is_restless = row.changing_since is not None
-        return [(visible(row.rel_path), "listing--plain"),
+        words = _next_words(row, self.now).removeprefix(state).lstrip(":, ")
+        return [(wording.visible_path(row.rel_path), "listing--plain"),
                 (wording.size(row.n_bytes), "listing--quiet"),
-                (state, "listing--warn" if is_restless else _STYLES.get(row.state,
-                                                                        "listing--plain")),
+                (state, _STYLES.get(row.state, "listing--plain")),
                 (words, "listing--plain" if row.state in _STUCK else "listing--quiet")]
 
     def empty_words(self) -> str:

@@ -20,9 +20,11 @@ class Throughput(Pane):
         """Show the acknowledged bytes of the last minute."""
         traffic = view.snapshot.traffic
         rates: list[Part] = [(wording.rate(traffic.bytes_per_second), "bold $accent")]
-        more = [f"peak {wording.rate(traffic.peak_bytes_per_second)}"]
+        more = [f"peak {wording.rate(traffic.peak_bytes_per_second)}"] \
+            if traffic.peak_bytes_per_second else []
         if traffic.files_per_second >= 1:
-            more.append(f"{wording.count(round(traffic.files_per_second))} files/s")
+            n = round(traffic.files_per_second)
+            more.append(f"{wording.counted(n, 'file')}/s")
         for text in more:
             if cells(rates) + 2 + len(text) <= width:
                 rates.append((f"  {text}", "$quiet"))

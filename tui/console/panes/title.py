@@ -29,7 +29,7 @@ class Title(Pane, can_focus=False):
 
 
 class Clock(Pane, can_focus=False):
-    """The time of day: the one thing that changes every second, so it is painted alone."""
+    """The time of day and its zone: what changes every second, so it is painted alone."""
 
     HAS_FRAME = False
 
@@ -39,7 +39,10 @@ class Clock(Pane, can_focus=False):
     @staticmethod
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show the time of the picture."""
-        return Drawing(([(wording.clock(view.snapshot.taken_at), "$quiet")],))
+        now = view.snapshot.taken_at
+        zone = wording.zone(now)
+        text = wording.clock(now) + (f" {zone}" if width >= 9 + len(zone) else "")
+        return Drawing(([(text, "$quiet")],))
 
 
 def _left(snapshot: Snapshot, room: int) -> list[Part]:
@@ -58,16 +61,17 @@ def _left(snapshot: Snapshot, room: int) -> list[Part]:
 
 def _state(snapshot: Snapshot, width: int) -> Part:
     broker, is_wide = snapshot.broker, width >= 100
-    since = wording.coarse(snapshot.taken_at - broker.since)
+    since = wording.since(broker.since, snapshot.taken_at)
+    kept = ": nothing is kept" if broker.is_embedded else ""
     if snapshot.phase is not Phase.RUNNING:
-        return f"● {snapshot.phase.value}", "bold $warning"
+        return f"● {snapshot.phase.value}{kept}", "bold $warning"
     if snapshot.is_paused:
-        return "‖ paused", "bold $warning"
+        return f"‖ paused{kept}", "bold $warning"
     if broker.is_embedded:
         text = "embedded broker: nothing is kept" if is_wide else "demo: nothing is kept"
         return f"● {text}", "bold $warning"
     if broker.state is BrokerState.CONNECTED:
-        return "● connected" + (f" for {since}" if is_wide else ""), "$success"
+        return "● connected" + (f" since {since}" if is_wide else ""), "$success"
     if broker.state is BrokerState.UNREACHABLE:
-        return f"× unreachable for {since}", "bold $error"
+        return f"× unreachable since {since}", "bold $error"
     return f"○ {broker.state.value}", "$warning"

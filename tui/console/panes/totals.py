@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.pane import Drawing, Line, Pane, Part
 from tui.console.view import View
+from tui.engine.model.snapshot import Counts
 
 
 class Totals(Pane):
@@ -27,13 +28,29 @@ class Totals(Pane):
                                                                  other_style)]
 
         lines = (
-            row(counts.uploading, "uploading", "$secondary", counts.waiting, "waiting",
-                "$foreground"),
-            row(counts.uploaded, "uploaded", "$success", counts.held, "held", "$error"),
-            row(counts.settling, "settling", "$primary", counts.failed, "failed", "$error"))
+            row(counts.uploading + counts.stalled, "uploading", "$secondary", counts.waiting,
+                "waiting", "$foreground"),
+            row(counts.uploaded, "uploaded", "$success", counts.stuck, "stuck",
+                "$error" if counts.failed else "$warning"),
+            row(counts.unsettled, "settling", "$primary", counts.reading, "reading",
+                "$secondary"))
         sent = f"sent {wording.size(traffic.n_bytes_sent)}"
         chunks = f" in {short_count(traffic.n_chunks_sent)} chunks"
-        return Drawing(lines, subtitle=sent + (chunks if width >= 30 else ""))
+        return Drawing(lines, subtitle=_special(counts, width)
+                       or sent + (chunks if width >= 30 else ""))
+
+
+def _special(counts: Counts, width: int) -> str:
+    """Return the states that are no rule, as many of them as fit."""
+    text = ""
+    for n, word in ((counts.failed, "need you" if counts.failed > 1 else "needs you"),
+                    (counts.held, "retrying"), (counts.stalled, "stalled"),
+                    (counts.not_taken, "not taken"), (counts.growing, "growing"),
+                    (counts.gone, "gone")):
+        more = f"{text}, {short_count(n)} {word}" if text else f"{short_count(n)} {word}"
+        if n and len(more) <= width - 2:
+            text = more
+    return text
 
 
 def _cell(n: int, width: int, word: str, word_width: int, style: str) -> list[Part]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from tui import wording
 from tui.console.panes.listing import Bar, Cell, Column, Listing
 from tui.console.view import View
-from tui.engine.model.files import FileStatus
-from tui.text import visible
+from tui.engine.model.files import FileState, FileStatus
 
 
 class Uploading(Listing):
@@ -29,8 +28,11 @@ class Uploading(Listing):
         """Show the versions being uploaded."""
         snapshot = view.snapshot
         self._statuses = snapshot.uploading
-        self.title("border_title", f"Uploading {wording.count(snapshot.counts.uploading)}")
-        self.title("border_subtitle", "paused: what is begun waits" if snapshot.is_paused else "")
+        self.title("border_title",
+                   f"Uploading {wording.count(snapshot.counts.on_their_way)}")
+        n_more = snapshot.counts.on_their_way - len(self._statuses)
+        self.title("border_subtitle", "paused: what is begun waits" if snapshot.is_paused
+                   else f"and {wording.count(n_more)} more" if n_more > 0 else "")
         top, n_rows = self.first_in_sight(), self.n_in_sight()
         part = self._statuses[top:top + n_rows]
         self.set_rows(len(self._statuses), top, [s.rel_path for s in part],
@@ -49,12 +51,16 @@ def row_cells(status: FileStatus) -> list[Cell]:
     share = n_done / n_all if n_all else 0.0
     chunks, rate = f"{wording.count(n_done)} / {wording.count(n_all)}", \
         wording.rate(status.bytes_per_second)
-    if status.n_bytes_hashed is not None:
-        share = status.n_bytes_hashed / status.n_bytes if status.n_bytes else 0.0
-        chunks, rate = "", "reading"
+    if status.state is FileState.READING:
+        share = (status.n_bytes_hashed or 0) / status.n_bytes if status.n_bytes else 0.0
+        chunks = "reading"
+    elif status.state is FileState.STALLED:
+        rate = "stalled"
+    elif not n_all:
+        chunks = rate = ""
     left = "" if status.seconds_left is None else wording.duration(status.seconds_left)
     return [
-        (visible(status.rel_path), "listing--plain"),
+        (wording.visible_path(status.rel_path), "listing--plain"),
         (wording.size(status.n_bytes), "listing--quiet"),
         Bar(share),
         (wording.done(status), "listing--plain"),

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from tui import wording
+from tui import answers, wording
 from tui.console.bindings import key_word
 from tui.console.panes.pane import Line, bar
 from tui.engine.model.snapshot import Snapshot
@@ -24,9 +24,9 @@ class DrainingScreen(ModalScreen[str]):
     #: Enter must not be what loses the rest of the queue for today.
     AUTO_FOCUS = "#stay"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,q", "answer('force')", "Leave now", id="draining.force",
-                tooltip="Leave at once; the rest is sent at the next start"),
-        Binding("escape,b", "answer('stay')", "Go on", id="draining.stay",
+        Binding("n,q", "answer('force')", "Quit now", id="draining.force",
+                tooltip="Quit at once; the rest is uploaded at the next start"),
+        Binding("escape,b", "answer('stay')", "Keep running", id="draining.stay",
                 tooltip="Cancel the quit and continue uploading"),
     ]
 
@@ -38,11 +38,11 @@ class DrainingScreen(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="leaving-frame") as frame:
-            frame.border_title = "Leaving when everything queued is acknowledged"
+            frame.border_title = "Quitting when everything queued is uploaded"
             yield Static("", id="draining-words", markup=False)
             with Horizontal():
-                yield Button(self._labelled("Leave now", "draining.force"), id="force")
-                yield Button(self._labelled("Go on uploading", "draining.stay"), id="stay")
+                yield Button(self._labelled("Quit now", "draining.force"), id="force")
+                yield Button(self._labelled("Keep running", "draining.stay"), id="stay")
 
     def on_mount(self) -> None:
         """Show what is known already."""
@@ -71,10 +71,12 @@ class DrainingScreen(ModalScreen[str]):
         done = min(1 - n_bytes / self._n_bytes_most, 1 - n_left / self._n_most) \
             if n_bytes else 1 - n_left / self._n_most
         lines: list[Line] = [bar(done, width, "$accent")]
-        lines += [[line] for line in wrapped(wording.draining_words(snapshot), width)]
-        settling, stuck = snapshot.counts.settling, snapshot.counts.held + snapshot.counts.failed
-        for n, what in ((settling, "still settling"), (stuck, "held or failed")):
-            if n:
-                lines.append([(f"{wording.files(n)} {what}: remembered for the next start",
-                               "$quiet")])
+        lines += [[line] for line in wrapped(answers.draining_words(snapshot), width)]
+        counts = snapshot.counts
+        if not snapshot.broker.is_embedded:
+            for n, what in ((counts.unsettled, "still being written"), (counts.held, "retrying"),
+                            (counts.failed, "that need you")):
+                if n:
+                    lines.append([(f"{wording.files(n)} {what}: remembered for the next start",
+                                   "$quiet")])
         words.update(Content("\n").join(Content.assemble(*line) for line in lines))

@@ -24,9 +24,9 @@ SETTLED_BY_ONE_CLOCK_SECONDS, SETTLED_BY_TWO_CLOCKS_SECONDS = 10.0, 120.0
 def is_replaced(known: KnownFile, observation: Observation) -> bool:
     """Return whether another file of the same size and time may have taken a path.
 
-    A file left alone is known by size and time alone; of an uploaded one, the content decides.
+    A file not taken is known by size and time alone; of an uploaded one, the content decides.
     """
-    return known.settled_state is not FileState.LEFT_ALONE \
+    return known.settled_state is not FileState.NOT_TAKEN \
         and 0 not in (known.inode, observation.inode) and known.inode != observation.inode
 
 
@@ -38,7 +38,7 @@ def is_as_seen(known: KnownFile, observation: Observation) -> bool:
 
 
 def is_as_settled(known: KnownFile, observation: Observation) -> bool:
-    """Return whether a file that seemed to change is what was uploaded, or left alone."""
+    """Return whether a file that seemed to change is what was uploaded, or was not taken."""
     return known.settled_state is not None and not is_replaced(known, observation) \
         and (known.settled_n_bytes, known.settled_mtime_ns) == (
             observation.n_bytes, observation.mtime_ns)
@@ -67,25 +67,25 @@ class Changes:
 
     Attributes:
         touched: paths that are new or have changed, and how they are to settle.
-        left_alone: files that were there before the program and are not asked for.
+        not_taken: files that were there before the program and are not asked for.
         settled: files that need not wait for the lag.
         ctimes: uploaded files of which 1.0.0 recorded no time of the last change.
         in_doubt: paths of uploaded files that changed, be it only in their attributes.
-        n_left_alone: files that are left alone, known as such before or not.
+        n_not_taken: files that are not taken, known as such before or not.
         n_news: files that no event had reported.
     """
 
     touched: list[tuple[str, EventKind]] = field(default_factory=list)
-    left_alone: list[Observation] = field(default_factory=list)
+    not_taken: list[Observation] = field(default_factory=list)
     settled: list[Observation] = field(default_factory=list)
     ctimes: list[Observation] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
-    n_left_alone: int = 0
+    n_not_taken: int = 0
     n_news: int = 0
 
     def record(self, ledger: FileRecords) -> None:
         """Write into the ledger what need not settle first."""
-        ledger.record_left_alone(self.left_alone)
+        ledger.record_not_taken(self.not_taken)
         ledger.record_waiting(self.settled)
         ledger.record_ctimes(self.ctimes)
         ledger.record_in_doubt(self.in_doubt)
@@ -129,10 +129,10 @@ class Comparison:
                 continue
             observation = self.selection.observation(prefix + name, status)
             if was is not None and self._is_as_known(was, observation, is_first):
-                changes.n_left_alone += was.state is FileState.LEFT_ALONE
+                changes.n_not_taken += was.state is FileState.NOT_TAKEN
                 _compare_ctimes(was, observation, changes)
             elif was is None and is_first and self._was_there(status):
-                changes.left_alone.append(observation)
+                changes.not_taken.append(observation)
             elif is_first and self._is_surely_settled(status):
                 changes.settled.append(observation)
             else:
@@ -140,11 +140,11 @@ class Comparison:
                 changes.touched.append((
                     observation.rel_path,
                     EventKind.CREATED if was is None or is_first else EventKind.FOUND))
-        changes.n_left_alone += len(changes.left_alone)
+        changes.n_not_taken += len(changes.not_taken)
         return changes
 
     def _is_as_known(self, was: KnownFile, observation: Observation, is_first: bool) -> bool:
-        if is_first and self._upload_existing and was.state is FileState.LEFT_ALONE:
+        if is_first and self._upload_existing and was.state is FileState.NOT_TAKEN:
             return False  # it was not wanted before, and is now
         if was.state is FileState.SETTLING:
             return (was.n_bytes, was.mtime_ns) == (observation.n_bytes, observation.mtime_ns)

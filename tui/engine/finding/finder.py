@@ -102,13 +102,14 @@ class Finder:
 
     # What the watcher tells.
 
-    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
-        """Have a file settle to which something happened, if it is wanted."""
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> bool:
+        """Have a file settle to which something happened, if it is wanted; return whether it is."""
         reason = self._selection.why_not_path(rel_path)
         if reason == TOO_LONG:
             self.stuck.refuse(rel_path, reason)
         elif not reason:
             self.settling.note(rel_path, kind if is_sure else EventKind.FOUND)
+        return not reason
 
     def heard_of_directory(self, rel_path: str) -> None:
         """Have a directory looked into that has just appeared."""
@@ -145,9 +146,13 @@ class Finder:
         return self._scanner.n_unreadable
 
     @property
-    def n_settling(self) -> int:
-        """Number of files that have not come to rest."""
-        return self.settling.n_settling
+    def n_heard(self) -> int:
+        """Number of paths to which something happened, and that were not looked at yet."""
+        return self.settling.n_heard
+
+    def n_growing(self) -> int:
+        """Return how many files do not come to rest."""
+        return self.settling.n_growing()
 
     def settling_status(self, rel_path: str) -> FileStatus | None:
         """Return where a path stands, if it is settling."""

@@ -72,7 +72,7 @@ class Scanner(Worker):
         self._elsewhere = ""
         self._ended: float | None = None
         self._next: float | None = None
-        self._is_last = self._has_said_left_alone = False
+        self._is_last = self._has_said_not_taken = False
         self.last_seconds: float | None = None
         self.n_missed = 0
         self.source_offline = ""
@@ -309,15 +309,15 @@ class Scanner(Worker):
                 logger.info("the scan found %s that no event had reported",
                             "1 file" if found.n_news == 1 else f"{found.n_news:,} files")
             return
-        n, n_new = found.n_left_alone, found.n_left_alone_new
-        if self._has_said_left_alone:
+        n, n_new = found.n_not_taken, found.n_not_taken_new
+        if self._has_said_not_taken:
             return
-        self._has_said_left_alone = True
+        self._has_said_not_taken = True
         if n and not self._upload_existing:
             new = f", {n_new:,} of them new since the last run" if self.knew_files else ""
             what = "1 file was here already and is" if n == 1 \
                 else f"{n:,} files were here already and are"
-            logger.info("%s left alone%s; --upload_existing sends %s", what, new,
+            logger.info("%s not taken%s; the command take uploads %s", what, new,
                         "it" if n == 1 else "them")
 
     def _look_into_new_directories(self) -> None:
@@ -336,14 +336,14 @@ class _Found:
     """What a scan found, in numbers of files."""
 
     n_news: int = 0
-    n_left_alone: int = 0
-    n_left_alone_new: int = 0
+    n_not_taken: int = 0
+    n_not_taken_new: int = 0
     n_in_doubt: int = 0
 
     def add(self, changes: Changes) -> None:
         self.n_news += changes.n_news
-        self.n_left_alone += changes.n_left_alone
-        self.n_left_alone_new += len(changes.left_alone)
+        self.n_not_taken += changes.n_not_taken
+        self.n_not_taken_new += len(changes.not_taken)
         self.n_in_doubt += len(changes.in_doubt)
 
 

@@ -28,6 +28,9 @@ _INTAKE_PATHS = 200_000
 _BATCH_PATHS = 2000
 _SAY_CHANGING_SECONDS = 60.0
 _COMMIT_SECONDS = 0.1
+#: A file that changes for so many lags does not come to rest.
+_RESTLESS_LAGS = 3
+_COUNT_SECONDS = 0.5
 #: After these, a file is looked at even if size and time are as before.
 _FORCING = (EventKind.CREATED, EventKind.MOVED, EventKind.MODIFIED)
 
@@ -93,6 +96,8 @@ class Settling(Worker):
         self._intake: dict[str, _Heard] = {}
         self._settling: dict[str, _Unsettled] = {}
         self._heap: list[tuple[float, str]] = []
+        self._changing: set[str] = set()  #: paths that changed while they settled
+        self._n_growing, self._count_again = 0, 0.0
         self._committed = 0.0
         self._is_uncommitted = False
         self._covered_ns: int | None = None
@@ -134,9 +139,20 @@ class Settling(Worker):
         self.note(rel_path, EventKind.MODIFIED)
 
     @property
-    def n_settling(self) -> int:
-        """Number of files that have not come to rest."""
-        return len(self._settling) + len(self._intake)
+    def n_heard(self) -> int:
+        """Number of paths to which something happened, and that were not looked at yet."""
+        return len(self._intake)
+
+    def n_growing(self) -> int:
+        """Return how many files do not come to rest."""
+        now = time.monotonic()
+        with self._changed:
+            if now >= self._count_again:
+                self._n_growing = sum(self._is_restless(self._settling[path], now)
+                                      for path in self._changing if path in self._settling)
+                self._changing.intersection_update(self._settling)
+                self._count_again = now + _COUNT_SECONDS
+            return self._n_growing
 
     @property
     def hanging(self) -> list[tuple[str, float]]:
@@ -160,11 +176,17 @@ class Settling(Worker):
 
     def _status(self, rel_path: str, entry: _Unsettled) -> FileStatus:
         now = time.monotonic()
-        is_restless = entry.n_changes > 0 and now - entry.first > 3 * max(1.0, self._lags.common)
+        is_restless = self._is_restless(entry, now)
         return FileStatus(
-            rel_path=rel_path, state=FileState.SETTLING, n_bytes=entry.observation.n_bytes,
+            rel_path=rel_path, state=FileState.GROWING if is_restless else FileState.SETTLING,
+            n_bytes=entry.observation.n_bytes,
             settles_in_seconds=max(0.0, entry.due - now), since=entry.since,
             changing_since=entry.since if is_restless else None, reason=self._lags.why(rel_path))
+
+    def _is_restless(self, entry: _Unsettled, now: float) -> bool:
+        """Return whether a file changes again and again, for longer than files usually do."""
+        return entry.n_changes > 0 and now - entry.first > _RESTLESS_LAGS * max(
+            1.0, self._lags.common)
 
     # The thread.
 
@@ -320,6 +342,8 @@ class Settling(Worker):
     def _start_over(self, entry: _Unsettled, observation: Observation, heard: _Heard) -> None:
         if entry.observation != observation:
             entry.n_changes += 1
+            with self._changed:
+                self._changing.add(observation.rel_path)
         elif not heard.is_forced:
             return  # seen once more, or closed, as it was: that is no modification
         rel_path = observation.rel_path

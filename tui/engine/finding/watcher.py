@@ -53,8 +53,12 @@ _ONE_OVERFLOW_SECONDS = 1.0
 class Listener(Protocol):
     """Who receives events, on the observer's thread; paths are relative and POSIX."""
 
-    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> None:
-        """Hear that something happened to a file; unless it is sure, that it was seen at least."""
+    def heard(self, rel_path: str, kind: EventKind, *, is_sure: bool) -> bool:
+        """Hear that something happened to a file; unless it is sure, that it was seen at least.
+
+        Returns:
+            Whether files of that name are uploaded: others tell nothing of the instrument.
+        """
 
     def heard_of_directory(self, rel_path: str) -> None:
         """Hear that a directory has appeared."""
@@ -196,8 +200,8 @@ class Watcher:
 
     def note(self, rel_path: str, kind: EventKind) -> None:
         """Tell the listener of an event, and whether its kind can be believed."""
-        self._last_event = time.monotonic()
-        self._listener.heard(rel_path, kind, is_sure=self._is_sure(kind))
+        if self._listener.heard(rel_path, kind, is_sure=self._is_sure(kind)):
+            self._last_event = time.monotonic()
 
     def needs_new_interval(self, walk_seconds: float) -> bool:
         """Return whether polling has to start over with another pause, now set, between polls.

@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 
 class FileState(enum.IntEnum):
-    """Where a path stands. The numbers are stored in the ledger and never change."""
+    """Where a path stands: each that was found is in exactly one of these states.
 
-    LEFT_ALONE = 0  #: there before the program, and not asked for
+    The numbers are stored in the ledger and never change, but for those that are only shown.
+    """
+
+    NOT_TAKEN = 0  #: there before the first start, and not asked for
     SETTLING = 1  #: seen to change, waiting until it rests
     WAITING = 2  #: settled, and queued
     UPLOADING = 3  #: on its way; shown so, and in the ledger still waiting
@@ -21,6 +24,13 @@ class FileState(enum.IntEnum):
     HELD = 5  #: cannot be sent at the moment, retried automatically
     FAILED = 6  #: cannot be sent, tried again on request or after a change
     GONE = 7  #: no longer there, and known only by versions of which a part was sent
+    READING = 8  #: read for its SHA-512, before anything is sent; in the ledger still waiting
+    STALLED = 9  #: on its way, and nothing acknowledged for too long; in the ledger still waiting
+    GROWING = 10  #: does not come to rest; in the ledger settling
+
+
+#: What the ledger holds; the other states are only shown.
+STORED_STATES = tuple(state for state in FileState if state <= FileState.GONE)
 
 
 class EventKind(enum.StrEnum):
@@ -58,11 +68,11 @@ class KnownFile:
 
     Attributes:
         state: where it stands.
-        n_bytes, mtime_ns: as last seen; for a file left alone or uploaded, as it then was.
-        settled_state: LEFT_ALONE or UPLOADED where the path has come to rest before; else None.
+        n_bytes, mtime_ns: as last seen; for a file not taken or uploaded, as it then was.
+        settled_state: NOT_TAKEN or UPLOADED where the path has come to rest before; else None.
         settled_n_bytes, settled_mtime_ns: with what size and time it settled; equal to the disk's
             where it is unchanged.
-        inode: file number when it was last queued or left alone; 0 where not known.
+        inode: file number when it was last queued, or not taken; 0 where not known.
         settled_ctime_ns: time of the last change as it was uploaded; None where not known, and
             negative where whether it changed since has to be seen from its content.
         is_in_doubt: whether its content is to be looked at.
@@ -119,7 +129,8 @@ class FileStatus:
         n_chunks_delivered: acknowledged.
         n_chunks_in_flight: produced and not yet acknowledged.
         bytes_per_second: of acknowledged payload, over the last seconds.
-        seconds_left: until acknowledged at that rate; None where not known.
+        seconds_left: until acknowledged at that rate, or read; of a waiting file, until its turn;
+            None where not known.
         settles_in_seconds: until it may be queued; None unless settling.
         changing_since: epoch seconds of the first change, where it does not come to rest.
         reason: why it is held or failed, or a remark; may be empty.
@@ -128,6 +139,7 @@ class FileStatus:
         since: epoch seconds since when it is in this state; None where not known.
         n_bytes_ahead: payload that goes before it, while it waits; None where not known.
         n_bytes_hashed: of a large file that is read for its SHA-512, before it is cut; else None.
+        stalled_seconds: since its last acknowledgement, where that is too long ago; else None.
     """
 
     rel_path: str
@@ -146,3 +158,4 @@ class FileStatus:
     since: float | None = None
     n_bytes_ahead: int | None = None
     n_bytes_hashed: int | None = None
+    stalled_seconds: float | None = None

@@ -29,26 +29,67 @@ class BrokerState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Number of paths in each state.
+    """Number of paths in each state; each path that was found is in exactly one of them.
 
-    ``uploaded`` counts versions, of this run and before; ``in_doubt`` files whose content is still
-    to be read again, since only that tells whether they changed.
+    Attributes:
+        not_taken: there before the first start, and not asked for.
+        settling, growing: seen to change; the latter do not come to rest.
+        waiting: queued.
+        reading, uploading, stalled: claimed by an uploading thread; read for the SHA-512, on their
+            way, and on their way without an acknowledgement for too long.
+        uploaded: acknowledged as they are, of this run and before.
+        held, failed: cannot be sent; retried automatically, and not.
+        gone: no longer there, and known only by versions of which a part was sent.
+        uploaded_this_run: different files. n_versions_this_run: a file may change several times.
+        n_versions: uploaded since the ledger was begun, replaced ones too.
+        in_doubt: of those uploaded, read again to see whether the content changed.
+        n_bytes_not_taken, n_bytes_settling, n_bytes_stuck: their sizes; stuck is held or failed.
     """
 
-    left_alone: int = 0
+    not_taken: int = 0
     settling: int = 0
+    growing: int = 0
     waiting: int = 0
+    reading: int = 0
     uploading: int = 0
+    stalled: int = 0
     uploaded: int = 0
     held: int = 0
     failed: int = 0
+    gone: int = 0
     uploaded_this_run: int = 0
+    n_versions_this_run: int = 0
+    n_versions: int = 0
     in_doubt: int = 0
+    n_bytes_not_taken: int = 0
+    n_bytes_settling: int = 0
+    n_bytes_stuck: int = 0
+
+    @property
+    def on_their_way(self) -> int:
+        """What uploading threads have claimed."""
+        return self.reading + self.uploading + self.stalled
 
     @property
     def unfinished(self) -> int:
         """What a quit still has to send."""
-        return self.waiting + self.uploading
+        return self.waiting + self.on_their_way
+
+    @property
+    def unsettled(self) -> int:
+        """What was seen to change and has not come to rest."""
+        return self.settling + self.growing
+
+    @property
+    def stuck(self) -> int:
+        """What cannot be sent."""
+        return self.held + self.failed
+
+    @property
+    def found(self) -> int:
+        """All paths."""
+        return self.not_taken + self.unsettled + self.unfinished + self.uploaded + self.stuck \
+            + self.gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +227,8 @@ class Snapshot:
         uploading: the versions being uploaded, in the order in which they were begun.
         exit_status: what the program would end with now.
         n_unrecorded: files that were found while the ledger could not be written.
+        n_heard: paths to which something happened, and that were not looked at yet.
+        n_rebuild_uncertain: versions of this run that consumers may be unable to rebuild.
     """
 
     taken_at: float
@@ -205,15 +248,18 @@ class Snapshot:
     dead_threads: tuple[str, ...] = ()
     exit_status: int = 0
     n_unrecorded: int = 0
+    n_heard: int = 0
+    n_rebuild_uncertain: int = 0
 
 
 class PageKind(enum.StrEnum):
     """What can be had in pages, because it does not fit a snapshot."""
 
-    QUEUE = "queue"  #: not begun: settling, held, failed and waiting files
+    QUEUE = "queue"  #: not begun: settling and waiting files
     WAITING = "waiting"  #: unchanged long enough, and in the queue
     HELD = "held"  #: held and failed
-    UPLOADED = "uploaded"  #: versions, newest first
+    UPLOADED = "uploaded"  #: files whose content is uploaded as it is, newest first
+    NOT_TAKEN = "not_taken"  #: there before the first start
 
 
 class PageOrder(enum.StrEnum):
@@ -225,19 +271,41 @@ class PageOrder(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Files that are stuck for one reason.
+
+    Attributes:
+        state: HELD or FAILED.
+        reason: of all of them, with what to do.
+        n_files, n_bytes: of them.
+        first, last: when the first and the last of them got stuck, epoch seconds.
+        next_attempt_seconds: until the first of them is retried; None where that is not automatic.
+        examples: some of their paths.
+    """
+
+    state: FileState
+    reason: str
+    n_files: int
+    n_bytes: int
+    first: float
+    last: float
+    next_attempt_seconds: float | None = None
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some rows of a long list.
 
-    ``rows`` are :class:`FileStatus` for the queue and the held files, :class:`VersionRecord` for
-    the uploaded; ``n_total`` counts all that match. ``order`` is how they are sorted, which is
-    ``LINE`` where they are too many to be sorted otherwise.
+    ``rows`` are :class:`VersionRecord` for uploaded files, as far as their version is known, a
+    :class:`Cause` for several files that are stuck alike, and :class:`FileStatus` for all others.
+    ``n_total`` counts all that match.
     """
 
     kind: PageKind
     offset: int
     n_total: int
-    rows: tuple[FileStatus, ...] | tuple[VersionRecord, ...]
-    order: PageOrder = PageOrder.LINE
+    rows: tuple[FileStatus | VersionRecord | Cause, ...]
 
 
 class NoticeKind(enum.StrEnum):
@@ -266,14 +334,17 @@ class PathState(enum.StrEnum):
 
     UNKNOWN = "unknown"
     EXCLUDED = "excluded"
-    LEFT_ALONE = "left alone"
+    NOT_TAKEN = "not taken"
     SETTLING = "settling"
     WAITING = "waiting"
     UPLOADING = "uploading"
     UPLOADED = "uploaded"
-    HELD = "held"
-    FAILED = "failed"
+    HELD = "retrying"
+    FAILED = "needs you"
     GONE = "gone"
+    READING = "reading"
+    STALLED = "stalled"
+    GROWING = "growing"
 
     @classmethod
     def of(cls, state: FileState) -> PathState:
@@ -289,16 +360,16 @@ class Explanation:
         verdict: the answer in a word or two.
         status: where it stands; None for an excluded or unknown path.
         version: the last version that was begun; None where there is none.
-        n_bytes_ahead: payload that goes before it, while it waits.
         reason: why, where the verdict alone does not say it.
+        obstacle: what keeps it from being uploaded just now, and what ends that, as sentences.
     """
 
     rel_path: str
     verdict: PathState
     status: FileStatus | None = None
     version: VersionRecord | None = None
-    n_bytes_ahead: int = 0
     reason: str = ""
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class OffsetRange(NamedTuple):
 class VersionRecord:
     """A version as the ledger remembers it, for History and the detail of a file.
 
-    Times are seconds since the epoch; ``completed`` is None while it is not.
+    Times are seconds since the epoch; ``completed`` is None while it is not. ``n_versions`` counts
+    those of its path, where it stands for all of them.
     """
 
     version_id: int
@@ -93,6 +94,7 @@ class VersionRecord:
     offsets: tuple[OffsetRange, ...] = ()
     is_recovery: bool = False
     rebuild_uncertain: bool = False
+    n_versions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

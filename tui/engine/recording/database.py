@@ -90,7 +90,7 @@ class Database:
         self._n_kept_rows = 0
         self.n_mended = 0  #: how often the disk has taken again what it had refused
         self._missing_since: float | None = None
-        self._is_closing = False
+        self._is_closing = self._has_ended = False
         self.n_remade = 0  #: how often its file was removed and recreated
         self.holds_back = False  #: see :meth:`wait_for_room`
 
@@ -252,12 +252,12 @@ class Database:
                 raise LedgerError(f"the ledger cannot be read: {error}",
                                   where=str(self.path)) from error
 
-    def try_query(self, sql: str) -> list[Row] | None:
-        """Return all rows of a SELECT, or None at once where the connection is busy."""
-        if not self._lock.acquire(blocking=False):
+    def try_query(self, sql: str, patience_seconds: float) -> list[Row] | None:
+        """Return all rows of a SELECT, or None where the connection stays busy, or is closed."""
+        if not self._lock.acquire(timeout=patience_seconds):
             return None
         try:
-            return self.query(sql)
+            return None if self._has_ended else self.query(sql)
         finally:
             self._lock.release()
 
@@ -439,6 +439,7 @@ class Database:
         with contextlib.suppress(OSError):
             self.owner_of.unlink()  # while it is ours
         self._connection.close()
+        self._has_ended = True
 
     def close(self) -> None:
         """Commit, say that the stop was clean, and give the file back.

@@ -13,18 +13,18 @@ from tui.engine.model.files import (
     Observation,
     WaitingFile,
 )
-from tui.engine.model.snapshot import Counts
 from tui.engine.recording.database import Database, Row
-from tui.engine.recording.doubts import DOUBTED, LEARNT, N_IN_DOUBT
+from tui.engine.recording.doubts import DOUBTED, LEARNT
 from tui.engine.recording.file_statements import (
     FOUND_AT_START,
-    LEFT_ALONE,
+    NOT_TAKEN,
     SETTLING,
     UPLOADED,
     WAITING,
 )
-from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED, join, split
+from tui.engine.recording.schema import UNFINISHED, join, split
 from tui.engine.system.back_off import FILE_BACK_OFF
+from tui.engine.system.paths import as_like, as_like_below, is_glob
 from tui.errors import LedgerError
 
 _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, inode, "
@@ -32,6 +32,7 @@ _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, in
 #: The setting of the ledger that holds what :meth:`FileRows.record_covered` records.
 COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
+_ESCAPE = "ESCAPE '\\'"
 _MOST_BYTES = (1 << 63) - 1
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -67,16 +68,12 @@ class FileRows:
         rows = database.query(f"SELECT max(position) FROM files WHERE {UNFINISHED}")
         self._last_position = int(rows[0][0] or 0)
         self.is_new = database.is_new
-        self._counts = Counts()
-        self._n_bytes_waiting = 0
         self.is_covered = False  #: whether a scan of this run has seen all that is there
         #: As :meth:`n_unrecorded` was last counted, for those who must not wait for the disk.
         self.last_n_unrecorded = 0
         self._unrecorded: set[tuple[str, str]] = set()
         self._n_refused_seen = 0
         self._outage = 0
-        #: When the file that has waited longest was queued, epoch seconds.
-        self.oldest_unsent: float | None = None
 
     # What finding needs.
 
@@ -93,7 +90,7 @@ class FileRows:
             (directory, *names))
         return {row[-1]: _known(row) for row in rows}
 
-    def record_left_alone(self, observations: Sequence[Observation]) -> None:
+    def record_not_taken(self, observations: Sequence[Observation]) -> None:
         """Record files that were there before and are not sent unless they change.
 
         One that an event reported meanwhile stays as it was recorded then.
@@ -107,7 +104,7 @@ class FileRows:
 
         Args:
             observations: what was seen.
-            is_new: they are others than those left alone there before, whatever they look like.
+            is_new: they are others than those not taken there before, whatever they look like.
         """
         self._database.wait_for_room()
         with self._database.together():
@@ -115,11 +112,11 @@ class FileRows:
             if is_new:
                 self._database.write(
                     "UPDATE files SET rest_state = NULL "
-                    f"{_AT_PATH} AND rest_state = {FileState.LEFT_ALONE:d}",
+                    f"{_AT_PATH} AND rest_state = {FileState.NOT_TAKEN:d}",
                     [split(o.rel_path) for o in observations])
 
     def record_covered(self, until_ns: int, *, is_seen: bool = True) -> None:
-        """Note that every file that came before a time is recorded, or is left alone.
+        """Note that every file that came before a time is recorded, or is not taken.
 
         Durable together with what was written before.
 
@@ -317,38 +314,73 @@ class FileRows:
 
     def record_uploaded_before(self, observation: Observation) -> None:
         """Record a file that another program uploaded as it is now."""
-        self._database.write(LEFT_ALONE, _seen_rows([observation]))
+        self._database.write(NOT_TAKEN, _seen_rows([observation]))
         self._database.write(
             f"UPDATE files SET state = {FileState.UPLOADED:d}, "
             f"rest_state = {FileState.UPLOADED:d} {_AT_PATH}", [split(observation.rel_path)])
 
     # What the commands need.
 
-    def put_back(self, rel_path: str | None) -> int:
+    def put_back(self, rel_path: str | None, reason: str = "") -> int:
         """Put held and failed files back in the queue; return how many.
 
         Args:
             rel_path: one of them; None for all.
+            reason: only those that are stuck for this; empty for all.
         """
-        where = f"state IN ({FileState.HELD:d}, {FileState.FAILED:d})"
+        where = f"state IN ({FileState.HELD:d}, {FileState.FAILED:d}) AND {UNFINISHED}"
         parameters: tuple[str, ...] = ()
         if rel_path is not None:
             where += " AND directory = ? AND name = ?"
             parameters = split(rel_path)
-        return self._put_in_line(where, parameters)
+        if reason:
+            where += " AND reason = ?"
+            parameters += (reason,)
+        return self._put_in_line(where, parameters, "position")
+
+    def take(self, which: str) -> int:
+        """Put files in the queue that were there before the first start; return how many.
+
+        Others get their turn at the ledger in between.
+
+        Args:
+            which: a path, which may hold any character, a folder or a glob; empty for all.
+        """
+        where = f"state = {FileState.NOT_TAKEN:d} AND file_id > ?"
+        named: tuple[str, ...] = ()
+        is_path = self._database.query(
+            f"SELECT 1 FROM files {_AT_PATH} AND state = {FileState.NOT_TAKEN:d}", split(which))
+        if is_glob(which) and not is_path:
+            where += f" AND directory || '/' || name LIKE ? {_ESCAPE}"
+            named = (as_like(which),)
+        elif which:
+            where += f" AND (directory = ? AND name = ? OR directory = ? OR directory LIKE ? " \
+                f"{_ESCAPE})"
+            named = (*split(which), which, as_like_below(which))
+        n_taken = last = 0
+        while True:
+            with self._database.together():
+                (end,), = self._database.query(
+                    f"SELECT max(file_id) FROM (SELECT file_id FROM files WHERE {where} "
+                    "ORDER BY file_id LIMIT ?)", (last, *named, _LINE_ROWS))
+                if end is None:
+                    return n_taken
+                n_taken += self._put_in_line(f"{where} AND file_id <= ?", (last, *named, end),
+                                             "file_id")
+            last = end
 
     def put_back_due(self) -> int:
         """Put held files whose time has come back in the queue; return how many."""
         # None is set so far ahead: the wall clock was set back.
         now = time.time()
-        return self._put_in_line(f"{_IS_HELD} AND (next_attempt <= ? OR next_attempt > ?)",
-                                 (now, now + _LONGEST_PAUSE_SECONDS))
+        return self._put_in_line(
+            f"{_IS_HELD} AND (next_attempt <= ? OR next_attempt > ?) AND {UNFINISHED}",
+            (now, now + _LONGEST_PAUSE_SECONDS), "position")
 
-    def _put_in_line(self, where: str, parameters: Sequence[object]) -> int:
+    def _put_in_line(self, where: str, parameters: Sequence[object], by: str) -> int:
         with self._database.together():
             rows = self._database.query(
-                f"SELECT file_id FROM files WHERE {where} AND {UNFINISHED} ORDER BY position",
-                parameters)
+                f"SELECT file_id FROM files WHERE {where} ORDER BY {by}", parameters)
             again = []
             for (file_id,) in rows:
                 self._last_position += 1
@@ -364,39 +396,27 @@ class FileRows:
 
     # What people see.
 
-    def refresh_counts(self) -> None:
-        """Count again, unless the connection is busy; see :meth:`counts`."""
+    def note_unrecorded(self) -> None:
+        """Count again what could not be written; see :attr:`last_n_unrecorded`."""
         self.last_n_unrecorded = self.n_unrecorded() if self._database.problem else 0
-        rows = self._database.try_query("SELECT state, n_files, n_bytes FROM counts")
-        if rows is None:
-            return
-        in_doubt = self._database.try_query(N_IN_DOUBT)
-        n = {state: n_files for state, n_files, _ in rows}
-        self._n_bytes_waiting = next(b for state, _, b in rows if state == FileState.WAITING)
-        self._counts = Counts(
-            left_alone=n[FileState.LEFT_ALONE], settling=n[FileState.SETTLING],
-            waiting=n[FileState.WAITING], uploaded=n[COMPLETE_VERSIONS],
-            held=n[FileState.HELD], failed=n[FileState.FAILED],
-            in_doubt=self._counts.in_doubt if in_doubt is None else in_doubt[0][0])
-        oldest = self._database.try_query(
-            f"SELECT since FROM files WHERE {_IS_WAITING} AND {UNFINISHED} "
-            "ORDER BY position LIMIT 1")
-        if oldest is not None:
-            self.oldest_unsent = float(oldest[0][0]) if oldest else None
-
-    def counts(self) -> tuple[Counts, int]:
-        """Return the paths in each state and the bytes waiting, as last counted."""
-        return self._counts, self._n_bytes_waiting
 
     def n_waiting(self) -> int:
         """Return how many files are queued or being uploaded, counted now."""
         return int(self._database.query(f"SELECT n_files FROM counts WHERE {_IS_WAITING}")[0][0])
 
-    def n_bytes_ahead(self, rel_path: str) -> int:
-        """Return the payload that waits before a path."""
+    def n_bytes_ahead(self, rel_path: str, most_small_bytes: int) -> int:
+        """Return the payload that waits before a path.
+
+        Args:
+            rel_path: of the waiting file.
+            most_small_bytes: a file of so many bytes is still a small one, and small ones go first.
+        """
         rows = self._database.query(
-            f"SELECT coalesce(sum(n_bytes), 0) FROM files WHERE {_IS_WAITING} AND {UNFINISHED} "
-            f"AND position < (SELECT position FROM files {_AT_PATH})", split(rel_path))
+            f"SELECT coalesce(sum(f.n_bytes), 0) FROM files f, (SELECT position AS own, n_bytes AS "
+            f"size FROM files {_AT_PATH}) WHERE f.{_IS_WAITING} AND f.{UNFINISHED} "
+            "AND iif(size > ?, f.n_bytes <= ? OR f.position < own, "
+            "f.n_bytes <= ? AND f.position < own)",
+            (*split(rel_path), *(most_small_bytes,) * 3))
         return int(rows[0][0])
 
     def status(self, rel_path: str) -> FileStatus | None:

@@ -13,14 +13,14 @@ SETTLING = f"""INSERT INTO files ({_SEEN_COLUMNS})
     VALUES (?, ?, ?, ?, ?, ?, ?, {FileState.SETTLING:d})
     ON CONFLICT (directory, name) DO UPDATE SET {_AS_SEEN},
     inode = CASE WHEN rest_state IS NULL THEN excluded.inode ELSE inode END"""
-_LEFT_ALONE = f"""INSERT INTO files ({_SEEN_COLUMNS}, rest_state, rest_n_bytes, rest_mtime_ns)
-    VALUES (?, ?, ?, ?, ?, ?, ?, {FileState.LEFT_ALONE:d}, {FileState.LEFT_ALONE:d}, ?3, ?4)
+_NOT_TAKEN = f"""INSERT INTO files ({_SEEN_COLUMNS}, rest_state, rest_n_bytes, rest_mtime_ns)
+    VALUES (?, ?, ?, ?, ?, ?, ?, {FileState.NOT_TAKEN:d}, {FileState.NOT_TAKEN:d}, ?3, ?4)
     ON CONFLICT (directory, name) DO """
 #: Takes the same; what is known of a path by then stays.
-FOUND_AT_START = f"{_LEFT_ALONE} NOTHING"
+FOUND_AT_START = f"{_NOT_TAKEN} NOTHING"
 #: Takes the same.
-LEFT_ALONE = f"""{_LEFT_ALONE} UPDATE SET {_AS_SEEN}, inode = excluded.inode,
-    rest_state = {FileState.LEFT_ALONE:d}, rest_n_bytes = excluded.n_bytes,
+NOT_TAKEN = f"""{_NOT_TAKEN} UPDATE SET {_AS_SEEN}, inode = excluded.inode,
+    rest_state = {FileState.NOT_TAKEN:d}, rest_n_bytes = excluded.n_bytes,
     rest_mtime_ns = excluded.mtime_ns"""
 #: Takes the same, and (position, acks, may_change).
 WAITING = f"""INSERT INTO files

@@ -10,6 +10,7 @@ from pathlib import Path
 from tui.config.state_files import StateFiles, kept_name
 from tui.engine.model.files import FileState
 from tui.engine.model.versions import VersionState
+from tui.engine.recording.census import Census
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import COVERS_KEY, FileRows
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED
@@ -66,6 +67,7 @@ class Ledger:
             self._check_upload_dir(state_dir, upload_dir)
             self._note_damage()
             self.files = FileRows(self.database, acks)
+            self.census = Census(self.database)
             self._doubt_unfinished()
             self.versions = VersionRows(self.database)
         except LedgerError as error:
@@ -172,7 +174,7 @@ class Ledger:
     def start_over(self, old_id: str, *, upload_existing: bool) -> Path:
         """Set everything that was sent to another cluster aside; return where it is kept.
 
-        Unfinished files stay queued, as not begun. Uploaded ones count as left alone, or go in
+        Unfinished files stay queued, as not begun. Uploaded ones count as not taken, or go in
         line with ``upload_existing``. The ids of cluster and topic are forgotten with the rest.
 
         Args:
@@ -187,14 +189,14 @@ class Ledger:
         with database.together():
             database.commit()
             database.copy_to(kept)
-            uploaded = f"state IN ({FileState.UPLOADED:d}, {FileState.LEFT_ALONE:d})"
+            uploaded = f"state IN ({FileState.UPLOADED:d}, {FileState.NOT_TAKEN:d})"
             database.write("DELETE FROM versions", [()])
             database.write("UPDATE counts SET n_files = 0, n_bytes = 0 "
                            f"WHERE state = {COMPLETE_VERSIONS}", [()])
             database.write(
                 "UPDATE files SET partition = NULL, rest_state = CASE WHEN rest_state IS NULL "
-                f"THEN NULL ELSE {FileState.LEFT_ALONE:d} END", [()])
-            state = FileState.HELD if upload_existing else FileState.LEFT_ALONE
+                f"THEN NULL ELSE {FileState.NOT_TAKEN:d} END", [()])
+            state = FileState.HELD if upload_existing else FileState.NOT_TAKEN
             database.write(f"UPDATE files SET state = {state:d}, next_attempt = 0 "
                            f"WHERE {uploaded}", [()])
             for key in ("cluster_id", "topic_id"):

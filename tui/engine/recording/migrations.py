@@ -22,7 +22,13 @@ from pathlib import Path
 from tui.config.state_files import growing_name
 from tui.engine.model.files import FileState
 from tui.engine.recording import database_copy, wal
-from tui.engine.recording.schema import FILES_IN_DOUBT, FILES_UNFINISHED, SCHEMA_VERSION
+from tui.engine.recording.schema import (
+    FILES_BY_SIZE,
+    FILES_BY_TIME,
+    FILES_IN_DOUBT,
+    FILES_UNFINISHED,
+    SCHEMA_VERSION,
+)
 from tui.errors import StateDirectoryError
 
 logger = logging.getLogger(__name__)
@@ -38,13 +44,14 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     ),
     3: (
         "ALTER TABLE files ADD COLUMN may_change INTEGER NOT NULL DEFAULT 0",
-        # Until then a path that is gone was one left alone, of a time that no file has.
+        # Until then a path that is gone was one not taken, of a time that no file has.
         f"INSERT OR IGNORE INTO counts VALUES ({FileState.GONE:d}, 0, 0)",
         f"UPDATE files SET state = {FileState.GONE:d} "
-        f"WHERE state = {FileState.LEFT_ALONE:d} AND mtime_ns = -1",
+        f"WHERE state = {FileState.NOT_TAKEN:d} AND mtime_ns = -1",
         "DROP INDEX files_unfinished",
         FILES_UNFINISHED,
     ),
+    4: (FILES_BY_SIZE, FILES_BY_TIME),
 }
 #: The pages that a migration changes come on top of the copy.
 _ROOM_FACTOR = 2.2

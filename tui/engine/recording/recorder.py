@@ -114,7 +114,7 @@ class Recorder(Worker):
         with self._one_at_a_time:
             self._write(self._outcomes.take())
             self._look_at_held()
-            self._ledger.files.refresh_counts()
+            self._ledger.files.note_unrecorded()
             began = time.monotonic()
             try:
                 self._database.commit()

@@ -6,15 +6,15 @@ import functools
 import json
 import re
 
-from tui.engine.model.files import FileState
+from tui.engine.model.files import STORED_STATES, FileState
 from tui.engine.model.versions import OffsetRange, VersionState
 
 #: What the index of unfinished files holds. SQLite uses it only for a query that says just this,
 #: word for word; any other one reads every file that was ever uploaded.
 UNFINISHED = "state NOT IN ({}, {}, {})".format(
-    *map(int, (FileState.LEFT_ALONE, FileState.UPLOADED, FileState.GONE)))
+    *map(int, (FileState.NOT_TAKEN, FileState.UPLOADED, FileState.GONE)))
 #: Raised with every migration in :mod:`tui.engine.recording.migrations`.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 #: Row of ``counts`` that counts complete versions.
 COMPLETE_VERSIONS = 100
@@ -25,6 +25,9 @@ _COUNTED = (
     "WHERE state = {row}.state;"
 )
 FILES_UNFINISHED = f"CREATE INDEX files_unfinished ON files (state, position) WHERE {UNFINISHED}"
+#: So that a list of any length is sorted without being read.
+FILES_BY_SIZE = "CREATE INDEX files_by_size ON files (state, n_bytes)"
+FILES_BY_TIME = "CREATE INDEX files_by_time ON files (state, since)"
 FILES_IN_DOUBT = "CREATE INDEX files_in_doubt ON files (file_id) WHERE in_doubt = 1"
 _MINUS_OLD = _COUNTED.format(sign="-", row="old")
 _PLUS_NEW = _COUNTED.format(sign="+", row="new")
@@ -43,7 +46,7 @@ SCHEMA = (
     # The same number where it can be read before SQLite touches anything.
     f"PRAGMA user_version = {SCHEMA_VERSION}",
     # One row a path. n_bytes, mtime_ns and ctime_ns are what was last seen; rest_* is what counts
-    # as unchanged: the uploaded version, or the file as it was left alone. A ctime_ns of 0, and
+    # as unchanged: the uploaded version, or the file that was not taken. A ctime_ns of 0, and
     # a rest_ctime_ns of NULL, are not known. in_doubt: only its content can tell whether it
     # changed. cut_size: the chunk size with which the file, as it is queued, may have been sent
     # unrecorded. may_change: it is sent although it has not settled. rest_* is called settled_* in
@@ -76,6 +79,8 @@ SCHEMA = (
         UNIQUE (directory, name))""",
     FILES_UNFINISHED,
     FILES_IN_DOUBT,
+    FILES_BY_SIZE,
+    FILES_BY_TIME,
     """CREATE TABLE versions (
         version_id INTEGER PRIMARY KEY,
         file_id INTEGER NOT NULL REFERENCES files,
@@ -105,7 +110,7 @@ SCHEMA = (
     f"WHERE state = {_COMPLETE}",
     # Kept by triggers, so that a count costs the same for ten files and for ten million.
     "CREATE TABLE counts (state INTEGER PRIMARY KEY, n_files INTEGER, n_bytes INTEGER)",
-    "INSERT INTO counts VALUES " + ", ".join(f"({int(state)}, 0, 0)" for state in FileState),
+    "INSERT INTO counts VALUES " + ", ".join(f"({int(state)}, 0, 0)" for state in STORED_STATES),
     f"INSERT INTO counts VALUES ({COMPLETE_VERSIONS}, 0, 0)",
     f"CREATE TRIGGER files_in AFTER INSERT ON files BEGIN {_PLUS_NEW} END",
     f"CREATE TRIGGER files_out AFTER DELETE ON files BEGIN {_MINUS_OLD} END",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from tui.engine.model.files import FileState
+from tui.engine.model.files import STORED_STATES, FileState
 from tui.engine.model.versions import VersionState
 from tui.engine.recording.schema import COMPLETE_VERSIONS, UNFINISHED
 
@@ -35,7 +35,7 @@ def _is_null_or(condition: str, name: str) -> str:
 
 #: What holds for every row, as SQL.
 FILE_CONDITIONS = (
-    _is_number("state", min(FileState), max(FileState)), _is_number("n_bytes", 0),
+    _is_number("state", min(STORED_STATES), max(STORED_STATES)), _is_number("n_bytes", 0),
     _is_number("mtime_ns"), _is_number("inode"), _is_number("position", 0),
     _is_number("must_send", 0, 1), _is_number("n_attempts", 0), _is_number("ctime_ns"),
     _is_number("in_doubt", 0, 1), _is_number("may_change", 0, 1), f"since {_TIMES}",
@@ -44,7 +44,7 @@ FILE_CONDITIONS = (
     *(_is_null_or(_is_number(name), name) for name in (
         "rest_n_bytes", "rest_mtime_ns", "rest_ctime_ns")),
     _is_null_or(f"next_attempt {_TIMES}", "next_attempt"),
-    _is_null_or(f"rest_state IN ({FileState.LEFT_ALONE:d}, {FileState.UPLOADED:d}) "
+    _is_null_or(f"rest_state IN ({FileState.NOT_TAKEN:d}, {FileState.UPLOADED:d}) "
                 "AND rest_n_bytes IS NOT NULL AND rest_mtime_ns IS NOT NULL", "rest_state"),
 )
 VERSION_CONDITIONS = (
@@ -60,7 +60,7 @@ VERSION_CONDITIONS = (
     "sha512 >= x'' AND length(sha512) = 64", _is_text("acks"), _is_text("offsets"),
     _is_null_or("delivered >= x'' AND length(delivered) = (n_chunks + 7) / 8", "delivered"),
 )
-_COUNTS = tuple(int(state) for state in FileState) + (COMPLETE_VERSIONS,)
+_COUNTS = tuple(int(state) for state in STORED_STATES) + (COMPLETE_VERSIONS,)
 
 
 def why_incredible(connection: sqlite3.Connection, *, is_clean: bool) -> str:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 
 from tui.engine.model.files import FileState
-from tui.engine.model.snapshot import PageOrder
 from tui.engine.model.versions import (
     Delivery,
     FileVersion,
@@ -17,7 +16,6 @@ from tui.engine.model.versions import (
 )
 from tui.engine.recording.database import Database, Row
 from tui.engine.recording.schema import (
-    COMPLETE_VERSIONS,
     join,
     offsets_from_text,
     offsets_to_text,
@@ -32,15 +30,15 @@ _INSERT = (
     f"INSERT INTO versions ({_COLUMNS}, state, started, completed, n_delivered, delivered, "
     "offsets) VALUES (" + ", ".join("?" * 20) + ")"
 )
-_RECORD = (
+#: What :func:`record_of_row` takes.
+RECORD_COLUMNS = (
     "v.version_id, f.directory, f.name, v.state, v.n_bytes, v.mtime_ns, v.sha512, v.chunk_size, "
     "v.n_chunks, v.n_delivered, v.partition, v.acks, v.started, v.completed, v.offsets, "
-    "v.is_recovery, v.may_not_rebuild FROM versions v JOIN files f USING (file_id)"
+    "v.is_recovery, v.may_not_rebuild"
 )
+_RECORD = f"{RECORD_COLUMNS} FROM versions v JOIN files f USING (file_id)"
 _IS_COMPLETE = f"v.state = {VersionState.COMPLETE:d}"
 _ENOUGH_WITHOUT = 1000
-_ORDERS = {PageOrder.LINE: "v.completed DESC", PageOrder.NAME: "f.directory, f.name",
-           PageOrder.SIZE: "v.n_bytes DESC, v.completed DESC"}
 
 
 class VersionRows:
@@ -141,7 +139,7 @@ class VersionRows:
                 self._database.write(
                     f"UPDATE files SET rest_state = {FileState.UPLOADED:d}, "
                     "rest_n_bytes = ?1, rest_mtime_ns = ?2, "
-                    f"state = CASE WHEN state = {FileState.LEFT_ALONE:d} AND n_bytes = ?1 "
+                    f"state = CASE WHEN state = {FileState.NOT_TAKEN:d} AND n_bytes = ?1 "
                     f"AND mtime_ns = ?2 THEN {FileState.UPLOADED:d} "
                     f"ELSE state END, n_bytes = iif(state = {FileState.UPLOADED:d}, ?1, n_bytes), "
                     f"mtime_ns = iif(state = {FileState.UPLOADED:d}, ?2, mtime_ns) "
@@ -159,7 +157,7 @@ class VersionRows:
         """
         with self._database.together():
             file_id = self._file_of_row(rel_path, n_bytes, mtime_ns, started, partition,
-                                        FileState.LEFT_ALONE)
+                                        FileState.NOT_TAKEN)
             version = FileVersion(
                 self.next_id(), file_id, rel_path, n_bytes, mtime_ns, mtime_seconds(mtime_ns),
                 sha512, chunk_size, n_chunks, partition, "", sent_twice=True,
@@ -190,7 +188,7 @@ class VersionRows:
         rows = self._database.query(
             f"SELECT {_RECORD} WHERE f.directory = ? AND f.name = ? "
             "ORDER BY v.version_id DESC", (directory, name))
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of_row(row) for row in rows)
 
     def paths_from(self, partition: int, offset: int) -> list[str]:
         """Return the paths of which complete versions have records from an offset on.
@@ -203,7 +201,7 @@ class VersionRows:
             rows = self._database.query(
                 f"SELECT {_RECORD} WHERE {_IS_COMPLETE} ORDER BY v.completed DESC LIMIT ? OFFSET ?",
                 (_ENOUGH_WITHOUT, n_seen))
-            for record in map(_record, rows):
+            for record in map(record_of_row, rows):
                 if any(r.partition == partition and r.last >= offset for r in record.offsets):
                     found[record.rel_path] = None
                     n_without = 0
@@ -220,7 +218,7 @@ class VersionRows:
             f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM untabulated "
             "ORDER BY version_id LIMIT ?) ON chosen = v.version_id ORDER BY v.version_id",
             (n_rows,))
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of_row(row) for row in rows)
 
     def export_all_again(self) -> None:
         """Have all complete versions written into the tables once more, for they are gone."""
@@ -231,35 +229,6 @@ class VersionRows:
         """Record that versions are in a table."""
         self._database.write("DELETE FROM untabulated WHERE version_id = ?",
                              [(version_id,) for version_id in version_ids])
-
-    def page(self, offset: int, n_rows: int, like: str = "",
-             order: PageOrder = PageOrder.LINE) -> tuple[int, tuple[VersionRecord, ...]]:
-        """Return how many versions are complete, and some of them, newest first by default."""
-        by = _ORDERS[order]
-        with self._database.together():
-            if like:
-                where = "AND f.directory || '/' || f.name LIKE ? ESCAPE '\\'"
-                n_total = self._database.query(
-                    "SELECT count(*) FROM versions v JOIN files f USING (file_id) "
-                    f"WHERE {_IS_COMPLETE} {where}", (like,))[0][0]
-                rows = self._database.query(
-                    f"SELECT {_RECORD} WHERE {_IS_COMPLETE} {where} ORDER BY {by} "
-                    "LIMIT ? OFFSET ?", (like, n_rows, offset))
-                return int(n_total), tuple(_record(row) for row in rows)
-            n_total = self._database.query(
-                f"SELECT n_files FROM counts WHERE state = {COMPLETE_VERSIONS}")[0][0]
-            if order is not PageOrder.LINE:
-                rows = self._database.query(
-                    f"SELECT {_RECORD} WHERE {_IS_COMPLETE} ORDER BY {by} LIMIT ? OFFSET ?",
-                    (n_rows, offset))
-            else:
-                # The rows are chosen before the join, so that a deep page reads only the index.
-                rows = self._database.query(
-                    f"SELECT {_RECORD} JOIN (SELECT version_id AS chosen FROM versions "
-                    f"WHERE state = {VersionState.COMPLETE:d} ORDER BY completed DESC "
-                    "LIMIT ? OFFSET ?) ON chosen = v.version_id ORDER BY v.completed DESC",
-                    (n_rows, offset))
-        return int(n_total), tuple(_record(row) for row in rows)
 
 
 def mtime_seconds(mtime_ns: int) -> float:
@@ -287,10 +256,16 @@ def _past(row: Row, rel_path: str) -> PastVersion:
                        offsets_from_text(row[18]))
 
 
-def _record(row: Row) -> VersionRecord:
+def record_of_row(row: Row, n_versions: int = 1) -> VersionRecord:
+    """Return a version from the columns :data:`RECORD_COLUMNS`.
+
+    Args:
+        row: the columns.
+        n_versions: of its path.
+    """
     return VersionRecord(
         version_id=row[0], rel_path=join(row[1], row[2]), state=VersionState(row[3]),
         n_bytes=row[4], mtime_ns=row[5], sha512=row[6], chunk_size=row[7], n_chunks=row[8],
         n_chunks_delivered=row[9], partition=row[10], acks=row[11], started=row[12],
         completed=row[13], offsets=offsets_from_text(row[14]), is_recovery=bool(row[15]),
-        rebuild_uncertain=bool(row[16]))
+        rebuild_uncertain=bool(row[16]), n_versions=n_versions)

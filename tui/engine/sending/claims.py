@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
+from tui.engine.model.files import WaitingFile
 from tui.engine.sending.in_flight import InFlightLimit
 from tui.engine.sending.transfer import Transfer
 
@@ -27,7 +27,8 @@ class Claims:
     def __init__(self, in_flight: InFlightLimit, max_large: int) -> None:
         self._in_flight = in_flight
         self._max_large = max_large
-        self._transfers: dict[str, Transfer | None] = {}
+        self._files: dict[str, WaitingFile] = {}
+        self._transfers: dict[str, Transfer] = {}
         self._large: set[str] = set()
         self._n_bytes_of: dict[str, int] = {}
         self._n_bytes = self._n_bytes_aside = 0
@@ -35,10 +36,10 @@ class Claims:
         self.n_uploading = 0  #: transfers that have not ended
 
     def __len__(self) -> int:
-        return len(self._transfers)
+        return len(self._files)
 
     def __contains__(self, rel_path: object) -> bool:
-        return rel_path in self._transfers
+        return rel_path in self._files
 
     def has_room_for_large(self) -> bool:
         """Return whether one more large file may be claimed."""
@@ -46,20 +47,20 @@ class Claims:
 
     def has_room_for(self, n_bytes: int) -> bool:
         """Return whether one more small file may be claimed."""
-        if len(self._transfers) >= _MOST_CLAIMED:
+        if len(self._files) >= _MOST_CLAIMED:
             return False
         return not self._n_bytes or self._n_bytes + n_bytes <= self._in_flight.limit_bytes
 
-    def claim_large(self, rel_path: str) -> None:
+    def claim_large(self, file: WaitingFile) -> None:
         """Claim the path of a large file."""
-        self._transfers[rel_path] = None
-        self._large.add(rel_path)
+        self._files[file.rel_path] = file
+        self._large.add(file.rel_path)
 
-    def claim_small(self, rel_path: str, n_bytes: int) -> None:
+    def claim_small(self, file: WaitingFile) -> None:
         """Claim the path of a small file."""
-        self._transfers[rel_path] = None
-        self._n_bytes_of[rel_path] = n_bytes
-        self._n_bytes += n_bytes
+        self._files[file.rel_path] = file
+        self._n_bytes_of[file.rel_path] = file.n_bytes
+        self._n_bytes += file.n_bytes
 
     def set_aside(self, rel_path: str) -> None:
         """Have a small file that cannot go for now keep its claim, and take no room from others.
@@ -85,6 +86,7 @@ class Claims:
 
     def release(self, rel_path: str) -> None:
         """Let go of a path; of one that is not claimed nothing changes."""
+        self._files.pop(rel_path, None)
         self._transfers.pop(rel_path, None)
         self._free_room(rel_path)
 
@@ -94,10 +96,11 @@ class Claims:
 
     def transfers(self, n_most: int | None = None) -> list[Transfer]:
         """Return the versions on their way, or the first of them, in the order of their taking."""
-        return list(itertools.islice(self._all(), n_most))
+        return list(itertools.islice(self._transfers.values(), n_most))
 
-    def _all(self) -> Iterator[Transfer]:
-        return (transfer for transfer in self._transfers.values() if transfer is not None)
+    def files(self) -> list[tuple[WaitingFile, Transfer | None]]:
+        """Return the files that are claimed, and the versions that they have become."""
+        return [(file, self._transfers.get(path)) for path, file in self._files.items()]
 
     def _free_room(self, rel_path: str) -> None:
         self._large.discard(rel_path)

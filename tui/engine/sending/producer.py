@@ -107,7 +107,7 @@ class ChunkProducer(Worker):
             fatal = self.clients.poll(0.1, is_hurried=self.is_hurried)
             self._free_room()
             self.in_flight.tick()
-            self.traffic.tick()
+            self.traffic.tick(is_busy=self.in_flight.n_messages > 0)
             if fatal is not None:
                 self._rebuild(fatal)
             if self._must_go_alone:

@@ -150,7 +150,7 @@ class UploadQueue:
         if self._window.has_large and self._claims.has_room_for_large():
             file = self._window.take_large()
             if file is not None:
-                self._claims.claim_large(file.rel_path)
+                self._claims.claim_large(file)
                 return [file]
         self._is_short_of_room |= self._window.has_large
         return self._choose_ready(only_small=False)
@@ -178,7 +178,7 @@ class UploadQueue:
                 break
             file = self._window.take_small()
             if file is not None:
-                self._claims.claim_small(file.rel_path, file.n_bytes)
+                self._claims.claim_small(file)
                 batch.append(file)
                 n_bytes += file.n_bytes
         if not batch:
@@ -267,6 +267,11 @@ class UploadQueue:
         """Return the version of a path that is on its way."""
         with self._changed:
             return self._claims.transfer_of(rel_path)
+
+    def claimed(self) -> list[tuple[WaitingFile, Transfer | None]]:
+        """Return the files that are claimed, and the versions that they have become."""
+        with self._changed:
+            return self._claims.files()
 
     @property
     def n_uploading(self) -> int:

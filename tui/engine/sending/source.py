@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Source:
         checksums: XXH3 (64 bits) of each slice, from the pass that computed the SHA-512.
         digests: of the chunks, from the same pass; None before it.
         n_hashed: bytes that this pass has seen so far.
+        opened: monotonic seconds.
     """
 
     rel_path: str
@@ -57,11 +59,16 @@ class Source:
     checksums: list[int] = field(default_factory=list)
     digests: ChunkDigests | None = None
     n_hashed: int = 0
+    opened: float = field(default_factory=time.monotonic)
 
     def status(self) -> FileStatus:
         """Return how far the reading for the SHA-512 has come."""
-        return FileStatus(rel_path=self.rel_path, state=FileState.UPLOADING,
-                          n_bytes=self.n_bytes, n_bytes_hashed=self.n_hashed)
+        seconds = time.monotonic() - self.opened
+        rate = self.n_hashed / seconds if seconds > 0 else 0.0
+        return FileStatus(
+            rel_path=self.rel_path, state=FileState.READING, n_bytes=self.n_bytes,
+            n_bytes_hashed=self.n_hashed, bytes_per_second=rate,
+            seconds_left=(self.n_bytes - self.n_hashed) / rate if rate > 0 else None)
 
     def close(self) -> None:
         """Close the descriptor; harmless when done twice."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tui.engine.sending.transfer import Transfer
 
 _HISTORY_SECONDS = 60
 _NOW_SECONDS = 3
+#: A rate that times left are computed from: over so many seconds, and not before so many.
+_STEADY_SECONDS, _LEAST_STEADY_SECONDS = 20, 3
 _LEAST_SECONDS, _AVERAGE_SECONDS = 0.5, 3.0
 
 
@@ -28,6 +31,9 @@ class ThroughputMeter:
         self._seen = (0, 0)
         self._bytes: deque[int] = deque([0] * _HISTORY_SECONDS, _HISTORY_SECONDS)
         self._files: deque[int] = deque([0] * _NOW_SECONDS, _NOW_SECONDS)
+        #: Of each second since something has been on its way, the last ones.
+        self._steady: deque[int] = deque(maxlen=_STEADY_SECONDS)
+        self._is_busy = False
         self._n_seconds = 0
         self.last_acknowledgement: float | None = None  #: monotonic seconds
 
@@ -43,12 +49,22 @@ class ThroughputMeter:
         with self._lock:
             self.n_files += 1
 
-    def tick(self) -> None:
-        """Close the seconds that have passed; called several times a second."""
+    def tick(self, *, is_busy: bool = True) -> None:
+        """Close the seconds that have passed; called several times a second.
+
+        Args:
+            is_busy: whether anything is on its way.
+        """
         with self._lock:
             now = int(time.monotonic())
+            self._is_busy |= is_busy
             while self._second < now:
                 seen_bytes, seen_files = self._seen
+                if self._is_busy:
+                    self._steady.append(self.n_bytes - seen_bytes)
+                else:
+                    self._steady.clear()
+                self._is_busy = is_busy
                 self._bytes.append(self.n_bytes - seen_bytes)
                 self._files.append(self.n_files - seen_files)
                 self._seen = (self.n_bytes, self.n_files)
@@ -60,6 +76,18 @@ class ThroughputMeter:
         n = max(1, min(_NOW_SECONDS, self._n_seconds))
         return sum(list(self._bytes)[-n:]) / n
 
+    def age(self) -> float | None:
+        """Return the seconds since the last acknowledgement; None before the first."""
+        last = self.last_acknowledgement
+        return None if last is None else time.monotonic() - last
+
+    def steady_rate(self) -> float | None:
+        """Return bytes a second since something has been on its way; None in the first seconds."""
+        with self._lock:
+            whole = list(self._steady)[1:]  # the first one may have been half over
+        return sum(whole) / len(whole) if len(whole) >= _LEAST_STEADY_SECONDS and any(whole) \
+            else None
+
     def rates(self) -> tuple[float, float, tuple[float, ...]]:
         """Return bytes a second, files a second, and the bytes of each of the last 60 seconds."""
         with self._lock:
@@ -67,38 +95,60 @@ class ThroughputMeter:
             return self._rate(), sum(list(self._files)[-n:]) / n, tuple(map(float, self._bytes))
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a version had come.
+
+    Attributes:
+        looked: monotonic seconds of the look. n_delivered: chunks acknowledged by then.
+        bytes_per_second: averaged over some seconds.
+        moved: when the last acknowledgement, or the first chunk under way, was seen.
+    """
+
+    looked: float
+    n_delivered: int
+    bytes_per_second: float
+    moved: float
+
+    def look(self, now: float, transfer: Transfer) -> None:
+        seconds = now - self.looked
+        if transfer.n_delivered != self.n_delivered or not transfer.n_in_flight:
+            self.moved = now
+        if seconds < _LEAST_SECONDS:
+            return
+        n_chunks = transfer.n_delivered - self.n_delivered
+        rate = n_chunks * transfer.version.chunk_size / seconds
+        weight = min(1.0, seconds / _AVERAGE_SECONDS) if self.bytes_per_second else 1.0
+        self.bytes_per_second += weight * (rate - self.bytes_per_second)
+        self.looked, self.n_delivered = now, transfer.n_delivered
+
+
 class TransferRates:
-    """The rates at which single versions are acknowledged, averaged over some seconds."""
+    """How single versions get on: at which rate, and whether at all."""
 
     def __init__(self) -> None:
-        #: By number of the version: when it was looked at, its chunks, its bytes a second.
-        self._rates: dict[int, tuple[float, int, float]] = {}
+        self._known: dict[int, _Progress] = {}  #: by number of the version
         self._lock = threading.Lock()
 
-    def note(self, transfers: Sequence[Transfer]) -> None:
+    def note(self, transfers: Iterable[Transfer]) -> None:
         """Look how far all versions on their way have come; to be called several times a second."""
         now = time.monotonic()
         with self._lock:
-            known, self._rates = self._rates, {}
+            known, self._known = self._known, {}
             for transfer in transfers:
                 number = transfer.version.version_id
-                before = known.get(number)
-                self._rates[number] = (now, transfer.n_delivered, 0.0) if before is None \
-                    else _rate_after(before, now, transfer)
+                progress = known.get(number) or _Progress(now, transfer.n_delivered, 0.0, now)
+                progress.look(now, transfer)
+                self._known[number] = progress
 
     def of(self, transfer: Transfer) -> float:
         """Return the rate of one of them, bytes a second; 0 where it is not known."""
         with self._lock:
-            known = self._rates.get(transfer.version.version_id)
-        return 0.0 if known is None else known[2]
+            known = self._known.get(transfer.version.version_id)
+        return 0.0 if known is None else known.bytes_per_second
 
-
-def _rate_after(before: tuple[float, int, float], now: float,
-                transfer: Transfer) -> tuple[float, int, float]:
-    when, n_before, average = before
-    seconds = now - when
-    if seconds < _LEAST_SECONDS:
-        return before
-    rate = (transfer.n_delivered - n_before) * transfer.version.chunk_size / seconds
-    weight = min(1.0, seconds / _AVERAGE_SECONDS)
-    return now, transfer.n_delivered, average + weight * (rate - average) if average else rate
+    def still_seconds(self, transfer: Transfer) -> float:
+        """Return for how long one of them has waited for an acknowledgement."""
+        with self._lock:
+            known = self._known.get(transfer.version.version_id)
+        return 0.0 if known is None else time.monotonic() - known.moved

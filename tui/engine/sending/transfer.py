@@ -299,15 +299,21 @@ class Transfer:
         """Return which chunks are acknowledged and how far producing has come."""
         return ChunkMap(self.version.n_chunks, self.next_index, bytes(self.delivered))
 
-    def status(self, bytes_per_second: float = 0.0) -> FileStatus:
+    def status(self, bytes_per_second: float = 0.0,
+               stalled_seconds: float | None = None) -> FileStatus:
         """Return it as front ends show it.
 
         Args:
             bytes_per_second: at which it is acknowledged; see :class:`TransferRates`.
+            stalled_seconds: since its last acknowledgement, where that is too long ago.
         """
         left = (self.version.n_chunks - self.n_delivered) * self.version.chunk_size
+        if stalled_seconds is not None:
+            bytes_per_second = 0.0
         return FileStatus(
-            rel_path=self.version.rel_path, state=FileState.UPLOADING,
+            rel_path=self.version.rel_path,
+            state=FileState.UPLOADING if stalled_seconds is None else FileState.STALLED,
+            stalled_seconds=stalled_seconds,
             n_bytes=self.version.n_bytes, n_chunks=self.version.n_chunks,
             n_chunks_delivered=self.n_delivered, n_chunks_in_flight=self.n_in_flight,
             bytes_per_second=bytes_per_second,

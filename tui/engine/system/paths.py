@@ -48,12 +48,28 @@ def as_like(pattern: str) -> str:
     """
     if not pattern:
         return ""
-    escaped = pattern.encode("utf-8", "replace").decode()
-    for character in "\\%_":
-        escaped = escaped.replace(character, "\\" + character)
-    if _GLOB.search(pattern):
+    escaped = _escaped(pattern)
+    if is_glob(pattern):
         return "%" + escaped.replace("*", "%").replace("?", "_")
     return f"%{escaped}%"
+
+
+def as_like_below(folder: str) -> str:
+    """Return a pattern, as SQL's LIKE takes it, for what is below a folder."""
+    return _escaped(folder) + "/%"
+
+
+def is_glob(pattern: str) -> bool:
+    """Return whether ``*`` or ``?`` stand for other characters in a pattern."""
+    return _GLOB.search(pattern) is not None
+
+
+def _escaped(text: str) -> str:
+    """Return a text that means itself in a pattern of SQL's LIKE."""
+    escaped = text.encode("utf-8", "replace").decode()
+    for character in "\\%_":
+        escaped = escaped.replace(character, "\\" + character)
+    return escaped
 
 
 def matches(pattern: str, rel_path: str) -> bool:

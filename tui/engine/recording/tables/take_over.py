@@ -107,7 +107,7 @@ def new_since_ns(settings: Settings) -> int:
 def files_new_since_ns(ledger: Ledger, settings: Settings) -> int | None:
     """Return since when files that a ledger does not know are new, nanoseconds.
 
-    None where those that were there before the present start are left alone.
+    None where those that were there before the present start are not taken.
     """
     if ledger.damage:
         return new_since_ns(settings)
@@ -301,7 +301,7 @@ def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUplo
     if status is not None and any(
             is_held_by(row, status.st_size, status.st_mtime) for row in rows):
         known = ledger.files.known(rel_path)
-        if known is None or known.state is FileState.LEFT_ALONE:
+        if known is None or known.state is FileState.NOT_TAKEN:
             ledger.files.record_uploaded_before(_observation(rel_path, status))
         return True
     _send_again(ledger, upload_dir, rel_path)
@@ -311,5 +311,5 @@ def _hold(ledger: Ledger, upload_dir: Path, rel_path: str, rows: list[LegacyUplo
 def _send_again(ledger: Ledger, upload_dir: Path, rel_path: str) -> None:
     found = _observe(upload_dir, rel_path)
     known = ledger.files.known(rel_path)
-    if found is not None and (known is None or known.state is FileState.LEFT_ALONE):
+    if found is not None and (known is None or known.state is FileState.NOT_TAKEN):
         ledger.files.record_settling([found])
