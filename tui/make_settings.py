@@ -40,6 +40,7 @@ _MANY_CHUNKS = 1_000_000
 _LONG_PATH_BYTES = 1024
 _MOST_THREADS = 256
 _MOST_CHUNK_BYTES = 1 << 29  # the largest power of two below librdkafka's largest message
+_CONSOLE_KEYS = ("theme", "refresh_hz", "hidden_panes", "attention")
 
 
 def make_settings(arguments: argparse.Namespace, upload_dir: Path) -> Settings:
@@ -223,9 +224,14 @@ def _periodic(arguments: argparse.Namespace, config: ConfigFile, name: str) -> P
 def _console(arguments: argparse.Namespace, config: ConfigFile) -> ConsoleSettings:
     values = config.values("console")
     for key in values:
-        if key not in ("theme", "refresh_hz", "hidden_panes") and not key.startswith("key."):
+        if key not in _CONSOLE_KEYS and not key.startswith("key."):
             raise ConfigError(f"unknown key {key}", where=config.where("console", key),
-                              remedy="Use theme, refresh_hz, hidden_panes or key.BINDING")
+                              remedy=f"Use {', '.join(_CONSOLE_KEYS)} or key.BINDING")
+    attention = values.get("attention", "on").strip().lower()
+    if attention not in ("on", "off"):
+        raise ConfigError(f"{attention} is neither on nor off",
+                          where=config.where("console", "attention"),
+                          remedy="Use on, or off for no bell and no title of the terminal")
     given = arguments.refresh_hz
     where = "--refresh_hz" if given else config.where("console", "refresh_hz")
     refresh_hz = checks.number(given or values.get("refresh_hz", "4"), where, 0.1, 30)
@@ -233,7 +239,8 @@ def _console(arguments: argparse.Namespace, config: ConfigFile) -> ConsoleSettin
     keymap = {key.removeprefix("key."): value for key, value in values.items()
               if key.startswith("key.")}
     places = {key: config.where("console", key) for key in values}
-    return ConsoleSettings(values.get("theme", ""), refresh_hz, hidden, keymap, places)
+    return ConsoleSettings(values.get("theme", ""), refresh_hz, hidden, keymap,
+                           attention == "on", places)
 
 
 def _notes(config: ConfigFile) -> list[str]:

@@ -21,6 +21,18 @@ def visible(text: str) -> str:
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def as_typed(path: str) -> str:
+    """Return a path as a shell takes it, where it is no text that can be copied as it is."""
+    if all(c.isprintable() for c in path) and path == path.encode("utf-8", "replace").decode():
+        return path
+    parts = []
+    for byte in path.encode("utf-8", "surrogateescape"):
+        character = chr(byte)
+        parts.append(f"\\x{byte:02x}" if not 32 <= byte < 127 else
+                     f"\\{character}" if character in "\\'" else character)
+    return f"$'{''.join(parts)}'"
+
+
 def cell_width(text: str) -> int:
     """Return how many terminal cells a text takes."""
     if text.isascii():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +28,12 @@ from tests.console.conftest import (
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, execute
+from tui.config.settings import ConsoleSettings
 from tui.console.app import BOUND, ConsoleApp
 from tui.console.panes.queue import Queue
 from tui.console.panes.uploading import Uploading
 from tui.console.screens.text import TextScreen
+from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Counts
 
 
@@ -362,3 +366,27 @@ def test_the_state_words_of_the_help_are_those_of_the_program() -> None:
 
     known = {wording.state_word(state) for state in FileState}
     assert {word for word, _ in STATES} == known
+
+
+@pytest.mark.parametrize("name", [*fakes.HOSTILE, "dark \udcff.raw", "it's"])
+async def test_any_path_can_be_copied(name: str) -> None:
+    engine = FakeEngine(fakes.busy(), queue=[FileStatus(name, FileState.WAITING, 5)])
+    async with console(engine) as pilot:
+        await wait_for(pilot, "waiting")
+        await pilot.press("y")
+        await wait_for(pilot, "copied ")
+        copied = app_of(pilot).clipboard
+        shown = subprocess.run(["bash", "-c", f"printf %s {copied}"], capture_output=True,
+                               check=True).stdout if copied.startswith("$'") else copied.encode()
+        assert shown == os.fsencode(name)
+        await pilot.press("Y")
+        await painted(pilot)
+        assert app_of(pilot).clipboard.endswith("5 B  waiting  in line")
+
+
+@pytest.mark.parametrize(("colours", "theme"), [("standard", "upload-ansi"),
+                                                ("truecolor", "upload-dark")])
+def test_a_terminal_of_sixteen_colours_gets_its_own(monkeypatch: pytest.MonkeyPatch, colours: str,
+                                                   theme: str) -> None:
+    monkeypatch.setattr("rich.console.Console.color_system", colours)
+    assert ConsoleApp(FakeEngine(fakes.idle()), ConsoleSettings()).theme == theme

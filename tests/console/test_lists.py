@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from tests import fakes
-from tests.console.conftest import app_of, console, painted, path_of, screen_text, wait_for
+from tests.console.conftest import (
+    app_of,
+    console,
+    painted,
+    path_of,
+    screen_text,
+    wait_done,
+    wait_for,
+    wait_gone,
+)
 from tests.fakes import FakeEngine
 from tui.console.app import ConsoleApp
 from tui.console.bridge import MOST_LOG_LINES, Bridge
@@ -174,3 +183,52 @@ def test_a_cheap_page_is_asked_for_with_every_picture(monkeypatch: pytest.Monkey
         bridge.look()
         now[0] += 0.25
     assert len(engine.n_rows_asked) == 20
+
+
+async def test_a_click_on_a_title_sorts_and_an_arrow_says_how() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        queue = app_of(pilot).widgets.queue
+        region = queue.region
+        await pilot.click(offset=(region.x + 4, region.y + 1))
+        await wait_for(pilot, "file ↑", "s sort: by name")
+        size_at = screen_text(pilot).split("\n")[region.y + 1].index("size") + 1
+        await pilot.click(offset=(size_at, region.y + 1))
+        await wait_for(pilot, "size ↓", "s sort: largest first")
+        state_at = screen_text(pilot).split("\n")[region.y + 1].index("state") + 1
+        await pilot.click(offset=(state_at, region.y + 1))
+        await wait_for(pilot, "s sort: in line")
+
+
+async def test_no_key_acts_on_a_row_that_is_out_of_sight() -> None:
+    engine = FakeEngine(fakes.busy())
+    async with console(engine) as pilot:
+        queue = app_of(pilot).widgets.queue
+        await pilot.press("down")
+        queue.scroll_to(y=60, animate=False, immediate=True)
+        await painted(pilot)
+        await pilot.press("u")
+        await wait_for(pilot, "the selected row is in sight again")
+        assert engine.done == []
+        assert queue.is_cursor_in_sight()
+        await pilot.press("u")
+        await wait_done(pilot, engine, "reupload 2026-11-23/maxima_run7.nmd")
+
+
+async def test_a_list_that_is_shown_is_in_sight_whatever_was_maximised() -> None:
+    async with console(FakeEngine(fakes.busy())) as pilot:
+        app_of(pilot).widgets.log.focus()
+        await painted(pilot)
+        await pilot.press("m")
+        await wait_gone(pilot, "Uploading 3")
+        await pilot.press("4")
+        await wait_for(pilot, "2026-11-22/scan_4812.h5", "Uploading 3")
+
+
+async def test_the_focus_comes_back_with_the_room() -> None:
+    async with console(FakeEngine(fakes.busy())) as pilot:
+        for size in ((40, 10), (150, 44)):
+            await pilot.resize_terminal(*size)
+            await painted(pilot)
+        await wait_for(pilot, "Uploading 3")
+        assert app_of(pilot).main_screen.focused is not None

@@ -407,16 +407,17 @@ def test_failed_heartbeats_are_said() -> None:
 
 def test_what_is_off_says_how_to_switch_it_on() -> None:
     off = replace(fakes.busy(), heartbeat=PeriodicStatus(), log_messages=PeriodicStatus())
-    text = shown(draw(Heartbeats, off, 46, 8))
-    assert "--heartbeat_topic_name TOPIC" in text
-    assert "--log_topic_name TOPIC" in text
+    text = shown(draw(Heartbeats, off, 60, 1))
+    assert "both are off: --heartbeat_topic_name, --log_topic_name" in text
+    beat = replace(fakes.busy(), log_messages=PeriodicStatus())
+    assert "--log_topic_name TOPIC" in shown(draw(Heartbeats, beat, 46, 8))
 
 
 # The whole screen.
 
 @pytest.mark.parametrize(("snapshot", "texts"), [
     (fakes.idle(), ("● connected since", "nothing is being sent just now", "4,812",
-                    "heartbeats are off", "may I close this? yes")),
+                    "both are off", "may I close this? yes")),
     (fakes.busy(), ("212 MB/s", "2026-11-23/scan_0424.h5", "57 %", "9,412 / 16,384", "34.3 GB",
                     "of 32.4 MB", "at most 500 MB",
                     "lab-heartbeats", "in line behind 340 MB", "s sort: in line")),

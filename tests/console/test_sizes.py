@@ -38,7 +38,7 @@ async def test_below_80x24_totals_and_prompt_are_shown(size: tuple[int, int]) ->
 async def test_with_room_the_rest_is_shown_too(size: tuple[int, int]) -> None:
     async with console(FakeEngine(fakes.busy()), size) as pilot:
         await wait_for(pilot, "round trip 1.8 ms", "longest wait 2 min", "■ acknowledged",
-                       "lab-heartbeats", "1 cell =")
+                       "1 cell =")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 34), (150, 44), (160, 48), (200, 60)])

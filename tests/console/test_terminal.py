@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,27 @@ def test_the_file_of_a_lost_terminal_takes_everything_and_says_so_once() -> None
         assert file.write("text") == 4
         file.flush()
     assert len(lost) == 1
+
+
+def stands_alone(terminal: Terminal, text: str) -> bool:
+    """Read on; return whether a line of the screen begins with a text."""
+    terminal.read(0.05)
+    return any(line.strip().startswith(text) for line in terminal.text().split("\n"))
+
+
+@pytest.mark.parametrize(("keys", "shows"), [
+    ("/quartz", "quartz"), (":pause\rresume\rwh", "wh"), (":xyz\x15quit now", "quit now"),
+    ("/abc\x15quartz", "quartz")])
+def test_keys_that_arrive_together_are_as_if_typed_slowly(
+        upload_dir: Path, keys: str, shows: str) -> None:
+    with Terminal(str(upload_dir), "--config", "demo") as terminal:
+        terminal.wait_for("watching for new files", "connected since")
+        for number in range(100):
+            word = f"{number:02}"
+            terminal.press(keys + word)  # one packet
+            # It stands in the command line, from its beginning.
+            wanted = shows + word
+            wait_until(partial(stands_alone, terminal, wanted), keys)
+            terminal.press("\x15\r")  # not escape: with what follows it would be another key
+        assert terminal.child.isalive()
+        assert "paused" not in terminal.text().split("\n")[0]

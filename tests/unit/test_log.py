@@ -75,10 +75,16 @@ def test_a_broken_log_file_stops_nothing(tmp_path: Path, stream: io.StringIO) ->
     assert "the log file cannot be written" in stream.getvalue()
 
 
-def test_the_client_repeats_itself_once_a_minute(log: Log) -> None:
+@pytest.mark.parametrize(("level", "n_lines"), [(logging.DEBUG, 1), (logging.INFO, 0)])
+def test_the_client_says_for_debugging_what_it_says_and_repeats_itself_once_a_minute(
+        tmp_path: Path, stream: io.StringIO, level: int, n_lines: int) -> None:
+    log = Log(replace(settings_for(tmp_path), stream_level=level), stream)
+    log.open()
     for number in range(50):
         logging.getLogger("tui.kafka").error("Connection refused (after %dms)", number)
-    assert len(log.lines(0)) == 1
+    log.close()
+    assert len(log.lines(0)) == n_lines
+    assert stream.getvalue().count("DEBUG") == n_lines
 
 
 def test_a_log_message_takes_what_fits_and_leaves_the_rest(tmp_path: Path) -> None:

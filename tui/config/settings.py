@@ -43,6 +43,7 @@ class ConsoleSettings:
         refresh_hz: screen updates a second.
         hidden_panes: names of panes that are not shown.
         keymap: binding id to keys, as Textual's ``set_keymap`` takes it.
+        attention: whether the terminal's title and bell tell that something needs a person.
         where: key of the section to file and line, for errors.
     """
 
@@ -50,6 +51,7 @@ class ConsoleSettings:
     refresh_hz: float = 4.0
     hidden_panes: frozenset[str] = frozenset()
     keymap: Mapping[str, str] = field(default_factory=dict)
+    attention: bool = True
     where: Mapping[str, str] = field(default_factory=dict)
 
 

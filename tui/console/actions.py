@@ -27,7 +27,7 @@ from tui.console.screens.text import TextScreen
 from tui.console.texts import help_contents
 from tui.engine.model.files import FileState, FileStatus
 from tui.engine.model.snapshot import Cause, PageKind, Phase, Snapshot
-from tui.text import visible
+from tui.text import as_typed, visible
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -42,6 +42,10 @@ _SECTIONS: tuple[tuple[str, type[Listing | LogPane | Prompt | LeavingScreen | Dr
                  ...] = (
     ("In a list", Listing), ("In the log", LogPane), ("In the command line", Prompt),
     ("When leaving", LeavingScreen), ("While it drains", DrainingScreen))
+
+
+#: What may be filtered.
+_THE_LIST, _THE_LOG = "the list", "the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,20 @@ class Actions(_Base):
         row = order[0].selected() or order[1].selected()
         return "" if row is None or isinstance(row, Cause) else row.rel_path
 
+    def _acting_path(self) -> str:
+        """Return the file that a key acts on; none that is out of sight, which is shown first."""
+        shown, uploading = self.shown_list(), self.widgets.uploading
+        listing = shown if shown.has_focus else uploading if uploading.has_focus else None
+        if listing is not None and not listing.is_cursor_in_sight():
+            listing.move_to(listing.cursor)
+            self.notify("the selected row is in sight again: press the key once more",
+                        severity="warning")
+            return ""
+        path = self.selected_path()
+        if not path:
+            self.notify("select a file first", severity="warning")
+        return path
+
     def selected_cause(self) -> Cause | None:
         """Return the cause that keys act on, where several files are stuck alike."""
         shown = self.shown_list()
@@ -128,22 +146,18 @@ class Actions(_Base):
             self.bridge.command(command.name)
         elif (cause := self.selected_cause()) is not None:
             self.notify(f"{wording.files(cause.n_files)}: enter lists them", severity="warning")
-        elif path := self.selected_path():
+        elif path := self._acting_path():
             if name == "reupload":
                 self.bridge.awaited.add(path)
             self.bridge.command(f"{name} {path}")
-        else:
-            self.notify("select a file first", severity="warning")
 
     def _retry(self) -> None:
         """Retry the selected file, or all files of the selected cause."""
         cause = self.selected_cause()
         if cause is not None:
             self.bridge.retry_cause(cause.reason)
-        elif path := self.selected_path():
+        elif path := self._acting_path():
             self.bridge.command(f"retry {path}")
-        else:
-            self.notify("select a file first", severity="warning")
 
     def action_take(self) -> None:
         """Upload a file that was here before the first start."""
@@ -213,9 +227,9 @@ class Actions(_Base):
         """Ask for a text to filter by."""
         prompt, log = self.widgets.prompt, self.widgets.log
         if log.has_focus:
-            prompt.ask("the log", log.pattern)
+            prompt.ask(_THE_LOG, log.pattern)
         else:
-            prompt.ask("the list", self.shown_list().pattern)
+            prompt.ask(_THE_LIST, self.shown_list().pattern)
 
     def action_sort(self) -> None:
         """Sort the list another way."""
@@ -237,8 +251,10 @@ class Actions(_Base):
         history.set_class(not is_history, "-other")
         queue.set_class(is_history, "-other")
         shown: PagedList = history if is_history else queue
+        if self.main_screen.maximized not in (None, shown):
+            self.main_screen.minimize()  # or a list would be acted on that nobody sees
         shown.switch(kind)
-        shown.focus()
+        self._focus(shown)
 
     def _move_focus(self, by: int) -> None:
         if self.screen is not self.main_screen:
@@ -268,14 +284,29 @@ class Actions(_Base):
             self.action_list(4 if isinstance(widget, History) else 1)
         if widget is not None and widget.has_class("painter"):
             main.maximize(widget, container=False)
-            widget.focus()
+            self._focus(widget)
 
     def action_copy_path(self) -> None:
-        """Copy the path of the selected file to the clipboard."""
-        path = self.selected_path()
-        if path:
-            self.copy_to_clipboard(path)
-            self.notify(f"copied {visible(path)}", markup=False)
+        """Copy the path of the selected file, or the line of the log in sight."""
+        if path := self._acting_path():
+            self._copy(as_typed(path))
+
+    def action_copy_row(self) -> None:
+        """Copy the selected row as it is shown."""
+        listing = self.widgets.uploading if self.widgets.uploading.has_focus else self.shown_list()
+        if text := listing.row_text():
+            self._copy(text)
+
+    def _copy(self, text: str) -> None:
+        self.copy_to_clipboard(text)
+        self.notify(f"copied {visible(text)}", markup=False)
+
+    def focus_something(self) -> None:
+        """Let a list have the focus where nothing has it: keys would mean nothing."""
+        shown = self.shown_list()
+        if self.screen is self.main_screen and self.main_screen.focused is None \
+                and shown.region.height:
+            self._focus(shown)
 
     def action_leave_filter(self) -> None:
         """Leave a filter, or the files of one cause."""
@@ -289,24 +320,41 @@ class Actions(_Base):
 
     # What is typed.
 
-    def on_prompt_left(self, _message: Prompt.Left) -> None:
-        """Go back to the list."""
-        self.shown_list().focus()
+    def on_prompt_left(self, message: Prompt.Left) -> None:
+        """Go back to the list, without the filter that was being typed."""
+        self._filter(message.purpose, "")
+        self._focus(self.widgets.log if message.purpose == _THE_LOG else self.shown_list())
 
-    def on_input_submitted(self, event: Prompt.Submitted) -> None:
+    def on_input_changed(self, event: Prompt.Changed) -> None:
+        """Filter while the pattern is typed."""
+        prompt = self.widgets.prompt
+        if event.input is prompt and event.value == prompt.value:
+            self._filter(prompt.purpose, event.value.strip())
+
+    def _filter(self, purpose: str, text: str) -> None:
+        log, shown = self.widgets.log, self.shown_list()
+        if purpose == _THE_LOG and text != log.pattern:
+            log.search(text)
+        elif purpose == _THE_LIST and text != shown.pattern:
+            shown.filter(text)
+
+    def submit(self) -> None:
         """Run a typed command, or set a filter."""
         prompt, log = self.widgets.prompt, self.widgets.log
-        text, purpose = event.value.strip(), prompt.purpose
+        text, purpose = prompt.value.strip(), prompt.purpose
+        if not purpose:
+            text = text.lstrip(": ")  # from the habit of typing it each time
         prompt.ask("")
-        if purpose == "the log":
-            log.search(text)
-        elif purpose:
-            self.shown_list().filter(text)
-        elif text:
+        self._filter(purpose, text)
+        if text and not purpose:
             prompt.remember(text)
             self._obey(text)
         if purpose or not text:
-            (log if purpose == "the log" else self.shown_list()).focus()
+            self._focus(log if purpose == _THE_LOG else self.shown_list())
+
+    def _focus(self, widget: Widget) -> None:
+        """Give the focus at once, so that the next key finds it there."""
+        self.main_screen.set_focus(widget)
 
     def _obey(self, text: str) -> None:
         """Do what was typed; leaving and help have screens of their own here."""

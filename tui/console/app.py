@@ -10,21 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from tui import wording
 from tui.commands import COMMANDS, Engine
 from tui.config.settings import ConsoleSettings
 from tui.console import theme as themes
 from tui.console.actions import Actions, Widgets
+from tui.console.attention import Attention
 from tui.console.bindings import APP_BINDINGS, rebound
 from tui.console.bridge import Answered, Bridge, Detailed, Failed, TakenBack, Tick, Told
 from tui.console.notices import Announcement, Notices
@@ -90,7 +92,8 @@ class ConsoleApp(Actions, App[int]):
         super().__init__()
         for own in themes.OWN:
             self.register_theme(own)
-        self.theme = themes.full_name(settings.theme)
+        self.theme = themes.full_name(
+            settings.theme, has_sixteen_colours=self.console.color_system == "standard")
         self.keymap = dict(settings.keymap)
         self.set_keymap(self.keymap)
         #: Ids of bindings to their first key as it is shown, for hints on the screen.
@@ -106,6 +109,7 @@ class ConsoleApp(Actions, App[int]):
         self._engine = engine
         self._hidden_panes = settings.hidden_panes
         self._notices = Notices()
+        self.attention = Attention(self._control) if settings.attention else None
         self.painters: tuple[Painter, ...] = ()  #: whatever shows a picture
 
     def compose(self) -> ComposeResult:
@@ -148,6 +152,13 @@ class ConsoleApp(Actions, App[int]):
     def on_unmount(self) -> None:
         """Stop asking."""
         self.bridge.stop()
+        if self.attention is not None:
+            self.attention.end()
+
+    def _control(self, sequence: str) -> None:
+        """Write a control sequence to the terminal, where there is one."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
 
     @property
     def main_screen(self) -> Screen[object]:
@@ -185,6 +196,37 @@ class ConsoleApp(Actions, App[int]):
         """Leave the screen; whoever ran it sees to the rest."""
         self.exit(None)
 
+    # Keys.
+
+    async def on_event(self, event: events.Event) -> None:
+        """Obey keys one after another, also those that arrive together.
+
+        Textual puts a key into the queue of the widget that has the focus, and what it sets going
+        comes back by another: the keys behind it would find the old focus, and be commands.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded \
+                and await self._has_obeyed(event):
+            return
+        await super().on_event(event)
+
+    async def _has_obeyed(self, key: events.Key) -> bool:
+        """Do at once what a key means; False where a widget of Textual's own takes it."""
+        if key.key == "escape" and self.screen.maximized is not None:
+            return False
+        if await self._check_bindings(key.key, priority=True):
+            return True
+        focused = self.focused
+        if isinstance(focused, Prompt):
+            if key.key == "enter":
+                self.submit()
+                return True
+            if key.is_printable:
+                await focused.type_in(key)
+                return True
+        elif focused is not None and not isinstance(focused, Painter | Button | VerticalScroll):
+            return False
+        return await self._check_bindings(key.key)
+
     # What comes from the engine.
 
     def on_tick(self, tick: Tick) -> None:
@@ -201,7 +243,10 @@ class ConsoleApp(Actions, App[int]):
             self.refresh_bindings()
         for announcement in self._notices.due(snapshot, time.monotonic()):
             self._announce(announcement)
+        if self.attention is not None:
+            self.attention.show(snapshot)
         self._offer_paths(view)
+        self.focus_something()
         self.wish()
         self._show_leaving(snapshot)
         self.n_pictures += 1

@@ -42,6 +42,8 @@ APP_BINDINGS: list[BindingType] = [
             tooltip="Give the focused pane the whole screen, or take it back"),
     Binding("y", "copy_path", "Copy path", id="copy_path",
             tooltip="Copy the path of the selected file to the clipboard"),
+    Binding("Y", "copy_row", "Copy row", show=False, id="copy_row",
+            tooltip="Copy the selected row, as it is shown, to the clipboard"),
     Binding("tab", "next_pane", "Next pane", id="next_pane", show=False, priority=True,
             tooltip="Go to the next pane; in the command line: complete the word"),
     Binding("shift+tab", "previous_pane", "Previous pane", id="previous_pane", show=False,

@@ -34,8 +34,15 @@ OWN = (DARK, LIGHT, ANSI)
 ALIASES = {"": DARK.name, "dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}
 
 
-def full_name(name: str) -> str:
-    """Return the name of a theme as Textual knows it."""
+def full_name(name: str, *, has_sixteen_colours: bool = False) -> str:
+    """Return the name of a theme as Textual knows it.
+
+    Args:
+        name: as the config has it; empty where it has none.
+        has_sixteen_colours: whether the terminal has no more: ours would be taken for others.
+    """
+    if not name and has_sixteen_colours:
+        return ANSI.name
     return ALIASES.get(name, name)
 
 

@@ -211,8 +211,11 @@ class _FileHandler(logging.handlers.RotatingFileHandler):
                                              sys.exc_info()[1])
 
 
-class _RepeatFilter(logging.Filter):
-    """Lets librdkafka say the same thing once a minute."""
+class _ClientFilter(logging.Filter):
+    """Lets librdkafka's own lines pass for debugging only, each once a minute.
+
+    What they mean for the upload is said by the program, in words for people.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,6 +225,7 @@ class _RepeatFilter(logging.Filter):
         # What differs between two such records is the client's name and the time that it took.
         text = "".join(c for c in record.getMessage() if not c.isdigit())
         now = time.monotonic()
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
         if now - self._said.get(text, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
             return False
         if len(self._said) > 500:
@@ -260,7 +264,7 @@ class Log:
         self._root = logging.getLogger("tui")
         self._ring = _RingHandler(settings)
         self._handlers: list[logging.Handler] = [self._ring]
-        self._repeats = _RepeatFilter()
+        self._repeats = _ClientFilter()
         self._hooks = sys.excepthook, threading.excepthook
 
     def open(self) -> None:

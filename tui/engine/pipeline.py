@@ -265,6 +265,7 @@ class Pipeline:
             self.connection.block(Obstacle.UNRECORDABLE)
             return
         self.connection.unblock(Obstacle.UNRECORDABLE)
+        self.announcer.tick()
         outcomes = recorded.outcomes
         if outcomes:
             self.queue.release([outcome.version.rel_path for outcome in outcomes])

@@ -308,7 +308,8 @@ class Uploader:
         """Return the state of everything."""
         base = Snapshot(taken_at=time.time(), started_at=self._started_at,
                         upload_dir=str(self.settings.upload_dir),
-                        topic_name=self.settings.topic_name, phase=self._phase)
+                        topic_name=self.settings.topic_name,
+                        lag_seconds=self.settings.lag_seconds, phase=self._phase)
         if not self._was_started:
             return base
         return self.pipeline.snapshot(replace(

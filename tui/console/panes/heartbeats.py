@@ -18,10 +18,18 @@ class Heartbeats(Pane):
     def __init__(self) -> None:
         super().__init__("heartbeats", "Heartbeats and log messages")
 
+    def show(self, view: View) -> None:
+        """Take one line where both are off."""
+        self.set_class(are_off(view), "-off")
+        super().show(view)
+
     @staticmethod
     def draw(view: View, width: int, height: int) -> Drawing:
         """Show counters, next and last; or how to switch them on."""
         beat, log = view.snapshot.heartbeat, view.snapshot.log_messages
+        if are_off(view):
+            return Drawing(([("both are off", "$quiet"), (
+                ": --heartbeat_topic_name, --log_topic_name" if width >= 54 else "", "$quiet")],))
         columns = []
         if beat.topic_name is not None:
             counted = f"{wording.count(beat.n_messages)}, {wording.size(beat.n_bytes)}"
@@ -37,6 +45,12 @@ class Heartbeats(Pane):
                 lines += [[f"{word} are off",
                            ("; start with", "$quiet")], [(f"  {how}", "$quiet")]]
         return Drawing(tuple(lines[:height]))
+
+
+def are_off(view: View) -> bool:
+    """Return whether there is nothing to show."""
+    snapshot = view.snapshot
+    return snapshot.heartbeat.topic_name is None and snapshot.log_messages.topic_name is None
 
 
 def _column(title: str, counted: str, status: PeriodicStatus) -> list[Part]:

@@ -195,9 +195,36 @@ class Listing(Painter, ScrollView, can_focus=True):
         self.refresh()
         self.post_message(self.Moved())
 
+    def is_cursor_in_sight(self) -> bool:
+        """Return whether the selected row is on the screen."""
+        top = self.first_in_sight()
+        return not self.n_rows or top <= self.cursor < top + self.n_in_sight()
+
+    def row_text(self) -> str:
+        """Return the selected row as it is shown; empty where it is out of sight."""
+        position = self.cursor - self._offset
+        if not 0 <= position < len(self._rows):
+            return ""
+        texts = (cell[0] for cell in self._rows[position] if not isinstance(cell, Bar))
+        return "  ".join(text for text in texts if text)
+
+    def title_clicked(self, number: int) -> None:
+        """Sort by a column whose title was clicked, where the list can."""
+
+    def sign_of(self, number: int) -> str:
+        """Return what stands behind the title of a column that the list is sorted by."""
+        return ""
+
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to where the mouse points; twice opens the row."""
         line = event.y - 1 - self.n_header_lines  # the frame stands above
+        if self.n_header_lines and event.y == 1:
+            end = 1  # behind the frame and a blank
+            for number, width in self._widths():
+                end += width + 2
+                if event.x < end:
+                    self.title_clicked(number)
+                    return
         number = self.first_in_sight() + line
         if line < 0 or number >= self.n_rows:
             return
@@ -239,7 +266,8 @@ class Listing(Painter, ScrollView, can_focus=True):
         width = self._row_width()
         base = self.rich_style
         if y < self.n_header_lines:
-            titles: list[Cell] = [(column.title, "listing--header") for column in self.columns]
+            titles: list[Cell] = [(column.title + self.sign_of(number), "listing--header")
+                                  for number, column in enumerate(self.columns)]
             return self._strip(titles, base, width)
         number = self.first_in_sight() + y - self.n_header_lines
         position = number - self._offset

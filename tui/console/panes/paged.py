@@ -17,6 +17,8 @@ from tui.text import shorten, visible
 #: The lists in the order of their keys.
 KINDS = (PageKind.QUEUE, PageKind.WAITING, PageKind.HELD, PageKind.UPLOADED, PageKind.NOT_TAKEN)
 _ORDERS = tuple(PageOrder)
+#: The first two columns of every list are path and size.
+_ORDER_OF_COLUMN = {0: PageOrder.NAME, 1: PageOrder.SIZE}
 
 
 class PagedList(Listing):
@@ -44,6 +46,10 @@ class PagedList(Listing):
         """Return what stands where no row does."""
         raise NotImplementedError
 
+    def first_words(self, snapshot: Snapshot) -> str:
+        """Return what a newcomer has to know while nothing was uploaded yet; else nothing."""
+        return ""
+
     def order_words(self, order: PageOrder) -> str:
         """Return an order as people read it."""
         return order.value
@@ -68,6 +74,17 @@ class PagedList(Listing):
         self.order = _ORDERS[(_ORDERS.index(self.order) + 1) % len(_ORDERS)]
         self._start_over()
 
+    def title_clicked(self, number: int) -> None:
+        """Sort by path or size; by any other column in the order of the list itself."""
+        self.order = _ORDER_OF_COLUMN.get(number, PageOrder.LINE)
+        self._start_over()
+
+    def sign_of(self, number: int) -> str:
+        """Return an arrow behind the column that the list is sorted by."""
+        if _ORDER_OF_COLUMN.get(number) is not self.order:
+            return ""
+        return " ↑" if self.order is PageOrder.NAME else " ↓"
+
     def _start_over(self) -> None:
         self.cursor, self.cursor_key, self._cursor_row = 0, "", None
         self.rows_in_sight = ()
@@ -86,7 +103,8 @@ class PagedList(Listing):
                 self.kind, self.pattern, self.order, self.reason):
             return
         self._subtitle(view)
-        self.empty_text = "no path matches the filter" if self.pattern else self.empty_words()
+        self.empty_text = "no path matches the filter" if self.pattern \
+            else self.first_words(view.snapshot) or self.empty_words()
         self.rows_in_sight, self._page_offset = page.rows, page.offset
         self.set_rows(page.n_total, page.offset, [key_of(row) for row in page.rows],
                       [self.row_cells(row) for row in page.rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.suggester import Suggester
@@ -40,10 +41,19 @@ class Prompt(Input):
     ]
 
     class Left(Message):
-        """Escape was pressed."""
+        """Escape was pressed.
+
+        Attributes:
+            purpose: what was being filtered; empty for a command.
+        """
+
+        def __init__(self, purpose: str) -> None:
+            super().__init__()
+            self.purpose = purpose
 
     def __init__(self) -> None:
-        super().__init__(id="prompt", placeholder=f": {_HINT}", compact=True)
+        super().__init__(id="prompt", placeholder=f": {_HINT}", compact=True,
+                         select_on_focus=False)
         self.suggester = _Completion(self)
         self.cursor_blink = False  # blinking would write to an idle terminal twice a second
         self.paths: tuple[str, ...] = ()
@@ -54,11 +64,15 @@ class Prompt(Input):
     def ask(self, purpose: str, value: str = "") -> None:
         """Take the focus, for a command or a filter."""
         self.purpose = purpose
-        self.placeholder = f"filter {purpose} by a part of the text; empty shows all" if purpose \
+        self.placeholder = f"/ {purpose}: a part of the text; empty shows all" if purpose \
             else f": {_HINT}"
         self.value = value
         self.cursor_position = len(value)
-        self.focus()
+        self.screen.set_focus(self)  # at once: the next key is for this line
+
+    async def type_in(self, key: events.Key) -> None:
+        """Take a character."""
+        await self._on_key(key)
 
     def remember(self, line: str) -> None:
         """Keep a command for later."""
@@ -81,7 +95,8 @@ class Prompt(Input):
 
     def action_leave(self) -> None:
         """Go back to the lists."""
-        if self.purpose:
+        purpose = self.purpose
+        if purpose:
             self.ask("")
         self.value = ""
-        self.post_message(self.Left())
+        self.post_message(self.Left(purpose))

@@ -7,7 +7,7 @@ from tui.console.panes.listing import Cell, Column
 from tui.console.panes.paged import PagedList
 from tui.console.view import Row
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.snapshot import Cause, PageKind
+from tui.engine.model.snapshot import Cause, PageKind, Snapshot
 from tui.engine.model.versions import VersionRecord
 from tui.text import visible
 
@@ -67,6 +67,13 @@ class Queue(PagedList):
                 (wording.size(row.n_bytes), "listing--quiet"),
                 (state, _STYLES.get(row.state, "listing--plain")),
                 (words, "listing--plain" if row.state in _STUCK else "listing--quiet")]
+
+    def first_words(self, snapshot: Snapshot) -> str:
+        """Return what is watched and when a file goes, while there is none."""
+        if self.kind is not PageKind.QUEUE or snapshot.counts.uploaded or snapshot.is_paused:
+            return ""
+        return f"drop a file into {visible(snapshot.upload_dir)}: it uploads " \
+            f"{wording.duration(snapshot.lag_seconds)} after its last change"
 
     def empty_words(self) -> str:
         """Return that there is nothing, in the words of the list."""

@@ -13,11 +13,11 @@ class Uploading(Listing):
 
     def __init__(self) -> None:
         super().__init__("uploading", (
-            Column("file", 0, 2),
+            Column("file", 0, 4),
             Column("size", 9, right=True, wide_only=80),
             Column("done", 0, 1),
             Column("", 5, right=True),
-            Column("chunks", 15, right=True, wide_only=90),
+            Column("chunks", 15, right=True, wide_only=96),
             Column("rate", 9, right=True),
             Column("left", 10, right=True, wide_only=64)))
         self.border_title = "Uploading"

@@ -26,7 +26,7 @@ class DrainingScreen(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,q", "answer('force')", "Quit now", id="draining.force",
                 tooltip="Quit at once; the rest is uploaded at the next start"),
-        Binding("escape,b", "answer('stay')", "Keep running", id="draining.stay",
+        Binding("escape,b,enter", "answer('stay')", "Keep running", id="draining.stay",
                 tooltip="Cancel the quit and continue uploading"),
     ]
 

@@ -25,7 +25,7 @@ class LeavingScreen(ModalScreen[str]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s,q", "answer('drain')", "Quit", id="leaving.drain",
+        Binding("s,q,enter", "answer('drain')", "Quit", id="leaving.drain",
                 tooltip="Upload what is queued, then quit"),
         Binding("n", "answer('force')", "Quit now", id="leaving.force",
                 tooltip="Quit at once; the rest is uploaded at the next start"),

@@ -222,6 +222,7 @@ class Snapshot:
 
     Attributes:
         taken_at: epoch seconds. started_at: epoch seconds of the program's start.
+        lag_seconds: so long a file has to rest before it is uploaded.
         problems: what stops or slows the program just now, one sentence each.
         dead_threads: names of threads that ended by an exception.
         uploading: the versions being uploaded, in the order in which they were begun.
@@ -235,6 +236,7 @@ class Snapshot:
     started_at: float
     upload_dir: str
     topic_name: str
+    lag_seconds: float = 0.0
     phase: Phase = Phase.STARTING
     is_paused: bool = False
     counts: Counts = field(default_factory=Counts)
