@@ -16,7 +16,7 @@ from typing import IO
 from tests.waiting import wait_until
 
 #: Files, and versions where these are more.
-_THIS_RUN = r"^this run +([\d,]+) files? uploaded(?:, in ([\d,]+) versions)?"
+_THIS_RUN = r"uploaded \(([\d,]+) now(?:, in ([\d,]+) versions)?\)"
 
 
 class Program:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.engine.model.files import FileState, FileStatus
-from tui.engine.model.snapshot import BrokerState, Cause, Explanation, PathState, Phase, Snapshot
+from tui.engine.model.snapshot import (
+    BrokerState,
+    Cause,
+    Counts,
+    Explanation,
+    PathState,
+    Phase,
+    Snapshot,
+)
 from tui.engine.model.verdicts import Left, LeftKind, left_behind, may_close, only_here
 from tui.engine.supervisor import UNREACHABLE_SECONDS
 from tui.text import shorten, visible, wrapped
@@ -125,22 +133,18 @@ def check_lines(snapshot: Snapshot, stuck: Sequence[FileStatus | Cause] = (),
     lines = [
         *_row("close it?", close_words(snapshot)),
         *_row("empty disk?", disk_words(snapshot)),
-        *_row("files", ", ".join(f"{count(n)} {word}" for n, word in (
-            (counts.settling, "settling"), (counts.growing, "growing"),
-            (counts.waiting, "waiting"), (counts.reading, "reading"),
-            (counts.uploading, "uploading"), (counts.stalled, "stalled"))) + ","),
-        *_row("", f"{count(counts.uploaded)} uploaded, {count(counts.held)} retrying, "
-              f"{_need(counts.failed)}"
-              + (f", {count(counts.gone)} gone" if counts.gone else "")),
+        # In the words and the order that scripts know.
+        *_row("files", f"{count(max(counts.unsettled, snapshot.n_heard))} settling, "
+              f"{count(counts.waiting)} waiting, {count(counts.on_their_way)} uploading,"),
+        *_row("", f"{count(counts.uploaded)} uploaded ({_this_run(counts)}), "
+              f"{count(counts.held)} retrying, {_need(counts.failed)}"),
+        *(_row("", f"of them {special}") if (special := _special(counts)) else ()),
         *(_row("", f"{files(counts.not_taken, counts.n_bytes_not_taken)} not taken: here before "
                "the first start; take uploads them") if counts.not_taken else ()),
         *(_row("", f"{files(counts.in_doubt)} to be read again, to see whether the content "
                "changed") if counts.in_doubt else ()),
-        *_row("this run", f"{files(counts.uploaded_this_run)} uploaded"
-              + (f", in {counted(counts.n_versions_this_run, 'version')}"
-                 if counts.n_versions_this_run > counts.uploaded_this_run else "")
-              + f"; {counted(traffic.n_chunks_sent, 'chunk')}, "
-              f"{size(traffic.n_bytes_sent)} acknowledged"),
+        *_row("sent", f"{counted(traffic.n_chunks_sent, 'chunk')}, {size(traffic.n_bytes_sent)} "
+              f"acknowledged"),
         *_row("in flight", f"{size(traffic.n_bytes_in_flight)} of "
               f"{size(traffic.in_flight_limit_bytes)}, at most {size(traffic.queue_max_bytes)}"),
         *_row("rate", f"{rate(traffic.bytes_per_second)} now, "
@@ -170,6 +174,20 @@ def cause_words(cause: Cause) -> str:
     if cause.next_attempt_seconds is not None:
         text += f" (next attempt in {duration(cause.next_attempt_seconds)})"
     return f"{text}: {', '.join(shorten(visible(path), 40) for path in cause.examples)}"
+
+
+def _this_run(counts: Counts) -> str:
+    text = f"{count(counts.uploaded_this_run)} now"
+    if counts.n_versions_this_run > counts.uploaded_this_run:
+        text += f", in {counted(counts.n_versions_this_run, 'version')}"
+    return text
+
+
+def _special(counts: Counts) -> str:
+    """Return the states that are no rule, of which there are some."""
+    return ", ".join(f"{count(n)} {word}" for n, word in (
+        (counts.reading, "reading"), (counts.stalled, "stalled"), (counts.growing, "growing"),
+        (counts.gone, "gone")) if n)
 
 
 def _need(n: int) -> str:
@@ -245,7 +263,8 @@ def closing_summary(snapshot: Snapshot) -> list[str]:
         lines.append(f"{files(n)} {'was' if n == 1 else 'were'} still being written; "
                      f"{'it' if n == 1 else 'they'} will be checked at the next start")
     if counts.held:
-        lines.append(f"{files(counts.held)} could not be uploaded yet; retried at the next start")
+        lines.append(f"{files(counts.held)} could not be uploaded yet: see the log; retried at the "
+                     "next start")
     if counts.failed:
         lines.append(f"{files(counts.failed)} {'needs' if counts.failed == 1 else 'need'} you: "
                      "see the log, or files and why at the next start")

@@ -180,15 +180,15 @@ def status_words(status: FileStatus, now: float) -> str:
         return _unsettled_words(status, now)
     if state is FileState.READING:
         left = f", {until(status.seconds_left, now)}" if status.seconds_left else ""
-        return (f"being read before it is uploaded: {done(status)} of {size(status.n_bytes)} at "
-                f"{rate(status.bytes_per_second)}{left}")
+        return (f"being read, {done(status)} of {size(status.n_bytes)} at "
+                f"{rate(status.bytes_per_second)}{left}; uploaded once its hash is known")
     if state is FileState.STALLED:
         return (f"stalled: nothing acknowledged for {duration(status.stalled_seconds or 0)}, "
                 f"{count(status.n_chunks_delivered)} of {counted(status.n_chunks, 'chunk')} are")
     if state is FileState.UPLOADING:
         if not status.n_chunks:
             return "about to be uploaded"
-        return (f"uploading: {count(status.n_chunks_delivered)} of "
+        return (f"uploading, {count(status.n_chunks_delivered)} of "
                 f"{counted(status.n_chunks, 'chunk')}, {rate(status.bytes_per_second)}")
     text = state_word(state)
     if state is FileState.WAITING:

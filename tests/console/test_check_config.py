@@ -102,7 +102,7 @@ async def test_hidden_panes_leave_their_room_to_others() -> None:
 async def test_every_theme_can_be_shown(theme: str) -> None:
     settings = ConsoleSettings(refresh_hz=20, theme=theme)
     async with console(FakeEngine(fakes.busy()), settings=settings) as pilot:
-        await wait_for(pilot, "Sending 131 files")
+        await wait_for(pilot, "Uploading 131 files")
         await pilot.press("c")
         await wait_for(pilot, "esc closes")
 

@@ -52,7 +52,7 @@ async def test_messages_of_engine_threads_after_the_end_are_dropped() -> None:
     async with console(engine) as pilot:
         callbacks = list(engine.subscribers)
         assert callbacks
-        await pilot.press("q")
+        await pilot.press("q", "enter")
         await wait_over(pilot)
     for callback in callbacks:
         callback(fakes.NOTICE)  # must not raise in the thread of the engine
@@ -71,7 +71,7 @@ async def test_a_ledger_that_cannot_be_read_ends_nothing(caplog: pytest.LogCaptu
         with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "tui"):
             patch.setattr(engine, "page", broken)
             await painted(pilot, 5)
-            await wait_for(pilot, "Sending 131 files")
+            await wait_for(pilot, "Uploading 131 files")
             engine.shown = fakes.draining()  # closed before the end is told
             await wait_for(pilot, "42 files left")
             patch.setattr(engine, "explain", broken)

@@ -52,7 +52,7 @@ async def test_a_hostile_name_is_literal_in_every_pane_and_dialog(name: str) -> 
         await wait_for(pilot, begin)
         assert_harmless(screen_text(pilot))
         await pilot.press("w")
-        await wait_for(pilot, "waiting: in line behind" if name == "plain" else "uploading: 1 of 5")
+        await wait_for(pilot, "waiting: in line behind" if name == "plain" else "uploading, 1 of 5")
         assert_harmless(screen_text(pilot))
         await pilot.press("escape")
         for key in ("enter", "c"):

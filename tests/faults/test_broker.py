@@ -200,7 +200,7 @@ def test_s09_quit_with_the_broker_down_ends_and_remembers(own_kafka: KafkaBroker
     with Program(upload_dir, *options(config, topic)) as program:
         program.wait_for("not connected to")
         assert program.quit() == 1
-        program.wait_for("sent at the next start")
+        program.wait_for("uploaded at the next start")
     own_kafka.start()
     with Program(upload_dir, *options(config, topic)) as program:
         program.wait_uploaded(1)

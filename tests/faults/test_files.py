@@ -92,7 +92,7 @@ def test_s20_a_file_that_is_appended_to_is_uploaded_once_it_is_quiet(
         try:
             def still_changing() -> bool:
                 program.type("why a")
-                return any(re.search(r"still changing since \d\d:\d\d", line)
+                return any(re.search(r"growing since \d\d:\d\d", line)
                            for line in program.lines)
 
             wait_until(still_changing, "it is shown as still changing")
@@ -267,7 +267,7 @@ def test_s28_what_may_not_be_read_is_held_and_sent_once_it_may(
             program.wait_for("closed cannot be read: Permission denied; every scan tries again")
             program.wait_uploaded(1)
             program.type("why locked")
-            program.wait_for("^locked: held: it cannot be read: Permission denied")
+            program.wait_for("^locked: retrying: it cannot be read: Permission denied")
             program.wait_for("attempt in")
             (upload_dir / "locked").chmod(0o600)
             (upload_dir / "closed").chmod(0o700)
@@ -332,7 +332,7 @@ def test_s29_a_name_that_is_not_utf8_is_refused_and_counted_as_failed(
         program.wait_uploaded(1)
         program.wait_for(r"bad\\xff cannot be uploaded: its name is not valid UTF-8")
         program.type("check")
-        program.wait_for("1 failed")
+        program.wait_for("1 needs you")
         assert program.quit() == 1
     assert judged(kafka.bootstrap, topic).files == {"good": b"good"}
 

@@ -260,7 +260,7 @@ def test_s17_a_thread_that_dies_ends_the_program_with_status_1_and_a_traceback(
         upload_dir: Path) -> None:
     code = ("import sys\nfrom tui.cli import main\n"
             "from tui.engine.sending.throughput import ThroughputMeter\n"
-            "def fail(self): raise RuntimeError('injected')\n"
+            "def fail(self, **_): raise RuntimeError('injected')\n"
             "ThroughputMeter.tick = fail\nsys.exit(main())")
     result = subprocess.run(
         [sys.executable, "-c", code, str(upload_dir), "--config", "demo", "--headless"],

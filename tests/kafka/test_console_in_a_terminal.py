@@ -44,7 +44,7 @@ def test_files_that_are_dropped_in_complete_on_the_screen(
         terminal.press("4")
         terminal.wait_for("run 0/scan.dat", "large [red].raw")
         terminal.press("c")
-        terminal.wait_for("5 files uploaded;", "esc closes")
+        terminal.wait_for("5 uploaded (5 now)", "esc closes")
         terminal.press("\x1b")
         terminal.wait_for("4 Uploaded 5")
         terminal.resize(80, 24)

@@ -17,7 +17,7 @@ from tui.text import cell_width
 @pytest.mark.parametrize("word", ["check", "c", "CHECK", " c "])
 def test_check_says_how_it_is_going(word: str) -> None:
     text = "\n".join(execute(word, FakeEngine(fakes.busy())).lines)
-    for part in ("1 settling", "1 growing", "128 waiting", "3 uploading", "4,812 uploaded",
+    for part in ("2 settling", "of them 1 growing", "128 waiting", "3 uploading", "4,812 uploaded",
                  "1 retrying", "0 need you", "312 files (312 MB) not taken", "212 MB/s",
                  "connected to kafka.lab:9093", "cal/locked.raw"):
         assert part in text

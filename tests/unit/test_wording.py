@@ -78,7 +78,7 @@ def test_a_large_file_that_is_hashed_says_how_far_it_has_come() -> None:
     status = FileStatus("a", FileState.READING, 200, n_bytes_hashed=50, bytes_per_second=10,
                         seconds_left=15.0)
     assert wording.status_words(status, fakes.NOW) == (
-        "being read before it is uploaded: 25 % of 200 B at 10 B/s, 15 s left")
+        "being read, 25 % of 200 B at 10 B/s, 15 s left; uploaded once its hash is known")
     assert wording.done(status) == "25 %"
 
 
