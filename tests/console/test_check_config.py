@@ -11,7 +11,7 @@ from tests.console.conftest import app_of, console, screen_text, wait_done, wait
 from tests.fakes import FakeEngine
 from tui.arguments import parse_arguments
 from tui.config.settings import ConsoleSettings
-from tui.console import check_config
+from tui.console import check_config, theme
 from tui.console.app import PANES, ConsoleApp
 from tui.console.theme import known_names
 from tui.errors import ConfigError, StartupError
@@ -110,3 +110,11 @@ async def test_every_theme_can_be_shown(theme: str) -> None:
 def test_a_lower_refresh_rate_asks_less_often() -> None:
     app = ConsoleApp(FakeEngine(fakes.busy()), ConsoleSettings(refresh_hz=0.5))
     assert app.bridge.period_seconds == 2.0
+
+
+@pytest.mark.parametrize(("given", "color_system", "expected"), [
+    ("", "standard", "ansi"), ("", "256", ""), ("", "truecolor", ""), ("", None, ""),
+    ("dark", "standard", "dark")])
+def test_a_terminal_of_sixteen_colours_gets_a_theme_of_its_own(
+        given: str, color_system: str | None, expected: str) -> None:
+    assert theme.fitting(given, color_system) == expected

@@ -28,7 +28,6 @@ from tests.console.conftest import (
 from tests.fakes import FakeEngine
 from tui import wording
 from tui.commands import COMMANDS, execute
-from tui.config.settings import ConsoleSettings
 from tui.console.app import BOUND, ConsoleApp
 from tui.console.panes.queue import Queue
 from tui.console.panes.uploading import Uploading
@@ -382,11 +381,3 @@ async def test_any_path_can_be_copied(name: str) -> None:
         await pilot.press("Y")
         await painted(pilot)
         assert app_of(pilot).clipboard.endswith("5 B  waiting  in line")
-
-
-@pytest.mark.parametrize(("colours", "theme"), [("standard", "upload-ansi"),
-                                                ("truecolor", "upload-dark")])
-def test_a_terminal_of_sixteen_colours_gets_its_own(monkeypatch: pytest.MonkeyPatch, colours: str,
-                                                   theme: str) -> None:
-    monkeypatch.setattr("rich.console.Console.color_system", colours)
-    assert ConsoleApp(FakeEngine(fakes.idle()), ConsoleSettings()).theme == theme

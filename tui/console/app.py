@@ -92,8 +92,7 @@ class ConsoleApp(Actions, App[int]):
         super().__init__()
         for own in themes.OWN:
             self.register_theme(own)
-        self.theme = themes.full_name(
-            settings.theme, has_sixteen_colours=self.console.color_system == "standard")
+        self.theme = themes.full_name(settings.theme)
         self.keymap = dict(settings.keymap)
         self.set_keymap(self.keymap)
         #: Ids of bindings to their first key as it is shown, for hints on the screen.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
+
+from rich.console import Console
 
 from tui.config.settings import Settings
-from tui.console import check_config
+from tui.console import check_config, theme
 from tui.console.app import ConsoleApp
 from tui.engine.log import Log
 from tui.engine.uploader import Uploader
@@ -50,7 +53,9 @@ def run_with(uploader: Uploader, settings: Settings) -> int:
     failures: list[BaseException] = []
 
     def show() -> None:
-        app = ConsoleApp(uploader, settings.console)
+        console = settings.console
+        app = ConsoleApp(uploader, replace(console, theme=theme.fitting(
+            console.theme, Console(force_terminal=True).color_system)))
         with contextlib.suppress(OSError):  # a terminal that is gone takes no last words
             app.run()
         if app.bridge.is_alive():

@@ -34,16 +34,20 @@ OWN = (DARK, LIGHT, ANSI)
 ALIASES = {"": DARK.name, "dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}
 
 
-def full_name(name: str, *, has_sixteen_colours: bool = False) -> str:
-    """Return the name of a theme as Textual knows it.
+def full_name(name: str) -> str:
+    """Return the name of a theme as Textual knows it."""
+    return ALIASES.get(name, name)
+
+
+def fitting(name: str, color_system: str | None) -> str:
+    """Return the theme that the config has, or the one that fits the terminal.
 
     Args:
         name: as the config has it; empty where it has none.
-        has_sixteen_colours: whether the terminal has no more: ours would be taken for others.
+        color_system: of the terminal, as rich calls it. With sixteen colours ours would be taken
+            for the nearest ones: everything grey, and the accent red.
     """
-    if not name and has_sixteen_colours:
-        return ANSI.name
-    return ALIASES.get(name, name)
+    return "ansi" if not name and color_system == "standard" else name
 
 
 def known_names() -> list[str]:
