@@ -38,7 +38,7 @@ from tui.wording import (
 )
 
 #: What answers to commands keep to: a terminal's width, and never long.
-_COLUMNS, _LABEL_COLUMNS = 80, 11
+_COLUMNS, _LABEL_COLUMNS = 80, 9
 _MOST_BROKER_LINES, _MOST_NAME_CELLS = 6, 400
 MOST_NAMED = 5
 
@@ -83,6 +83,7 @@ def _left_words(left: Left) -> str:
         LeftKind.UNRECORDED: f"{these} cannot be recorded, and must be found again",
         LeftKind.UNSENT: f"{these} not uploaded yet",
         LeftKind.UNSETTLED: f"{these} still being written",
+        LeftKind.HEARD: f"{counted(n, 'change')} not looked at yet",
         LeftKind.HELD: f"{these} cannot be uploaded just now",
         LeftKind.FAILED: f"{these} {'needs' if is_one else 'need'} you",
         LeftKind.UNREADABLE: f"{_unreadable(n)} cannot be read",
@@ -131,8 +132,8 @@ def check_lines(snapshot: Snapshot, stuck: Sequence[FileStatus | Cause] = (),
     if traffic.seconds_left:
         backlog += f", {until(traffic.seconds_left, now)}"
     lines = [
-        *_row("close it?", close_words(snapshot)),
-        *_row("empty disk?", disk_words(snapshot)),
+        *_row("close?", close_words(snapshot)),
+        *_row("disk?", disk_words(snapshot)),
         # In the words and the order that scripts know.
         *_row("files", f"{count(max(counts.unsettled, snapshot.n_heard))} settling, "
               f"{count(counts.waiting)} waiting, {count(counts.on_their_way)} uploading,"),
@@ -154,12 +155,12 @@ def check_lines(snapshot: Snapshot, stuck: Sequence[FileStatus | Cause] = (),
         *_row("program", f"{phase_words(snapshot)} for {duration(now - snapshot.started_at)}"),
     ]
     for status in snapshot.uploading[:MOST_NAMED]:
-        lines += _row(f"{done(status):>9}", f"{shorten(visible_path(status.rel_path), 44)}, "
+        lines += _row(f"  {done(status):>5}", f"{shorten(visible_path(status.rel_path), 44)}, "
                       f"{size(status.n_bytes)}"
                       f"{', being read' * (status.state is FileState.READING)}", 1)
     lines += _more(counts.on_their_way)
     for one in stuck[:MOST_NAMED]:
-        lines += _row(f"{state_word(one.state):>9}", (
+        lines += _row("  stuck", f"{state_word(one.state)}: " + (
             f"{files(one.n_files)}: {cause_words(one)}" if isinstance(one, Cause)
             else f"{visible_path(one.rel_path)}: {visible(one.reason)}"))
     lines += _more(n_stuck, ": files")
@@ -196,12 +197,12 @@ def _need(n: int) -> str:
 
 def _row(label: str, text: str, n_most: int = 4) -> list[str]:
     """Return a text behind its label, in so many lines at most."""
-    lines = wrapped(text, _COLUMNS, " " * (_LABEL_COLUMNS + 1))[:n_most]
-    return [f"{label:<{_LABEL_COLUMNS}} {lines[0][_LABEL_COLUMNS + 1:]}", *lines[1:]]
+    lines = wrapped(text, _COLUMNS, " " * _LABEL_COLUMNS)[:n_most]
+    return [f"{label:<{_LABEL_COLUMNS}}{lines[0][_LABEL_COLUMNS:]}", *lines[1:]]
 
 
 def _more(n: int, where: str = "") -> list[str]:
-    return [f"{' ' * (_LABEL_COLUMNS + 1)}and {count(n - MOST_NAMED)} more{where}"] \
+    return [f"{' ' * _LABEL_COLUMNS}and {count(n - MOST_NAMED)} more{where}"] \
         if n > MOST_NAMED else []
 
 

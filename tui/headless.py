@@ -59,9 +59,9 @@ def _show(settings: Settings, uploader: Uploader, printed: LineWriter) -> None:
         if now >= next_dot:
             next_dot = now + settings.update_seconds
             printed.put(f". ({wording.NOTHING_IS_KEPT})" if settings.is_embedded_broker else ".")
-        if now >= next_report:
+        if uploader.phase is Phase.DRAINING and now >= next_report:
             snapshot = uploader.snapshot()
-            if snapshot.phase is Phase.DRAINING and snapshot.counts.unfinished:
+            if snapshot.counts.unfinished:
                 next_report = now + _DRAINING_SECONDS
                 printed.put(answers.draining_words(snapshot))
 

@@ -23,7 +23,7 @@ def visible(text: str) -> str:
 
 def as_typed(path: str) -> str:
     """Return a path as a shell takes it, where it is no text that can be copied as it is."""
-    if all(c.isprintable() for c in path) and path == path.encode("utf-8", "replace").decode():
+    if path == path.encode("utf-8", "replace").decode():
         return path
     parts = []
     for byte in path.encode("utf-8", "surrogateescape"):

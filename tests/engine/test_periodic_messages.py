@@ -95,7 +95,7 @@ def test_the_embedded_broker_is_shared_and_not_started_again(tmp_path: Path,
                                                              upload_dir: Path) -> None:
     config = config_of(tmp_path, "")
     with RunningEngine(settings_for(upload_dir, tmp_path / "state", "--config", str(config),
-                                    *TOPICS)) as engine:
+                                    "--logger_stream_level", "debug", *TOPICS)) as engine:
         def is_delivered() -> bool:
             snapshot = engine.uploader.snapshot()
             return snapshot.heartbeat.n_sent > 0 and snapshot.log_messages.n_sent > 0

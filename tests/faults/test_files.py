@@ -292,7 +292,7 @@ def test_s28_what_cannot_be_read_counts_until_the_end(upload_dir: Path, config: 
                      wrapper=wrapper) as program:
             program.wait_for("closed cannot be read")
             program.type("check")
-            program.wait_for("^close it. +not yet: 1 file or directory cannot be read")
+            program.wait_for(r"^close\? +not yet: 1 file or directory cannot be read")
             assert program.quit() == 1
             assert "1 file or directory cannot be read: what is in there is not sent" \
                 in program.text()

@@ -72,7 +72,7 @@ def test_s34_files_found_while_the_ledger_cannot_be_written_are_found_again(
         def look() -> bool:
             program.type("check")
             text = " ".join(" ".join(program.lines).split())
-            return re.search(r"close it. not yet: [^;]*[\d,]+ files cannot be recorded", text) \
+            return re.search(r"close\? not yet: [^;]*[\d,]+ files cannot be recorded", text) \
                 is not None
 
         wait_until(look, "files count as not recorded")

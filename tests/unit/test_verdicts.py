@@ -30,7 +30,7 @@ def test_all_that_was_found_is_uploaded() -> None:
      "not yet: 2 files (5 kB) still being written; remembered for the next start"),
     (replace(CLEAN, counts=Counts(growing=1, n_bytes_settling=5)),
      "not yet: 1 file (5 B) still being written"),
-    (replace(CLEAN, n_heard=1), "not yet: 1 file (0 B) still being written"),
+    (replace(CLEAN, n_heard=1), "not yet: 1 change not looked at yet"),
     (replace(CLEAN, counts=Counts(held=300, n_bytes_stuck=7)),
      "not yet: 300 files (7 B) cannot be uploaded just now; remembered for the next start"),
     (replace(CLEAN, counts=Counts(failed=1, n_bytes_stuck=7)), "not yet: 1 file (7 B) needs you"),
@@ -89,5 +89,5 @@ def test_nothing_is_left_behind_twice() -> None:
 
 def test_check_answers_both_questions_first() -> None:
     lines = answers.check_lines(CLEAN)
-    assert lines[0] == "close it?   yes: everything found so far is uploaded"
-    assert lines[1] == "empty disk? not answered yet: 4 files uploaded"
+    assert lines[0] == "close?   yes: everything found so far is uploaded"
+    assert lines[1] == "disk?    not answered yet: 4 files uploaded"

@@ -226,7 +226,7 @@ class Actions(_Base):
     def action_filter(self) -> None:
         """Ask for a text to filter by."""
         prompt, log = self.widgets.prompt, self.widgets.log
-        if log.has_focus:
+        if self.focused is log:
             prompt.ask(_THE_LOG, log.pattern)
         else:
             prompt.ask(_THE_LIST, self.shown_list().pattern)

@@ -84,15 +84,18 @@ class Queries:
         count = self._ledger.census.take([file.file_id for file, _ in claimed])
         on_their_way = [(file, transfer) for file, transfer in claimed
                         if file.file_id in count.on_their_way]
-        self._rates.note(transfer for _, transfer in on_their_way if transfer is not None)
-        shown = [self._status_of(*one) for one in on_their_way]
+        listed = on_their_way[:_MOST_LISTED]
+        self._rates.note(transfer for _, transfer in listed if transfer is not None)
+        shown = [self._status_of(*one) for one in listed]
+        n_reading = sum(status.state is FileState.READING for status in shown) + sum(
+            file.rel_path in self._hashing for file, _ in on_their_way[_MOST_LISTED:])
         self._shown = count
         return replace(
             base, is_paused=self._connection.is_blocked_by(Obstacle.PAUSED),
-            counts=self._counts(count.counts, shown),
+            counts=self._counts(count.counts, n_reading, shown),
             traffic=self._traffic(count, on_their_way),
             broker=self._producer.health.status(), freshness=self._freshness(count),
-            uploading=tuple(shown[:_MOST_LISTED]),
+            uploading=tuple(shown),
             n_unrecorded=self._ledger.files.last_n_unrecorded, n_heard=self._finder.n_heard,
             n_rebuild_uncertain=self._announcer.n_rebuild_uncertain
             + self._producer.outcomes.n_trimmed,
@@ -118,9 +121,8 @@ class Queries:
         on_the_line = in_flight.n_bytes / line.bytes_per_second if line.bytes_per_second else 0.0
         return max(_LEAST_STALL_SECONDS, _STALL_FACTOR * (line.round_trip_seconds + on_the_line))
 
-    def _counts(self, counts: Counts, on_their_way: Sequence[FileStatus]) -> Counts:
-        n_reading, n_stalled = (sum(status.state is state for status in on_their_way)
-                                for state in (FileState.READING, FileState.STALLED))
+    def _counts(self, counts: Counts, n_reading: int, listed: Sequence[FileStatus]) -> Counts:
+        n_stalled = sum(status.state is FileState.STALLED for status in listed)
         growing = min(self._finder.n_growing(), counts.settling)
         return replace(
             counts, reading=n_reading, stalled=n_stalled,

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -94,7 +95,7 @@ class Listing(Painter, ScrollView, can_focus=True):
         self._offset = 0
         self._keys: list[str] = []
         self._rows: list[list[Cell]] = []
-        self._titles: dict[str, str] = {}
+        self._titles: dict[str, Content] = {}
         self._n_in_sight_before = 0
 
     def show(self, view: View) -> None:
@@ -152,11 +153,18 @@ class Listing(Painter, ScrollView, can_focus=True):
         if moved:
             self.scroll_to(y=max(0, old_top + moved), animate=False, immediate=True)
 
-    def title(self, place: str, markup: str) -> None:
-        """Set ``border_title`` or ``border_subtitle``, which repaints, only when it changes."""
-        if self._titles.get(place) != markup:
-            self._titles[place] = markup
-            setattr(self, place, markup)
+    def title(self, place: str, markup: str, **literal: str) -> None:
+        """Set ``border_title`` or ``border_subtitle``, which repaints, only when it changes.
+
+        Args:
+            place: which of both.
+            markup: the text, with ``$NAME`` for what is literal.
+            literal: by name: nothing in it is markup.
+        """
+        content = Content.from_markup(markup, **literal)
+        if self._titles.get(place) != content:
+            self._titles[place] = content
+            setattr(self, place, content)
 
     def _repaint(self, numbers: list[int]) -> None:
         top = self.first_in_sight()

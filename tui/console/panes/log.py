@@ -11,6 +11,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.markup import escape
 from textual.scroll_view import ScrollView
@@ -68,7 +69,7 @@ class LogPane(Painter, ScrollView, can_focus=True):
         self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
         self._rows: list[tuple[str, str, str]] = []
         self._width = 0
-        self._subtitle = ""
+        self._subtitle = Content("")
 
     @property
     def n_kept(self) -> int:
@@ -156,12 +157,13 @@ class LogPane(Painter, ScrollView, can_focus=True):
         key = escape(key_word(self.app, "log_level"))
         words = f"[@click=app.log_level]{key} {level}[/]"
         if self.pattern:
-            words = f"[b $accent]find: {escape(visible(self.pattern))}[/]   {words}"
+            words = f"[b $accent]find: $pattern[/]   {words}"
         words += "   following" if self.is_following else \
             f"   [b $accent]scrolled up, {escape(key_word(self.app, 'log.follow'))} follows[/]"
-        if words != self._subtitle:
-            self._subtitle = words
-            self.border_subtitle = words
+        content = Content.from_markup(words, pattern=visible(self.pattern))
+        if content != self._subtitle:
+            self._subtitle = content
+            self.border_subtitle = content
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Whoever scrolls up wants to read, and whoever scrolls to the end to follow."""

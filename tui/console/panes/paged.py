@@ -121,11 +121,10 @@ class PagedList(Listing):
         key = escape(key_word(self.app, "filter"))
         if self.pattern:
             n_found = wording.count(view.page.n_total)
-            shown = escape(shorten(visible(self.pattern), 30))
-            words = f"[@click=app.filter][b $accent]{key} {shown}[/]: {n_found} found[/]   {words}"
+            words = f"[@click=app.filter][b $accent]{key} $pattern[/]: {n_found} found[/]   {words}"
         else:
             words = f"[@click=app.filter]{key} filter[/]   {words}"
-        self.title("border_subtitle", words)
+        self.title("border_subtitle", words, pattern=shorten(visible(self.pattern), 30))
 
     def selected(self) -> Row | None:
         """Return the row under the cursor, also while it is out of sight."""

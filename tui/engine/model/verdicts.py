@@ -19,6 +19,7 @@ class LeftKind(enum.Enum):
     UNRECORDED = enum.auto()  #: found while the ledger could not be written
     UNSENT = enum.auto()  #: queued, read, or on its way; a quit sends it first
     UNSETTLED = enum.auto()  #: still being written, or just now; looked at again at the next start
+    HEARD = enum.auto()  #: changes that were seen and not looked at yet
     HELD = enum.auto()  #: cannot be sent just now; retried automatically
     FAILED = enum.auto()  #: cannot be sent; a person has to do something
     UNREADABLE = enum.auto()  #: files and directories that cannot be looked at
@@ -46,8 +47,8 @@ def left_behind(snapshot: Snapshot) -> tuple[Left, ...]:
     found += [Left(kind, n_files, n_bytes) for kind, n_files, n_bytes in (
         (LeftKind.UNRECORDED, snapshot.n_unrecorded, None),
         (LeftKind.UNSENT, counts.unfinished, snapshot.traffic.n_bytes_waiting),
-        # An event may be of a file that is new, or of one that is as it was.
-        (LeftKind.UNSETTLED, counts.unsettled or snapshot.n_heard, counts.n_bytes_settling),
+        (LeftKind.UNSETTLED, counts.unsettled, counts.n_bytes_settling),
+        (LeftKind.HEARD, snapshot.n_heard, None),
         (LeftKind.HELD, counts.held, counts.n_bytes_stuck if counts.held == n_stuck else None),
         (LeftKind.FAILED, counts.failed,
          counts.n_bytes_stuck if counts.failed == n_stuck else None),
