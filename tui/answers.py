@@ -14,7 +14,7 @@ from tui.engine.model.snapshot import (
     Phase,
     Snapshot,
 )
-from tui.engine.model.verdicts import Left, LeftKind, left_behind, may_close, only_here
+from tui.engine.model.verdicts import Left, LeftKind, left_behind, only_here
 from tui.engine.supervisor import UNREACHABLE_SECONDS
 from tui.text import shorten, visible, wrapped
 from tui.wording import (
@@ -26,6 +26,7 @@ from tui.wording import (
     duration,
     files,
     moment,
+    need,
     phase_words,
     rate,
     size,
@@ -41,6 +42,7 @@ from tui.wording import (
 _COLUMNS, _LABEL_COLUMNS = 80, 9
 _MOST_BROKER_LINES, _MOST_NAME_CELLS = 6, 400
 MOST_NAMED = 5
+GIVES_UP = f"gives up after {UNREACHABLE_SECONDS:.0f} s"
 
 
 # May I close it, may I empty the disk.
@@ -49,9 +51,9 @@ def close_words(snapshot: Snapshot) -> str:
     """Return the answer to: may I close it? It concerns the program alone."""
     if snapshot.phase is Phase.STARTING:
         return "not yet: it is just starting"
-    if may_close(snapshot):
-        return "yes: everything found so far is uploaded"
     left = left_behind(snapshot)
+    if not left:
+        return "yes: everything found so far is uploaded"
     text = "not yet: " + ", ".join(_left_words(one) for one in left)
     if snapshot.counts.unfinished:
         return f"{text}; {quit_words(snapshot)}"
@@ -63,8 +65,8 @@ def quit_words(snapshot: Snapshot) -> str:
     if snapshot.broker.is_embedded:
         return "quit uploads them first; nothing is kept"
     if is_cut_off(snapshot):
-        return (f"the broker cannot be reached, and quit gives up after {UNREACHABLE_SECONDS:.0f} "
-                "s: they are uploaded at the next start")
+        return f"the broker cannot be reached, and quit {GIVES_UP}: they are uploaded at the " \
+            "next start"
     return "quit uploads them first"
 
 
@@ -85,7 +87,7 @@ def _left_words(left: Left) -> str:
         LeftKind.UNSETTLED: f"{these} still being written",
         LeftKind.HEARD: f"{counted(n, 'change')} not looked at yet",
         LeftKind.HELD: f"{these} cannot be uploaded just now",
-        LeftKind.FAILED: f"{these} {'needs' if is_one else 'need'} you",
+        LeftKind.FAILED: f"{these} {need(n)} you",
         LeftKind.UNREADABLE: f"{_unreadable(n)} cannot be read",
         LeftKind.IN_DOUBT: f"{these} read again to see whether "
                            f"{'it has' if is_one else 'they have'} changed",
@@ -192,7 +194,7 @@ def _special(counts: Counts) -> str:
 
 
 def _need(n: int) -> str:
-    return f"{count(n)} need{'s' if n == 1 else ''} you"
+    return f"{count(n)} {need(n)} you"
 
 
 def _row(label: str, text: str, n_most: int = 4) -> list[str]:
@@ -267,7 +269,7 @@ def closing_summary(snapshot: Snapshot) -> list[str]:
         lines.append(f"{files(counts.held)} could not be uploaded yet: see the log; retried at the "
                      "next start")
     if counts.failed:
-        lines.append(f"{files(counts.failed)} {'needs' if counts.failed == 1 else 'need'} you: "
+        lines.append(f"{files(counts.failed)} {need(counts.failed)} you: "
                      "see the log, or files and why at the next start")
     return lines
 
@@ -280,6 +282,5 @@ def draining_words(snapshot: Snapshot) -> str:
         text += (f", {until(traffic.seconds_left, snapshot.taken_at)} at "
                  f"{rate(traffic.bytes_per_second)}")
     if snapshot.broker.state is not BrokerState.CONNECTED:
-        text += (f"; {broker_words(snapshot)}; it gives up after {UNREACHABLE_SECONDS:.0f} s "
-                 "without a connection")
+        text += f"; {broker_words(snapshot)}; it {GIVES_UP} without a connection"
     return text

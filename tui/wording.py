@@ -50,6 +50,11 @@ def counted(n: int, noun: str) -> str:
     return f"{count(n)} {noun}{'' if n == 1 else 's'}"
 
 
+def need(n: int) -> str:
+    """Return the verb of so many things: ``1 file needs``, ``2 files need``."""
+    return "needs" if n == 1 else "need"
+
+
 def files(n: int, n_bytes: int | None = None) -> str:
     """Return ``1 file`` or ``4,812 files (3.4 GB)``."""
     return counted(n, "file") + ("" if n_bytes is None else f" ({size(n_bytes)})")

@@ -93,14 +93,24 @@ class Actions(_Base):
         row = order[0].selected() or order[1].selected()
         return "" if row is None or isinstance(row, Cause) else row.rel_path
 
+    def _acting_list(self) -> Uploading | PagedList:
+        """Return the list that keys act on: the one that has the focus, or else the long one."""
+        uploading = self.widgets.uploading
+        return uploading if uploading.has_focus else self.shown_list()
+
+    def _has_brought_in_sight(self) -> bool:
+        """Show the selected row where it is out of sight; no key acts on it before."""
+        listing = self._acting_list()
+        if not listing.has_focus or listing.is_cursor_in_sight():
+            return False
+        listing.move_to(listing.cursor)
+        self.notify("the selected row is in sight again: press the key once more",
+                    severity="warning")
+        return True
+
     def _acting_path(self) -> str:
-        """Return the file that a key acts on; none that is out of sight, which is shown first."""
-        shown, uploading = self.shown_list(), self.widgets.uploading
-        listing = shown if shown.has_focus else uploading if uploading.has_focus else None
-        if listing is not None and not listing.is_cursor_in_sight():
-            listing.move_to(listing.cursor)
-            self.notify("the selected row is in sight again: press the key once more",
-                        severity="warning")
+        """Return the file that a key acts on; empty where it says why it acts on none."""
+        if self._has_brought_in_sight():
             return ""
         path = self.selected_path()
         if not path:
@@ -109,8 +119,7 @@ class Actions(_Base):
 
     def selected_cause(self) -> Cause | None:
         """Return the cause that keys act on, where several files are stuck alike."""
-        shown = self.shown_list()
-        row = shown.selected() if not self.widgets.uploading.has_focus else None
+        row = self._acting_list().selected()
         return row if isinstance(row, Cause) else None
 
     # Commands.
@@ -155,7 +164,8 @@ class Actions(_Base):
         """Retry the selected file, or all files of the selected cause."""
         cause = self.selected_cause()
         if cause is not None:
-            self.bridge.retry_cause(cause.reason)
+            if not self._has_brought_in_sight():
+                self.bridge.retry_cause(cause.reason)
         elif path := self._acting_path():
             self.bridge.command(f"retry {path}")
 
@@ -163,7 +173,8 @@ class Actions(_Base):
         """Upload a file that was here before the first start."""
         row = self.shown_list().selected()
         if isinstance(row, FileStatus) and row.state is FileState.NOT_TAKEN:
-            self.bridge.take(row.rel_path)
+            if not self._has_brought_in_sight():
+                self.bridge.take(row.rel_path)
         else:
             self.notify("press 5, and select a file that is not taken", severity="warning")
 
@@ -287,14 +298,13 @@ class Actions(_Base):
             self._focus(widget)
 
     def action_copy_path(self) -> None:
-        """Copy the path of the selected file, or the line of the log in sight."""
+        """Copy the path of the selected file to the clipboard."""
         if path := self._acting_path():
             self._copy(as_typed(path))
 
     def action_copy_row(self) -> None:
         """Copy the selected row as it is shown."""
-        listing = self.widgets.uploading if self.widgets.uploading.has_focus else self.shown_list()
-        if text := listing.row_text():
+        if text := self._acting_list().row_text():
             self._copy(text)
 
     def _copy(self, text: str) -> None:

@@ -38,7 +38,7 @@ class Attention:
         n = snapshot.counts.failed + len(snapshot.problems)
         if snapshot.phase is Phase.STOPPED:
             return
-        title = f"! {wording.count(n)} need{'s' if n == 1 else ''} attention - {_NAME}" if n \
+        title = f"! {wording.count(n)} {wording.need(n)} attention - {_NAME}" if n \
             else f"{_NAME} - {shorten(visible(snapshot.topic_name), _TITLE_CELLS)}"
         if title != self._title:
             self._write(f"{'' if self._title else _SAVE_TITLE}\x1b]2;{title}\x07")

@@ -236,7 +236,8 @@ class Pipeline:
         log_messages = self._log_messages.thread.status() if self._log_messages else \
             PeriodicStatus(program_id=self._settings.log_messages.program_id)
         return self.queries.snapshot(
-            replace(base, heartbeat=heartbeat, log_messages=log_messages),
+            replace(base, heartbeat=heartbeat, log_messages=log_messages,
+                    n_rebuild_uncertain=self.n_rebuild_uncertain),
             self._cluster_check.unacknowledged)
 
     def reupload(self, rel_path: str) -> None:

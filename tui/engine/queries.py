@@ -86,7 +86,8 @@ class Queries:
                         if file.file_id in count.on_their_way]
         listed = on_their_way[:_MOST_LISTED]
         self._rates.note(transfer for _, transfer in listed if transfer is not None)
-        shown = [self._status_of(*one) for one in listed]
+        patience = self._patience_seconds()
+        shown = [self._status_of(*one, patience) for one in listed]
         n_reading = sum(status.state is FileState.READING for status in shown) + sum(
             file.rel_path in self._hashing for file, _ in on_their_way[_MOST_LISTED:])
         self._shown = count
@@ -97,22 +98,20 @@ class Queries:
             broker=self._producer.health.status(), freshness=self._freshness(count),
             uploading=tuple(shown),
             n_unrecorded=self._ledger.files.last_n_unrecorded, n_heard=self._finder.n_heard,
-            n_rebuild_uncertain=self._announcer.n_rebuild_uncertain
-            + self._producer.outcomes.n_trimmed,
             problems=tuple(self._problems(base, unacknowledged)))
 
-    def _status_of(self, file: WaitingFile, transfer: Transfer | None) -> FileStatus:
+    def _status_of(self, file: WaitingFile, transfer: Transfer | None,
+                   patience_seconds: float) -> FileStatus:
         """Return where a claimed file stands."""
         if transfer is not None:
-            return self._status(transfer)
+            return self._status(transfer, patience_seconds)
         source = self._hashing.get(file.rel_path)
         return FileStatus(file.rel_path, FileState.UPLOADING, file.n_bytes) if source is None \
             else source.status()
 
-    def _status(self, transfer: Transfer) -> FileStatus:
-        still = self._rates.still_seconds(transfer)
-        return transfer.status(self._rates.of(transfer),
-                               still if still > self._patience_seconds() else None)
+    def _status(self, transfer: Transfer, patience_seconds: float) -> FileStatus:
+        rate, still = self._rates.of(transfer)
+        return transfer.status(rate, still if still > patience_seconds else None)
 
     def _patience_seconds(self) -> float:
         """Return how long the line may take for an acknowledgement before it counts as stalled."""
@@ -146,17 +145,15 @@ class Queries:
             round_trip_seconds=in_flight.line.round_trip_seconds, bytes_per_second=rate,
             peak_bytes_per_second=meter.peak_bytes_per_second,
             files_per_second=files_per_second, history=history,
-            seconds_left=self._seconds_left(n_left))
+            seconds_left=_seconds_left(n_left, self._steady_rate()))
 
-    def _seconds_left(self, n_bytes: int) -> float | None:
-        """Return how long a backlog takes; None while that is not known."""
+    def _steady_rate(self) -> float | None:
+        """Return the rate that times left are computed from, bytes a second; None for none."""
         meter = self._producer.traffic
         age = meter.age()
-        if not n_bytes or age is None or age > self._patience_seconds() \
-                or not self._connection.may_send:
+        if age is None or age > self._patience_seconds() or not self._connection.may_send:
             return None
-        rate = meter.steady_rate()
-        return None if rate is None else n_bytes / rate
+        return meter.steady_rate()
 
     def _freshness(self, count: Count) -> Freshness:
         since = count.oldest_unsent
@@ -261,12 +258,12 @@ class Queries:
                          - transfer.n_delivered * transfer.version.chunk_size)
             small, large = small + n_left * (not transfer.is_large), \
                 large + n_left * transfer.is_large
-        shown = []
+        shown, rate = [], self._steady_rate()
         for row in rows:
             is_small = row.n_bytes <= SLICE_BYTES
             before = small if is_small else small + large  # small files go before large ones
             shown.append(replace(row, n_bytes_ahead=before,
-                                 seconds_left=self._seconds_left(before)))
+                                 seconds_left=_seconds_left(before, rate)))
             small, large = small + row.n_bytes * is_small, large + row.n_bytes * (not is_small)
         return n_total, tuple(shown)
 
@@ -303,7 +300,8 @@ class Queries:
         obstacle = ""
         if status.state is FileState.WAITING:
             ahead = self._ledger.files.n_bytes_ahead(rel_path, SLICE_BYTES)
-            status = replace(status, n_bytes_ahead=ahead, seconds_left=self._seconds_left(ahead))
+            status = replace(status, n_bytes_ahead=ahead,
+                             seconds_left=_seconds_left(ahead, self._steady_rate()))
             obstacle = self._obstacle()
         return Explanation(rel_path, PathState.of(status.state), status, version,
                            status.reason or self._doubt(rel_path, status), obstacle)
@@ -327,7 +325,7 @@ class Queries:
         if source is not None:
             return source.status()
         transfer = self._queue.transfer_of(rel_path)
-        return None if transfer is None else self._status(transfer)
+        return None if transfer is None else self._status(transfer, self._patience_seconds())
 
     def _doubt(self, rel_path: str, status: FileStatus) -> str:
         known = self._ledger.files.known(rel_path) if status.state is FileState.UPLOADED else None
@@ -339,3 +337,8 @@ class Queries:
         """Return the chunks of a path that is being sent."""
         transfer = self._queue.transfer_of(rel_path)
         return None if transfer is None else transfer.chunk_map()
+
+
+def _seconds_left(n_bytes: int, rate: float | None) -> float | None:
+    """Return how long a backlog takes; None for none, or without a rate."""
+    return n_bytes / rate if n_bytes and rate else None

@@ -27,8 +27,7 @@ def _next_words(row: FileStatus, now: float) -> str:
     if row.state is FileState.NOT_TAKEN:
         return "here before the first start; t takes it, :take takes all"
     if row.state is FileState.HELD and row.next_attempt_seconds is not None:
-        return f"next attempt in {wording.duration(row.next_attempt_seconds)}; " \
-            f"{visible(row.reason)}"
+        return _why_stuck(row)
     if row.state is FileState.SETTLING:
         return wording.status_words(row, now).replace("still being written? Uploads", "uploads", 1)
     return wording.status_words(row, now)
@@ -38,10 +37,11 @@ def _examples(cause: Cause) -> str:
     return f"{wording.files(cause.n_files)}: {visible(', '.join(cause.examples))}"
 
 
-def _cause_words(cause: Cause) -> str:
-    again = "" if cause.next_attempt_seconds is None \
-        else f"next attempt in {wording.duration(cause.next_attempt_seconds)}; "
-    return f"{again}{visible(cause.reason)}"
+def _why_stuck(stuck: FileStatus | Cause) -> str:
+    """Return when it is tried again, where that is automatic, and why it is stuck."""
+    again = "" if stuck.next_attempt_seconds is None \
+        else f"next attempt in {wording.duration(stuck.next_attempt_seconds)}; "
+    return f"{again}{visible(stuck.reason)}"
 
 
 class Queue(PagedList):
@@ -60,7 +60,7 @@ class Queue(PagedList):
             return [(_examples(row), "listing--plain"),
                     (wording.size(row.n_bytes), "listing--quiet"),
                     (wording.state_word(row.state), _STYLES[row.state]),
-                    (_cause_words(row), "listing--plain")]
+                    (_why_stuck(row), "listing--plain")]
         state = wording.state_word(row.state)
         words = _next_words(row, self.now).removeprefix(state).lstrip(":, ")
         return [(wording.visible_path(row.rel_path), "listing--plain"),

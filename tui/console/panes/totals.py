@@ -43,7 +43,7 @@ class Totals(Pane):
 def _special(counts: Counts, width: int) -> str:
     """Return the states that are no rule, as many of them as fit."""
     text = ""
-    for n, word in ((counts.failed, "need you" if counts.failed > 1 else "needs you"),
+    for n, word in ((counts.failed, f"{wording.need(counts.failed)} you"),
                     (counts.held, "retrying"), (counts.stalled, "stalled"),
                     (counts.not_taken, "not taken"), (counts.growing, "growing"),
                     (counts.gone, "gone")):

@@ -72,7 +72,7 @@ def _answer(snapshot: Snapshot, width: int) -> list[Part]:
         return [question, ("yes", "bold $success")]
     rest = ""
     if width >= _WIDE and snapshot.counts.unfinished:
-        rest = ", q gives up after 15 s" if answers.is_cut_off(snapshot) \
+        rest = f", q {answers.GIVES_UP}" if answers.is_cut_off(snapshot) \
             else ", q uploads the rest first"
     return [question, ("not yet", "bold $warning"), (rest, "$quiet")]
 
@@ -130,7 +130,7 @@ def _stuck(snapshot: Snapshot, is_short: bool) -> list[_Sentence]:
     if counts.failed:
         n = counts.failed
         where = "" if is_short else ": press 3"
-        found.append(("!", f"{wording.files(n)} need{'s' if n == 1 else ''} you{where}",
+        found.append(("!", f"{wording.files(n)} {wording.need(n)} you{where}",
                       "bold $error"))
     if counts.held:
         found.append(("~", f"{wording.count(counts.held)} retrying", "bold $warning"))

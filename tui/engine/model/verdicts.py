@@ -60,8 +60,7 @@ def left_behind(snapshot: Snapshot) -> tuple[Left, ...]:
 
 def may_close(snapshot: Snapshot) -> bool:
     """Return whether a quit now leaves nothing, and ends with status 0."""
-    return snapshot.phase in (Phase.RUNNING, Phase.DRAINING, Phase.STOPPED) \
-        and not left_behind(snapshot)
+    return snapshot.phase is not Phase.STARTING and not left_behind(snapshot)
 
 
 def only_here(snapshot: Snapshot) -> tuple[int, int]:

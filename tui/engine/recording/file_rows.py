@@ -22,7 +22,7 @@ from tui.engine.recording.file_statements import (
     UPLOADED,
     WAITING,
 )
-from tui.engine.recording.schema import UNFINISHED, join, split
+from tui.engine.recording.schema import LIKE_ESCAPE, UNFINISHED, join, split
 from tui.engine.system.back_off import FILE_BACK_OFF
 from tui.engine.system.paths import as_like, as_like_below, is_glob
 from tui.errors import LedgerError
@@ -32,7 +32,6 @@ _KNOWN = ("state, n_bytes, mtime_ns, rest_state, rest_n_bytes, rest_mtime_ns, in
 #: The setting of the ledger that holds what :meth:`FileRows.record_covered` records.
 COVERS_KEY = "covers_ns"
 _LINE_ROWS = 2000
-_ESCAPE = "ESCAPE '\\'"
 _MOST_BYTES = (1 << 63) - 1
 _STATES = {int(state): state for state in FileState}  # by number, quicker than the enum itself
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -351,11 +350,11 @@ class FileRows:
         is_path = self._database.query(
             f"SELECT 1 FROM files {_AT_PATH} AND state = {FileState.NOT_TAKEN:d}", split(which))
         if is_glob(which) and not is_path:
-            where += f" AND directory || '/' || name LIKE ? {_ESCAPE}"
+            where += f" AND directory || '/' || name LIKE ? {LIKE_ESCAPE}"
             named = (as_like(which),)
         elif which:
             where += f" AND (directory = ? AND name = ? OR directory = ? OR directory LIKE ? " \
-                f"{_ESCAPE})"
+                f"{LIKE_ESCAPE})"
             named = (*split(which), which, as_like_below(which))
         n_taken = last = 0
         while True:

@@ -11,7 +11,7 @@ from tui.engine.model.snapshot import Cause, PageOrder
 from tui.engine.model.versions import VersionRecord, VersionState
 from tui.engine.recording.database import Database
 from tui.engine.recording.file_rows import STATUS_COLUMNS, status_of_row
-from tui.engine.recording.schema import UNFINISHED, join
+from tui.engine.recording.schema import LIKE_ESCAPE, UNFINISHED, join
 from tui.engine.recording.version_rows import RECORD_COLUMNS, record_of_row
 
 #: Up to so many rows are read and sorted; of more, the index that has the order is walked through.
@@ -20,6 +20,7 @@ _MOST_SORTED = 20_000
 _MOST_SUMMED = 10_000
 _MOST_EXAMPLES = 3
 _FINISHED = (FileState.NOT_TAKEN, FileState.UPLOADED, FileState.GONE)
+_STATUS = ", ".join(f"f.{name}" for name in STATUS_COLUMNS.split(", "))
 _NEWEST = ("(SELECT max(version_id) FROM versions n WHERE n.file_id = f.file_id "
            f"AND n.state = {VersionState.COMPLETE:d})")
 
@@ -55,7 +56,7 @@ class Chosen:
         if self.without:
             where += f" AND f.file_id NOT IN ({', '.join(map(str, self.without))})"
         if self.like:
-            where += " AND f.directory || '/' || f.name LIKE ? ESCAPE '\\'"
+            where += f" AND f.directory || '/' || f.name LIKE ? {LIKE_ESCAPE}"
             parameters.append(self.like)
         if self.reason:
             where += " AND f.reason = ?"
@@ -109,10 +110,9 @@ def file_page(database: Database, chosen: Chosen, offset: int,
         chosen: which paths.
         offset, n_rows: which of them.
     """
-    columns = ", ".join(f"f.{name}" for name in STATUS_COLUMNS.split(", "))
     with database.together():
         n_total = chosen.n_total(database)
-        rows = _rows(database, chosen, f"SELECT {columns} FROM files f", n_total, offset, n_rows)
+        rows = _rows(database, chosen, f"SELECT {_STATUS} FROM files f", n_total, offset, n_rows)
     return n_total, tuple(status_of_row(row) for row in rows)
 
 
@@ -125,9 +125,8 @@ def uploaded_page(database: Database, chosen: Chosen, offset: int, n_rows: int) 
     with database.together():
         n_total = chosen.n_total(database)
         found: list[FileStatus | VersionRecord] = []
-        columns = ", ".join(f"f.{name}" for name in STATUS_COLUMNS.split(", "))
         for file_id, newest, *status in _rows(
-                database, chosen, f"SELECT f.file_id, {_NEWEST}, {columns} FROM files f", n_total,
+                database, chosen, f"SELECT f.file_id, {_NEWEST}, {_STATUS} FROM files f", n_total,
                 offset, n_rows):
             if newest is None:
                 found.append(status_of_row(tuple(status)))

@@ -125,6 +125,10 @@ SCHEMA = (
 )
 
 
+#: Behind a pattern that :func:`tui.engine.system.paths.as_like` made.
+LIKE_ESCAPE = "ESCAPE '\\'"
+
+
 def split(rel_path: str) -> tuple[str, str]:
     """Split a POSIX path into directory (empty at the top) and file name."""
     directory, _, name = rel_path.rpartition("/")

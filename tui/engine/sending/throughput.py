@@ -141,14 +141,13 @@ class TransferRates:
                 progress.look(now, transfer)
                 self._known[number] = progress
 
-    def of(self, transfer: Transfer) -> float:
-        """Return the rate of one of them, bytes a second; 0 where it is not known."""
-        with self._lock:
-            known = self._known.get(transfer.version.version_id)
-        return 0.0 if known is None else known.bytes_per_second
+    def of(self, transfer: Transfer) -> tuple[float, float]:
+        """Return the rate of one of them, and for how long it has waited for an acknowledgement.
 
-    def still_seconds(self, transfer: Transfer) -> float:
-        """Return for how long one of them has waited for an acknowledgement."""
+        Returns:
+            Bytes a second, and seconds; 0 where they are not known.
+        """
         with self._lock:
             known = self._known.get(transfer.version.version_id)
-        return 0.0 if known is None else time.monotonic() - known.moved
+        return (0.0, 0.0) if known is None else (
+            known.bytes_per_second, time.monotonic() - known.moved)
